@@ -435,7 +435,9 @@ func (p *x86) place(to pointer, b block) operand.Mem {
 // prefetches reports whether the kernel prefetches lines ahead of its stores. How far
 // ahead is a variable of package kernel, since processors differ. (Loads find the lines of
 // dst where it is read.)
-func (p *x86) prefetches() bool { return !p.fourPlanes && !p.stream && !p.readsDst() }
+func (p *x86) prefetches() bool {
+	return !p.fourPlanes && (!p.stream || p.family == fused && !p.pixels) && !p.readsDst()
+}
 
 // prefetch prefetches lines of dst, and of src if dropped planes are not read there. The
 // holes that those leave keep the processor from fetching ahead by itself. On Zen 5, half of the

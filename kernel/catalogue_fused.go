@@ -152,14 +152,26 @@ const (
 	streamFusePlanesF64
 	streamFusePlanesF16
 	streamFusePlanesBF16
+	streamFusePixelsF32
+	streamFusePixelsF64
+	streamFusePixelsF16
+	streamFusePixelsBF16
 	streamFuseReLUPlanesF32
 	streamFuseReLUPlanesF64
 	streamFuseReLUPlanesF16
 	streamFuseReLUPlanesBF16
+	streamFuseReLUPixelsF32
+	streamFuseReLUPixelsF64
+	streamFuseReLUPixelsF16
+	streamFuseReLUPixelsBF16
 	streamFuseLeakyPlanesF32
 	streamFuseLeakyPlanesF64
 	streamFuseLeakyPlanesF16
 	streamFuseLeakyPlanesBF16
+	streamFuseLeakyPixelsF32
+	streamFuseLeakyPixelsF64
+	streamFuseLeakyPixelsF16
+	streamFuseLeakyPixelsBF16
 	fusedIDs = iota
 )
 
@@ -257,21 +269,33 @@ var fusedCatalogue = [fusedIDs]fusedEntry{
 	streamFusePlanesF64:       {name: "streamFusePlanesF64", op: Fuse, typ: dtype.Float64, past: true, shape: planes},
 	streamFusePlanesF16:       {name: "streamFusePlanesF16", op: Fuse, typ: dtype.Float16, past: true, shape: planes},
 	streamFusePlanesBF16:      {name: "streamFusePlanesBF16", op: Fuse, typ: dtype.BFloat16, past: true, shape: planes},
+	streamFusePixelsF32:       {name: "streamFusePixelsF32", op: Fuse, typ: dtype.Float32, past: true, shape: pixels},
+	streamFusePixelsF64:       {name: "streamFusePixelsF64", op: Fuse, typ: dtype.Float64, past: true, shape: pixels},
+	streamFusePixelsF16:       {name: "streamFusePixelsF16", op: Fuse, typ: dtype.Float16, past: true, shape: pixels},
+	streamFusePixelsBF16:      {name: "streamFusePixelsBF16", op: Fuse, typ: dtype.BFloat16, past: true, shape: pixels},
 	streamFuseReLUPlanesF32:   {name: "streamFuseReLUPlanesF32", op: FuseReLU, typ: dtype.Float32, past: true, shape: planes},
 	streamFuseReLUPlanesF64:   {name: "streamFuseReLUPlanesF64", op: FuseReLU, typ: dtype.Float64, past: true, shape: planes},
 	streamFuseReLUPlanesF16:   {name: "streamFuseReLUPlanesF16", op: FuseReLU, typ: dtype.Float16, past: true, shape: planes},
 	streamFuseReLUPlanesBF16:  {name: "streamFuseReLUPlanesBF16", op: FuseReLU, typ: dtype.BFloat16, past: true, shape: planes},
+	streamFuseReLUPixelsF32:   {name: "streamFuseReLUPixelsF32", op: FuseReLU, typ: dtype.Float32, past: true, shape: pixels},
+	streamFuseReLUPixelsF64:   {name: "streamFuseReLUPixelsF64", op: FuseReLU, typ: dtype.Float64, past: true, shape: pixels},
+	streamFuseReLUPixelsF16:   {name: "streamFuseReLUPixelsF16", op: FuseReLU, typ: dtype.Float16, past: true, shape: pixels},
+	streamFuseReLUPixelsBF16:  {name: "streamFuseReLUPixelsBF16", op: FuseReLU, typ: dtype.BFloat16, past: true, shape: pixels},
 	streamFuseLeakyPlanesF32:  {name: "streamFuseLeakyPlanesF32", op: FuseLeaky, typ: dtype.Float32, past: true, shape: planes},
 	streamFuseLeakyPlanesF64:  {name: "streamFuseLeakyPlanesF64", op: FuseLeaky, typ: dtype.Float64, past: true, shape: planes},
 	streamFuseLeakyPlanesF16:  {name: "streamFuseLeakyPlanesF16", op: FuseLeaky, typ: dtype.Float16, past: true, shape: planes},
 	streamFuseLeakyPlanesBF16: {name: "streamFuseLeakyPlanesBF16", op: FuseLeaky, typ: dtype.BFloat16, past: true, shape: planes},
+	streamFuseLeakyPixelsF32:  {name: "streamFuseLeakyPixelsF32", op: FuseLeaky, typ: dtype.Float32, past: true, shape: pixels},
+	streamFuseLeakyPixelsF64:  {name: "streamFuseLeakyPixelsF64", op: FuseLeaky, typ: dtype.Float64, past: true, shape: pixels},
+	streamFuseLeakyPixelsF16:  {name: "streamFuseLeakyPixelsF16", op: FuseLeaky, typ: dtype.Float16, past: true, shape: pixels},
+	streamFuseLeakyPixelsBF16: {name: "streamFuseLeakyPixelsBF16", op: FuseLeaky, typ: dtype.BFloat16, past: true, shape: pixels},
 }
 
 // waysFusedF32 lists the kernels of float32 by operation: those that store as usual, and those that store past the cache.
 var waysFusedF32 = [fusions]fusedWays{
-	Fuse:         {{planes: fusePlanesF32, pixels: fusePixelsF32}, {planes: streamFusePlanesF32}},
-	FuseReLU:     {{planes: fuseReLUPlanesF32, pixels: fuseReLUPixelsF32}, {planes: streamFuseReLUPlanesF32}},
-	FuseLeaky:    {{planes: fuseLeakyPlanesF32, pixels: fuseLeakyPixelsF32}, {planes: streamFuseLeakyPlanesF32}},
+	Fuse:         {{planes: fusePlanesF32, pixels: fusePixelsF32}, {planes: streamFusePlanesF32, pixels: streamFusePixelsF32}},
+	FuseReLU:     {{planes: fuseReLUPlanesF32, pixels: fuseReLUPixelsF32}, {planes: streamFuseReLUPlanesF32, pixels: streamFuseReLUPixelsF32}},
+	FuseLeaky:    {{planes: fuseLeakyPlanesF32, pixels: fuseLeakyPixelsF32}, {planes: streamFuseLeakyPlanesF32, pixels: streamFuseLeakyPixelsF32}},
 	FuseAdd:      {{planes: fuseAddPlanesF32, pixels: fuseAddPixelsF32}, {}},
 	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF32, pixels: fuseReLUAddPixelsF32}, {}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesF32, pixels: fuseLeakyAddPixelsF32}, {}},
@@ -284,9 +308,9 @@ var waysFusedF32 = [fusions]fusedWays{
 
 // waysFusedF64 lists the kernels of float64 by operation: those that store as usual, and those that store past the cache.
 var waysFusedF64 = [fusions]fusedWays{
-	Fuse:         {{planes: fusePlanesF64, pixels: fusePixelsF64}, {planes: streamFusePlanesF64}},
-	FuseReLU:     {{planes: fuseReLUPlanesF64, pixels: fuseReLUPixelsF64}, {planes: streamFuseReLUPlanesF64}},
-	FuseLeaky:    {{planes: fuseLeakyPlanesF64, pixels: fuseLeakyPixelsF64}, {planes: streamFuseLeakyPlanesF64}},
+	Fuse:         {{planes: fusePlanesF64, pixels: fusePixelsF64}, {planes: streamFusePlanesF64, pixels: streamFusePixelsF64}},
+	FuseReLU:     {{planes: fuseReLUPlanesF64, pixels: fuseReLUPixelsF64}, {planes: streamFuseReLUPlanesF64, pixels: streamFuseReLUPixelsF64}},
+	FuseLeaky:    {{planes: fuseLeakyPlanesF64, pixels: fuseLeakyPixelsF64}, {planes: streamFuseLeakyPlanesF64, pixels: streamFuseLeakyPixelsF64}},
 	FuseAdd:      {{planes: fuseAddPlanesF64, pixels: fuseAddPixelsF64}, {}},
 	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF64, pixels: fuseReLUAddPixelsF64}, {}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesF64, pixels: fuseLeakyAddPixelsF64}, {}},
@@ -299,9 +323,9 @@ var waysFusedF64 = [fusions]fusedWays{
 
 // waysFusedF16 lists the kernels of float16 by operation: those that store as usual, and those that store past the cache.
 var waysFusedF16 = [fusions]fusedWays{
-	Fuse:         {{planes: fusePlanesF16, pixels: fusePixelsF16}, {planes: streamFusePlanesF16}},
-	FuseReLU:     {{planes: fuseReLUPlanesF16, pixels: fuseReLUPixelsF16}, {planes: streamFuseReLUPlanesF16}},
-	FuseLeaky:    {{planes: fuseLeakyPlanesF16, pixels: fuseLeakyPixelsF16}, {planes: streamFuseLeakyPlanesF16}},
+	Fuse:         {{planes: fusePlanesF16, pixels: fusePixelsF16}, {planes: streamFusePlanesF16, pixels: streamFusePixelsF16}},
+	FuseReLU:     {{planes: fuseReLUPlanesF16, pixels: fuseReLUPixelsF16}, {planes: streamFuseReLUPlanesF16, pixels: streamFuseReLUPixelsF16}},
+	FuseLeaky:    {{planes: fuseLeakyPlanesF16, pixels: fuseLeakyPixelsF16}, {planes: streamFuseLeakyPlanesF16, pixels: streamFuseLeakyPixelsF16}},
 	FuseAdd:      {{planes: fuseAddPlanesF16, pixels: fuseAddPixelsF16}, {}},
 	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF16, pixels: fuseReLUAddPixelsF16}, {}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesF16, pixels: fuseLeakyAddPixelsF16}, {}},
@@ -314,9 +338,9 @@ var waysFusedF16 = [fusions]fusedWays{
 
 // waysFusedBF16 lists the kernels of bfloat16 by operation: those that store as usual, and those that store past the cache.
 var waysFusedBF16 = [fusions]fusedWays{
-	Fuse:         {{planes: fusePlanesBF16, pixels: fusePixelsBF16}, {planes: streamFusePlanesBF16}},
-	FuseReLU:     {{planes: fuseReLUPlanesBF16, pixels: fuseReLUPixelsBF16}, {planes: streamFuseReLUPlanesBF16}},
-	FuseLeaky:    {{planes: fuseLeakyPlanesBF16, pixels: fuseLeakyPixelsBF16}, {planes: streamFuseLeakyPlanesBF16}},
+	Fuse:         {{planes: fusePlanesBF16, pixels: fusePixelsBF16}, {planes: streamFusePlanesBF16, pixels: streamFusePixelsBF16}},
+	FuseReLU:     {{planes: fuseReLUPlanesBF16, pixels: fuseReLUPixelsBF16}, {planes: streamFuseReLUPlanesBF16, pixels: streamFuseReLUPixelsBF16}},
+	FuseLeaky:    {{planes: fuseLeakyPlanesBF16, pixels: fuseLeakyPixelsBF16}, {planes: streamFuseLeakyPlanesBF16, pixels: streamFuseLeakyPixelsBF16}},
 	FuseAdd:      {{planes: fuseAddPlanesBF16, pixels: fuseAddPixelsBF16}, {}},
 	FuseReLUAdd:  {{planes: fuseReLUAddPlanesBF16, pixels: fuseReLUAddPixelsBF16}, {}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesBF16, pixels: fuseLeakyAddPixelsBF16}, {}},

@@ -224,6 +224,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFusePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamFusePixelsF32:
+		switch {
+		case tier.AVX512:
+			streamFusePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesF32:
 		switch {
 		case tier.AVX512:
@@ -233,6 +242,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesF32:
 		switch {
 		case tier.AVX512:
@@ -240,6 +258,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamFuseLeakyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
 	}
@@ -459,6 +486,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFusePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamFusePixelsF64:
+		switch {
+		case tier.AVX512:
+			streamFusePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesF64:
 		switch {
 		case tier.AVX512:
@@ -468,6 +504,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesF64:
 		switch {
 		case tier.AVX512:
@@ -475,6 +520,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamFuseLeakyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
 	}
@@ -694,6 +748,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFusePlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFusePixelsF16:
+		switch {
+		case tier.AVX512:
+			streamFusePixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesF16:
 		switch {
 		case tier.AVX512:
@@ -703,6 +766,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseReLUPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesF16:
 		switch {
 		case tier.AVX512:
@@ -710,6 +782,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamFuseLeakyPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}
@@ -929,6 +1010,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			streamFusePlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFusePixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamFusePixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesBF16:
 		switch {
 		case tier.AVX512:
@@ -938,6 +1028,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			streamFuseReLUPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesBF16:
 		switch {
 		case tier.AVX512:
@@ -945,6 +1044,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			return
 		case tier.AVX2:
 			streamFuseLeakyPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}

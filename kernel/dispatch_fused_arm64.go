@@ -224,6 +224,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fusePlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamFusePixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesF32:
 		switch {
 		case tier.NEONFP16:
@@ -233,6 +242,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fuseReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesF32:
 		switch {
 		case tier.NEONFP16:
@@ -240,6 +258,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			fuseLeakyPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
 	}
@@ -459,6 +486,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fusePlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamFusePixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesF64:
 		switch {
 		case tier.NEONFP16:
@@ -468,6 +504,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fuseReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesF64:
 		switch {
 		case tier.NEONFP16:
@@ -475,6 +520,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			fuseLeakyPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
 	}
@@ -694,6 +748,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fusePlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFusePixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesF16:
 		switch {
 		case tier.NEONFP16:
@@ -703,6 +766,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fuseReLUPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesF16:
 		switch {
 		case tier.NEONFP16:
@@ -710,6 +782,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			fuseLeakyPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}
@@ -929,6 +1010,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			fusePlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFusePixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fusePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fusePixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUPlanesBF16:
 		switch {
 		case tier.NEONFP16:
@@ -938,6 +1028,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			fuseReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseReLUPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseLeakyPlanesBF16:
 		switch {
 		case tier.NEONFP16:
@@ -945,6 +1044,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			return
 		case tier.NEON:
 			fuseLeakyPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseLeakyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseLeakyPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}

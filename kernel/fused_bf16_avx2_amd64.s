@@ -24869,7 +24869,7 @@ rowBelow2:
 	RET
 
 // func streamFusePlanesBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·streamFusePlanesBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -24878,24 +24878,25 @@ TEXT ·streamFusePlanesBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         shifts+40(FP), SI
 	MOVQ         scales+32(FP), DI
 	MOVQ         count+56(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R9
-	VMOVD        R9, X9
+	MOVL         $0x00007fff, R10
+	VMOVD        R10, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R9
-	VMOVD        R9, X10
+	MOVL         $0x00000001, R10
+	VMOVD        R10, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R9
-	VMOVD        R9, X11
+	MOVL         $0xffff0000, R10
+	VMOVD        R10, X11
 	VPBROADCASTD X11, Y11
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R9
-	SUBQ         AX, R9
-	ADDQ         $+2048, R9
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -24907,22 +24908,30 @@ short:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	MOVWLZX      (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVWLZX      (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS  (R12), Y4
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched1:
+	VMOVUPS  (R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -24963,7 +24972,7 @@ shortTurn:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
+	VMOVUPS  32(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -25004,7 +25013,7 @@ shortTurn:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R12), Y4
+	VMOVUPS  64(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -25045,7 +25054,7 @@ shortTurn:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R12), Y4
+	VMOVUPS  96(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -25087,15 +25096,21 @@ shortTurn:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 96(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R12
-	SUBQ     $+64, R9
-	CMPQ     R9, $+64
+	ADDQ     $+128, R14
+	SUBQ     $+64, R10
+	CMPQ     R10, $+64
 	JGE      shortTurn
 
 shortRest:
-	TESTQ    $+32, R9
-	JZ       shortBelow64
-	VMOVUPS  (R12), Y4
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
+	VMOVUPS  (R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -25136,7 +25151,7 @@ shortRest:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
+	VMOVUPS  32(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -25178,12 +25193,12 @@ shortRest:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R12
+	ADDQ     $+64, R14
 
 shortBelow64:
-	TESTQ    $+16, R9
+	TESTQ    $+16, R10
 	JZ       shortBelow32
-	VMOVUPS  (R12), Y4
+	VMOVUPS  (R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -25225,12 +25240,12 @@ shortBelow64:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R12
+	ADDQ     $+32, R14
 
 shortBelow32:
-	TESTQ    $+8, R9
+	TESTQ    $+8, R10
 	JZ       shortBelow16
-	VMOVUPS  (R12), X4
+	VMOVUPS  (R14), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -25272,12 +25287,12 @@ shortBelow32:
 	VPANDN   X4, X15, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R12
+	ADDQ     $+16, R14
 
 shortBelow16:
-	TESTQ    $+4, R9
+	TESTQ    $+4, R10
 	JZ       shortBelow8
-	VMOVSD   (R12), X4
+	VMOVSD   (R14), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -25319,12 +25334,12 @@ shortBelow16:
 	VPANDN   X4, X15, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R12
+	ADDQ     $+8, R14
 
 shortBelow8:
-	TESTQ    $+2, R9
+	TESTQ    $+2, R10
 	JZ       shortBelow4
-	VMOVSS   (R12), X4
+	VMOVSS   (R14), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -25366,12 +25381,12 @@ shortBelow8:
 	VPANDN   X4, X15, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R12
+	ADDQ     $+4, R14
 
 shortBelow4:
-	TESTQ    $+1, R9
+	TESTQ    $+1, R10
 	JZ       shortBelow2
-	VPINSRW  $0x00, (R12), X13, X4
+	VPINSRW  $0x00, (R14), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -25413,7 +25428,7 @@ shortBelow4:
 	VPANDN   X4, X15, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R12
+	ADDQ     $+2, R14
 
 shortBelow2:
 	DECQ R8
@@ -26260,8 +26275,675 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamFusePixelsBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         count+56(FP), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+64
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  64(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  64(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  96(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  96(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+32, R9
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+16, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ    $+8, R9
+	JZ       rowBelow16
+	VMOVUPS  (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (DI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVUPS  (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVUPS  (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R10
+
+rowBelow16:
+	TESTQ    $+4, R9
+	JZ       rowBelow8
+	VMOVSD   (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSD   (DI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSD   (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSD   (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R10
+
+rowBelow8:
+	TESTQ    $+2, R9
+	JZ       rowBelow4
+	VMOVSS   (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSS   (DI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSS   (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSS   (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R10
+
+rowBelow4:
+	TESTQ    $+1, R9
+	JZ       rowBelow2
+	VPINSRW  $0x00, (DX)(R10*1), X13, X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (DI)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPINSRW  $0x00, (SI)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPINSRW  $0x00, (DX)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R10
+
+rowBelow2:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·streamFuseReLUPlanesBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -26271,26 +26953,27 @@ TEXT ·streamFuseReLUPlanesBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R10
-	VMOVD        R10, X9
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
 	VPBROADCASTD X9, Y9
-	MOVL         $0x00000001, R10
-	VMOVD        R10, X10
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
 	VPBROADCASTD X10, Y10
-	MOVL         $0xffff0000, R10
-	VMOVD        R10, X11
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
 	VPBROADCASTD X11, Y11
 	VPBROADCASTW (R8), Y7
 	VPSLLD       $0x10, Y7, Y7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -26303,11 +26986,11 @@ short:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -26317,7 +27000,15 @@ short:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS  (R12), Y4
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VMOVUPS  (R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -26364,7 +27055,7 @@ shortTurn:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
+	VMOVUPS  32(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -26411,7 +27102,7 @@ shortTurn:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R12), Y4
+	VMOVUPS  64(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -26458,7 +27149,7 @@ shortTurn:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R12), Y4
+	VMOVUPS  96(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -26506,15 +27197,21 @@ shortTurn:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 96(AX)
 	ADDQ     $+128, AX
-	ADDQ     $+128, R12
+	ADDQ     $+128, R14
 	SUBQ     $+64, R8
 	CMPQ     R8, $+64
 	JGE      shortTurn
 
 shortRest:
-	TESTQ    $+32, R8
-	JZ       shortBelow64
-	VMOVUPS  (R12), Y4
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS  (R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -26561,7 +27258,7 @@ shortRest:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
+	VMOVUPS  32(R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -26609,12 +27306,12 @@ shortRest:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
 	ADDQ     $+64, AX
-	ADDQ     $+64, R12
+	ADDQ     $+64, R14
 
 shortBelow64:
 	TESTQ    $+16, R8
 	JZ       shortBelow32
-	VMOVUPS  (R12), Y4
+	VMOVUPS  (R14), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y8, Y0, Y0
@@ -26662,12 +27359,12 @@ shortBelow64:
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R12
+	ADDQ     $+32, R14
 
 shortBelow32:
 	TESTQ    $+8, R8
 	JZ       shortBelow16
-	VMOVUPS  (R12), X4
+	VMOVUPS  (R14), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -26715,12 +27412,12 @@ shortBelow32:
 	VPANDN   X4, X15, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R12
+	ADDQ     $+16, R14
 
 shortBelow16:
 	TESTQ    $+4, R8
 	JZ       shortBelow8
-	VMOVSD   (R12), X4
+	VMOVSD   (R14), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -26768,12 +27465,12 @@ shortBelow16:
 	VPANDN   X4, X15, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R12
+	ADDQ     $+8, R14
 
 shortBelow8:
 	TESTQ    $+2, R8
 	JZ       shortBelow4
-	VMOVSS   (R12), X4
+	VMOVSS   (R14), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -26821,12 +27518,12 @@ shortBelow8:
 	VPANDN   X4, X15, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R12
+	ADDQ     $+4, R14
 
 shortBelow4:
 	TESTQ    $+1, R8
 	JZ       shortBelow2
-	VPINSRW  $0x00, (R12), X13, X4
+	VPINSRW  $0x00, (R14), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X8, X0, X0
@@ -26874,7 +27571,7 @@ shortBelow4:
 	VPANDN   X4, X15, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R12
+	ADDQ     $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -27817,9 +28514,9 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
-// func streamFuseLeakyPlanesBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV
-TEXT ·streamFuseLeakyPlanesBF16AVX2(SB), NOSPLIT, $0-72
+// func streamFuseReLUPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamFuseReLUPixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+24(FP), DX
@@ -27840,14 +28537,751 @@ TEXT ·streamFuseLeakyPlanesBF16AVX2(SB), NOSPLIT, $0-72
 	VPBROADCASTD X11, Y11
 	VPBROADCASTW (R8), Y7
 	VPSLLD       $0x10, Y7, Y7
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y5
+	VANDPS   Y5, Y0, Y0
+	VMINPS   Y0, Y7, Y0
+	VCMPPS   $0x16, Y13, Y1, Y5
+	VANDPS   Y5, Y1, Y1
+	VMINPS   Y1, Y7, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y5
+	VANDPS   Y5, Y0, Y0
+	VMINPS   Y0, Y7, Y0
+	VCMPPS   $0x16, Y13, Y1, Y5
+	VANDPS   Y5, Y1, Y1
+	VMINPS   Y1, Y7, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  64(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y5
+	VANDPS   Y5, Y0, Y0
+	VMINPS   Y0, Y7, Y0
+	VCMPPS   $0x16, Y13, Y1, Y5
+	VANDPS   Y5, Y1, Y1
+	VMINPS   Y1, Y7, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  64(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  96(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y5
+	VANDPS   Y5, Y0, Y0
+	VMINPS   Y0, Y7, Y0
+	VCMPPS   $0x16, Y13, Y1, Y5
+	VANDPS   Y5, Y1, Y1
+	VMINPS   Y1, Y7, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  96(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+32, R8
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y5
+	VANDPS   Y5, Y0, Y0
+	VMINPS   Y0, Y7, Y0
+	VCMPPS   $0x16, Y13, Y1, Y5
+	VANDPS   Y5, Y1, Y1
+	VMINPS   Y1, Y7, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y5
+	VANDPS   Y5, Y0, Y0
+	VMINPS   Y0, Y7, Y0
+	VCMPPS   $0x16, Y13, Y1, Y5
+	VANDPS   Y5, Y1, Y1
+	VMINPS   Y1, Y7, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+16, R8
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y0, Y0
+	VADDPS   Y3, Y1, Y1
+	VCMPPS   $0x16, Y13, Y0, Y5
+	VANDPS   Y5, Y0, Y0
+	VMINPS   Y0, Y7, Y0
+	VCMPPS   $0x16, Y13, Y1, Y5
+	VANDPS   Y5, Y1, Y1
+	VMINPS   Y1, Y7, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ    $+8, R8
+	JZ       rowBelow16
+	VMOVUPS  (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (DI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVUPS  (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X5
+	VANDPS   X5, X0, X0
+	VMINPS   X0, X7, X0
+	VCMPPS   $0x16, X13, X1, X5
+	VANDPS   X5, X1, X1
+	VMINPS   X1, X7, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVUPS  (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R10
+
+rowBelow16:
+	TESTQ    $+4, R8
+	JZ       rowBelow8
+	VMOVSD   (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSD   (DI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSD   (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X5
+	VANDPS   X5, X0, X0
+	VMINPS   X0, X7, X0
+	VCMPPS   $0x16, X13, X1, X5
+	VANDPS   X5, X1, X1
+	VMINPS   X1, X7, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSD   (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R10
+
+rowBelow8:
+	TESTQ    $+2, R8
+	JZ       rowBelow4
+	VMOVSS   (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSS   (DI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSS   (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X5
+	VANDPS   X5, X0, X0
+	VMINPS   X0, X7, X0
+	VCMPPS   $0x16, X13, X1, X5
+	VANDPS   X5, X1, X1
+	VMINPS   X1, X7, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSS   (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R10
+
+rowBelow4:
+	TESTQ    $+1, R8
+	JZ       rowBelow2
+	VPINSRW  $0x00, (DX)(R10*1), X13, X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (DI)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPINSRW  $0x00, (SI)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X0, X0
+	VADDPS   X3, X1, X1
+	VCMPPS   $0x16, X13, X0, X5
+	VANDPS   X5, X0, X0
+	VMINPS   X0, X7, X0
+	VCMPPS   $0x16, X13, X1, X5
+	VANDPS   X5, X1, X1
+	VMINPS   X1, X7, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPINSRW  $0x00, (DX)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R10
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPlanesBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·streamFuseLeakyPlanesBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
+	VPBROADCASTD X11, Y11
+	VPBROADCASTW (R8), Y7
+	VPSLLD       $0x10, Y7, Y7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -27860,11 +29294,11 @@ short:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -27874,7 +29308,15 @@ short:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS   (R12), Y4
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VMOVUPS   (R14), Y4
 	VPAND     Y4, Y11, Y1
 	VPSLLD    $0x10, Y4, Y0
 	VMULPS    Y8, Y0, Y0
@@ -27931,7 +29373,7 @@ shortTurn:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPANDN    Y4, Y15, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(R12), Y4
+	VMOVUPS   32(R14), Y4
 	VPAND     Y4, Y11, Y1
 	VPSLLD    $0x10, Y4, Y0
 	VMULPS    Y8, Y0, Y0
@@ -27988,7 +29430,7 @@ shortTurn:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPANDN    Y4, Y15, Y4
 	VMOVUPS   Y4, 32(AX)
-	VMOVUPS   64(R12), Y4
+	VMOVUPS   64(R14), Y4
 	VPAND     Y4, Y11, Y1
 	VPSLLD    $0x10, Y4, Y0
 	VMULPS    Y8, Y0, Y0
@@ -28045,7 +29487,7 @@ shortTurn:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPANDN    Y4, Y15, Y4
 	VMOVUPS   Y4, 64(AX)
-	VMOVUPS   96(R12), Y4
+	VMOVUPS   96(R14), Y4
 	VPAND     Y4, Y11, Y1
 	VPSLLD    $0x10, Y4, Y0
 	VMULPS    Y8, Y0, Y0
@@ -28103,15 +29545,21 @@ shortTurn:
 	VPANDN    Y4, Y15, Y4
 	VMOVUPS   Y4, 96(AX)
 	ADDQ      $+128, AX
-	ADDQ      $+128, R12
+	ADDQ      $+128, R14
 	SUBQ      $+64, R8
 	CMPQ      R8, $+64
 	JGE       shortTurn
 
 shortRest:
-	TESTQ     $+32, R8
-	JZ        shortBelow64
-	VMOVUPS   (R12), Y4
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS   (R14), Y4
 	VPAND     Y4, Y11, Y1
 	VPSLLD    $0x10, Y4, Y0
 	VMULPS    Y8, Y0, Y0
@@ -28168,7 +29616,7 @@ shortRest:
 	VPBLENDW  $0xaa, Y1, Y4, Y4
 	VPANDN    Y4, Y15, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(R12), Y4
+	VMOVUPS   32(R14), Y4
 	VPAND     Y4, Y11, Y1
 	VPSLLD    $0x10, Y4, Y0
 	VMULPS    Y8, Y0, Y0
@@ -28226,12 +29674,12 @@ shortRest:
 	VPANDN    Y4, Y15, Y4
 	VMOVUPS   Y4, 32(AX)
 	ADDQ      $+64, AX
-	ADDQ      $+64, R12
+	ADDQ      $+64, R14
 
 shortBelow64:
 	TESTQ     $+16, R8
 	JZ        shortBelow32
-	VMOVUPS   (R12), Y4
+	VMOVUPS   (R14), Y4
 	VPAND     Y4, Y11, Y1
 	VPSLLD    $0x10, Y4, Y0
 	VMULPS    Y8, Y0, Y0
@@ -28289,12 +29737,12 @@ shortBelow64:
 	VPANDN    Y4, Y15, Y4
 	VMOVUPS   Y4, (AX)
 	ADDQ      $+32, AX
-	ADDQ      $+32, R12
+	ADDQ      $+32, R14
 
 shortBelow32:
 	TESTQ     $+8, R8
 	JZ        shortBelow16
-	VMOVUPS   (R12), X4
+	VMOVUPS   (R14), X4
 	VPAND     X4, X11, X1
 	VPSLLD    $0x10, X4, X0
 	VMULPS    X8, X0, X0
@@ -28352,12 +29800,12 @@ shortBelow32:
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
 	TESTQ     $+4, R8
 	JZ        shortBelow8
-	VMOVSD    (R12), X4
+	VMOVSD    (R14), X4
 	VPAND     X4, X11, X1
 	VPSLLD    $0x10, X4, X0
 	VMULPS    X8, X0, X0
@@ -28415,12 +29863,12 @@ shortBelow16:
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
 	TESTQ     $+2, R8
 	JZ        shortBelow4
-	VMOVSS    (R12), X4
+	VMOVSS    (R14), X4
 	VPAND     X4, X11, X1
 	VPSLLD    $0x10, X4, X0
 	VMULPS    X8, X0, X0
@@ -28478,12 +29926,12 @@ shortBelow8:
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
 	TESTQ     $+1, R8
 	JZ        shortBelow2
-	VPINSRW   $0x00, (R12), X13, X4
+	VPINSRW   $0x00, (R14), X13, X4
 	VPAND     X4, X11, X1
 	VPSLLD    $0x10, X4, X0
 	VMULPS    X8, X0, X0
@@ -28541,7 +29989,7 @@ shortBelow4:
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R12
+	ADDQ      $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -29641,5 +31089,851 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamFuseLeakyPixelsBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R10
+	VMOVD        R10, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R10
+	VMOVD        R10, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R10
+	VMOVD        R10, X11
+	VPBROADCASTD X11, Y11
+	VPBROADCASTW (R8), Y7
+	VPSLLD       $0x10, Y7, Y7
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS   (DX)(R10*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (DI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (SI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCMPPS    $0x11, Y1, Y13, Y6
+	VMULPS    Y7, Y1, Y5
+	VBLENDVPS Y6, Y1, Y5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (DX)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y8, Y4
+	VMOVNTPS  Y4, (AX)
+	VMOVUPS   32(DX)(R10*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(DI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(SI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCMPPS    $0x11, Y1, Y13, Y6
+	VMULPS    Y7, Y1, Y5
+	VBLENDVPS Y6, Y1, Y5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(DX)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y8, Y4
+	VMOVNTPS  Y4, 32(AX)
+	VMOVUPS   64(DX)(R10*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   64(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   64(DI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   64(SI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCMPPS    $0x11, Y1, Y13, Y6
+	VMULPS    Y7, Y1, Y5
+	VBLENDVPS Y6, Y1, Y5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   64(DX)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y8, Y4
+	VMOVNTPS  Y4, 64(AX)
+	VMOVUPS   96(DX)(R10*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   96(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   96(DI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   96(SI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCMPPS    $0x11, Y1, Y13, Y6
+	VMULPS    Y7, Y1, Y5
+	VBLENDVPS Y6, Y1, Y5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   96(DX)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y8, Y4
+	VMOVNTPS  Y4, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R10
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+32, R8
+	JZ        rowBelow64
+	VMOVUPS   (DX)(R10*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (DI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (SI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCMPPS    $0x11, Y1, Y13, Y6
+	VMULPS    Y7, Y1, Y5
+	VBLENDVPS Y6, Y1, Y5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (DX)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y8, Y4
+	VMOVNTPS  Y4, (AX)
+	VMOVUPS   32(DX)(R10*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(DI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(SI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCMPPS    $0x11, Y1, Y13, Y6
+	VMULPS    Y7, Y1, Y5
+	VBLENDVPS Y6, Y1, Y5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(DX)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y8, Y4
+	VMOVNTPS  Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R10
+
+rowBelow64:
+	TESTQ     $+16, R8
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R10*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (DI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (SI)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCMPPS    $0x11, Y1, Y13, Y6
+	VMULPS    Y7, Y1, Y5
+	VBLENDVPS Y6, Y1, Y5, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (DX)(R10*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPANDN    Y4, Y8, Y4
+	VMOVNTPS  Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (DI)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (SI)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCMPPS    $0x11, X1, X13, X6
+	VMULPS    X7, X1, X5
+	VBLENDVPS X6, X1, X5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (DX)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVSD    (DI)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (SI)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCMPPS    $0x11, X1, X13, X6
+	VMULPS    X7, X1, X5
+	VBLENDVPS X6, X1, X5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (DX)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R8
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVSS    (DI)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (SI)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCMPPS    $0x11, X1, X13, X6
+	VMULPS    X7, X1, X5
+	VBLENDVPS X6, X1, X5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (DX)(R10*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R8
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (DI)(R10*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCMPPS    $0x11, X1, X13, X6
+	VMULPS    X7, X1, X5
+	VBLENDVPS X6, X1, X5, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -351,6 +351,23 @@ func gradLeakyOutPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors
 //go:noescape
 func streamFusePlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 
+// streamFusePixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = (src[p*length+i] * scales[i] + shifts[i]) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFusePixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
 // streamFuseReLUPlanesBF16AVX512 is the loop
 //
 //	for p := range count {
@@ -368,6 +385,23 @@ func streamFusePlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *
 //go:noescape
 func streamFuseReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 
+// streamFuseReLUPixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = clip(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src. See [FuseReLU] for clip.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
 // streamFuseLeakyPlanesBF16AVX512 is the loop
 //
 //	for p := range count {
@@ -384,3 +418,20 @@ func streamFuseReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, facto
 //
 //go:noescape
 func streamFuseLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamFuseLeakyPixelsBF16AVX512 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = leaky(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src. See [FuseLeaky] for leaky.
+// Each rounding is one to float32 and then one to bfloat16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseLeakyPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)

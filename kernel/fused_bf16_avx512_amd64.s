@@ -23989,7 +23989,7 @@ rowEnd:
 	RET
 
 // func streamFusePlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·streamFusePlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -23998,24 +23998,25 @@ TEXT ·streamFusePlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         shifts+40(FP), SI
 	MOVQ         scales+32(FP), DI
 	MOVQ         count+56(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R9
-	VMOVD        R9, X9
+	MOVL         $0x00007fff, R10
+	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
-	VMOVD        R9, X10
+	MOVL         $0x00000001, R10
+	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, R9
-	VMOVD        R9, X11
+	MOVL         $0xffff0000, R10
+	VMOVD        R10, X11
 	VPBROADCASTD X11, Z11
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R9
-	SUBQ         AX, R9
-	ADDQ         $+2048, R9
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Z12
@@ -24027,22 +24028,34 @@ short:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVWLZX      (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS     (R12), Z4
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	PREFETCHT0 128(AX)(R12*1)
+	PREFETCHT0 192(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24083,7 +24096,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
+	VMOVUPS     64(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24124,7 +24137,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
+	VMOVUPS     128(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24165,7 +24178,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
+	VMOVUPS     192(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24207,15 +24220,23 @@ shortTurn:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, R12
-	SUBQ        $+128, R9
-	CMPQ        R9, $+128
+	ADDQ        $+256, R14
+	SUBQ        $+128, R10
+	CMPQ        R10, $+128
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+64, R9
-	JZ          shortBelow128
-	VMOVUPS     (R12), Z4
+	TESTQ      $+64, R10
+	JZ         shortBelow128
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24256,7 +24277,7 @@ shortRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
+	VMOVUPS     64(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24298,12 +24319,18 @@ shortRest:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R12
+	ADDQ        $+128, R14
 
 shortBelow128:
-	TESTQ       $+32, R9
-	JZ          shortBelow64
-	VMOVUPS     (R12), Z4
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -24345,12 +24372,12 @@ shortBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
 
 shortBelow64:
-	TESTQ       $+16, R9
+	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VMOVUPS     (R12), Y4
+	VMOVUPS     (R14), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y8, Y0, Y0
@@ -24392,12 +24419,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
-	TESTQ       $+8, R9
+	TESTQ       $+8, R10
 	JZ          shortBelow16
-	VMOVUPS     (R12), X4
+	VMOVUPS     (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24439,12 +24466,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
-	TESTQ       $+4, R9
+	TESTQ       $+4, R10
 	JZ          shortBelow8
-	VMOVSD      (R12), X4
+	VMOVSD      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24486,12 +24513,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
-	TESTQ       $+2, R9
+	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24533,12 +24560,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
-	TESTQ       $+1, R9
+	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -24580,7 +24607,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R8
@@ -25479,8 +25506,503 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFusePixelsBF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 64(AX)
+	VMOVUPS     128(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     128(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     128(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     128(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 128(AX)
+	VMOVUPS     192(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     192(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     192(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     192(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	ADDQ        $+256, R11
+	SUBQ        $+128, CX
+	CMPQ        CX, $+128
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+64, CX
+	JZ          rowBelow128
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	ADDQ        $+128, R11
+
+rowBelow128:
+	TESTQ       $+32, CX
+	JZ          rowBelow64
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+
+rowBelow64:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (R8)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (DI)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·streamFuseReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -25490,26 +26012,27 @@ TEXT ·streamFuseReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, R10
-	VMOVD        R10, X9
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
-	VMOVD        R10, X10
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, R10
-	VMOVD        R10, X11
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
 	VPBROADCASTW (R8), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Z12
@@ -25522,11 +26045,11 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -25536,7 +26059,19 @@ short:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS     (R12), Z4
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	PREFETCHT0 128(AX)(R12*1)
+	PREFETCHT0 192(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched1:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25583,7 +26118,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
+	VMOVUPS     64(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25630,7 +26165,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
+	VMOVUPS     128(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25677,7 +26212,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
+	VMOVUPS     192(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25725,15 +26260,23 @@ shortTurn:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, R12
+	ADDQ        $+256, R14
 	SUBQ        $+128, R8
 	CMPQ        R8, $+128
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+64, R8
-	JZ          shortBelow128
-	VMOVUPS     (R12), Z4
+	TESTQ      $+64, R8
+	JZ         shortBelow128
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25780,7 +26323,7 @@ shortRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
+	VMOVUPS     64(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25828,12 +26371,18 @@ shortRest:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R12
+	ADDQ        $+128, R14
 
 shortBelow128:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VMOVUPS     (R12), Z4
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched3:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -25881,12 +26430,12 @@ shortBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
 
 shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R12), Y4
+	VMOVUPS     (R14), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y8, Y0, Y0
@@ -25934,12 +26483,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R12), X4
+	VMOVUPS     (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -25987,12 +26536,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R12), X4
+	VMOVSD      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -26040,12 +26589,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -26093,12 +26642,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -26146,7 +26695,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -27147,16 +27696,16 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
-// func streamFuseLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
-TEXT ·streamFuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
+// func streamFuseReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         factors+24(FP), DX
-	MOVQ         length+64(FP), BX
-	MOVQ         shifts+40(FP), SI
-	MOVQ         scales+32(FP), DI
-	MOVQ         limit+48(FP), R8
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, R10
@@ -27168,16 +27717,563 @@ TEXT ·streamFuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, R10
 	VMOVD        R10, X11
 	VPBROADCASTD X11, Z11
+	VPBROADCASTW (CX), Z7
+	VPSLLD       $0x10, Z7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 64(AX)
+	VMOVUPS     128(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     128(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     128(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     128(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 128(AX)
+	VMOVUPS     192(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     192(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     192(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     192(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	ADDQ        $+256, R11
+	SUBQ        $+128, CX
+	CMPQ        CX, $+128
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+64, CX
+	JZ          rowBelow128
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	ADDQ        $+128, R11
+
+rowBelow128:
+	TESTQ       $+32, CX
+	JZ          rowBelow64
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+
+rowBelow64:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (R8)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (DI)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VCMPPS      $0x16, Z13, Z0, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VMINPS      Z0, Z7, Z0
+	VCMPPS      $0x16, Z13, Z1, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·streamFuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
+	VPBROADCASTD X11, Z11
 	VPBROADCASTW (R8), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Z12
@@ -27190,11 +28286,11 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -27204,7 +28300,19 @@ short:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMOVUPS     (R12), Z4
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	PREFETCHT0 128(AX)(R12*1)
+	PREFETCHT0 192(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched1:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27259,7 +28367,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
+	VMOVUPS     64(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27314,7 +28422,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
+	VMOVUPS     128(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27369,7 +28477,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
+	VMOVUPS     192(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27425,15 +28533,23 @@ shortTurn:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
-	ADDQ        $+256, R12
+	ADDQ        $+256, R14
 	SUBQ        $+128, R8
 	CMPQ        R8, $+128
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+64, R8
-	JZ          shortBelow128
-	VMOVUPS     (R12), Z4
+	TESTQ      $+64, R8
+	JZ         shortBelow128
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27488,7 +28604,7 @@ shortRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
+	VMOVUPS     64(R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27544,12 +28660,18 @@ shortRest:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R12
+	ADDQ        $+128, R14
 
 shortBelow128:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VMOVUPS     (R12), Z4
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched3:
+	VMOVUPS     (R14), Z4
 	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
 	VMULPS      Z8, Z0, Z0
@@ -27605,12 +28727,12 @@ shortBelow128:
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
 
 shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R12), Y4
+	VMOVUPS     (R14), Y4
 	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
 	VMULPS      Y8, Y0, Y0
@@ -27666,12 +28788,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R12), X4
+	VMOVUPS     (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27727,12 +28849,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R12), X4
+	VMOVSD      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27788,12 +28910,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27849,12 +28971,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
 	VMULPS      X8, X0, X0
@@ -27910,7 +29032,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -29044,5 +30166,615 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R10
+	VMOVD        R10, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00000001, R10
+	VMOVD        R10, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, R10
+	VMOVD        R10, X11
+	VPBROADCASTD X11, Z11
+	VPBROADCASTW (CX), Z7
+	VPSLLD       $0x10, Z7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 64(AX)
+	VMOVUPS     128(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     128(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     128(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     128(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 128(AX)
+	VMOVUPS     192(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     192(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     192(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     192(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	ADDQ        $+256, R11
+	SUBQ        $+128, CX
+	CMPQ        CX, $+128
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+64, CX
+	JZ          rowBelow128
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     64(DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	ADDQ        $+128, R11
+
+rowBelow128:
+	TESTQ       $+32, CX
+	JZ          rowBelow64
+	VMOVUPS     (BX)(R11*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+
+rowBelow64:
+	ANDQ        $+31, CX
+	JZ          rowEnd
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVDQU16.Z (DX), K1, Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (R8)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (DI)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z1, Z1
+	VPADDD      Z6, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K1, (AX)
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -13920,7 +13920,7 @@ rowBelow2:
 	RET
 
 // func streamFusePlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV, F16C
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·streamFusePlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -13929,15 +13929,16 @@ TEXT ·streamFusePlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   shifts+40(FP), SI
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
-	LEAQ   zeros<>+0(SB), R10
-	MOVQ   CX, R9
-	SUBQ   AX, R9
-	ADDQ   $+2048, R9
-	MOVQ   BX, R11
-	SHLQ   $0x01, R11
+	LEAQ   zeros<>+0(SB), R11
+	MOVQ   CX, R12
+	SUBQ   AX, R12
+	ADDQ   $+2048, R12
+	MOVQ   BX, R13
+	SHLQ   $0x01, R13
 
 short:
 	VPBROADCASTW (DX), X12
@@ -13949,23 +13950,31 @@ short:
 	VPBROADCASTW (DX), Y4
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
-	MOVWLZX      (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVWLZX      (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+64
+	MOVQ         BX, R10
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched1:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -13985,8 +13994,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14006,8 +14015,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R12), Y0
-	VCVTPH2PS   80(R12), Y1
+	VCVTPH2PS   64(R14), Y0
+	VCVTPH2PS   80(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14027,8 +14036,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R12), Y0
-	VCVTPH2PS   112(R12), Y1
+	VCVTPH2PS   96(R14), Y0
+	VCVTPH2PS   112(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14049,16 +14058,22 @@ shortTurn:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R12
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
+	ADDQ        $+128, R14
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+32, R9
-	JZ          shortBelow64
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14078,8 +14093,8 @@ shortRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14100,13 +14115,13 @@ shortRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
 
 shortBelow64:
-	TESTQ       $+16, R9
+	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14127,12 +14142,12 @@ shortBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
-	TESTQ     $+8, R9
+	TESTQ     $+8, R10
 	JZ        shortBelow16
-	VCVTPH2PS (R12), Y0
+	VCVTPH2PS (R14), Y0
 	VMULPS    Y8, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
@@ -14144,12 +14159,12 @@ shortBelow32:
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
-	TESTQ     $+4, R9
+	TESTQ     $+4, R10
 	JZ        shortBelow8
-	VCVTPH2PS (R12), X0
+	VCVTPH2PS (R14), X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -14161,12 +14176,12 @@ shortBelow16:
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
-	TESTQ     $+2, R9
+	TESTQ     $+2, R10
 	JZ        shortBelow4
-	VMOVSS    (R12), X4
+	VMOVSS    (R14), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14179,12 +14194,12 @@ shortBelow8:
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
-	TESTQ     $+1, R9
+	TESTQ     $+1, R10
 	JZ        shortBelow2
-	VPINSRW   $0x00, (R12), X13, X4
+	VPINSRW   $0x00, (R14), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14197,7 +14212,7 @@ shortBelow4:
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R12
+	ADDQ      $+2, R14
 
 shortBelow2:
 	DECQ R8
@@ -14648,8 +14663,369 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFusePixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+64
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	VMOVUPS     64(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VCVTPH2PS   64(DI)(R10*1), Y2
+	VCVTPH2PS   80(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   64(SI)(R10*1), Y2
+	VCVTPH2PS   80(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   64(DX)(R10*1), Y2
+	VCVTPH2PS   80(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 64(AX)
+	VMOVUPS     96(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VCVTPH2PS   96(DI)(R10*1), Y2
+	VCVTPH2PS   112(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   96(SI)(R10*1), Y2
+	VCVTPH2PS   112(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   96(DX)(R10*1), Y2
+	VCVTPH2PS   112(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, R10
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+32, R9
+	JZ          rowBelow64
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R10
+
+rowBelow64:
+	TESTQ       $+16, R9
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R10*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R10*1), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV, F16C
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·streamFuseReLUPlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -14659,17 +15035,18 @@ TEXT ·streamFuseReLUPlanesF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), X7
 	VCVTPH2PS    X7, Y7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), X12
@@ -14682,11 +15059,11 @@ short:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -14696,8 +15073,16 @@ short:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14723,8 +15108,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14750,8 +15135,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R12), Y0
-	VCVTPH2PS   80(R12), Y1
+	VCVTPH2PS   64(R14), Y0
+	VCVTPH2PS   80(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14777,8 +15162,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R12), Y0
-	VCVTPH2PS   112(R12), Y1
+	VCVTPH2PS   96(R14), Y0
+	VCVTPH2PS   112(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14805,16 +15190,22 @@ shortTurn:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R12
+	ADDQ        $+128, R14
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14840,8 +15231,8 @@ shortRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14868,13 +15259,13 @@ shortRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
 
 shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -14901,12 +15292,12 @@ shortBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ     $+8, R8
 	JZ        shortBelow16
-	VCVTPH2PS (R12), Y0
+	VCVTPH2PS (R14), Y0
 	VMULPS    Y8, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
@@ -14921,12 +15312,12 @@ shortBelow32:
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
 	TESTQ     $+4, R8
 	JZ        shortBelow8
-	VCVTPH2PS (R12), X0
+	VCVTPH2PS (R14), X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -14941,12 +15332,12 @@ shortBelow16:
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
 	TESTQ     $+2, R8
 	JZ        shortBelow4
-	VMOVSS    (R12), X4
+	VMOVSS    (R14), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14962,12 +15353,12 @@ shortBelow8:
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
 	TESTQ     $+1, R8
 	JZ        shortBelow2
-	VPINSRW   $0x00, (R12), X13, X4
+	VPINSRW   $0x00, (R14), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -14983,7 +15374,7 @@ shortBelow4:
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R12
+	ADDQ      $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -15506,9 +15897,9 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
-// func streamFuseLeakyPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV, F16C
-TEXT ·streamFuseLeakyPlanesF16AVX2(SB), NOSPLIT, $0-72
+// func streamFuseReLUPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFuseReLUPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+24(FP), DX
@@ -15520,14 +15911,433 @@ TEXT ·streamFuseLeakyPlanesF16AVX2(SB), NOSPLIT, $0-72
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), X7
 	VCVTPH2PS    X7, Y7
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	VMOVUPS     64(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VCVTPH2PS   64(DI)(R10*1), Y2
+	VCVTPH2PS   80(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   64(SI)(R10*1), Y2
+	VCVTPH2PS   80(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   64(DX)(R10*1), Y2
+	VCVTPH2PS   80(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 64(AX)
+	VMOVUPS     96(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VCVTPH2PS   96(DI)(R10*1), Y2
+	VCVTPH2PS   112(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   96(SI)(R10*1), Y2
+	VCVTPH2PS   112(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   96(DX)(R10*1), Y2
+	VCVTPH2PS   112(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, R10
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+32, R8
+	JZ          rowBelow64
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R10
+
+rowBelow64:
+	TESTQ       $+16, R8
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R10*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R10*1), X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R8
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R8
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
+TEXT ·streamFuseLeakyPlanesF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R8), X7
+	VCVTPH2PS    X7, Y7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), X12
@@ -15540,11 +16350,11 @@ short:
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y15
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -15554,8 +16364,16 @@ short:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15585,8 +16403,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15616,8 +16434,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
-	VCVTPH2PS   64(R12), Y0
-	VCVTPH2PS   80(R12), Y1
+	VCVTPH2PS   64(R14), Y0
+	VCVTPH2PS   80(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15647,8 +16465,8 @@ shortTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 64(AX)
-	VCVTPH2PS   96(R12), Y0
-	VCVTPH2PS   112(R12), Y1
+	VCVTPH2PS   96(R14), Y0
+	VCVTPH2PS   112(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15679,16 +16497,22 @@ shortTurn:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R12
+	ADDQ        $+128, R14
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         shortTurn
 
 shortRest:
-	TESTQ       $+32, R8
-	JZ          shortBelow64
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15718,8 +16542,8 @@ shortRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
-	VCVTPH2PS   32(R12), Y0
-	VCVTPH2PS   48(R12), Y1
+	VCVTPH2PS   32(R14), Y0
+	VCVTPH2PS   48(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15750,13 +16574,13 @@ shortRest:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R12
+	ADDQ        $+64, R14
 
 shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Y0
-	VCVTPH2PS   16(R12), Y1
+	VCVTPH2PS   (R14), Y0
+	VCVTPH2PS   16(R14), Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X6
@@ -15787,12 +16611,12 @@ shortBelow64:
 	VPANDN      Y4, Y15, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ     $+8, R8
 	JZ        shortBelow16
-	VCVTPH2PS (R12), Y0
+	VCVTPH2PS (R14), Y0
 	VMULPS    Y8, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
@@ -15809,12 +16633,12 @@ shortBelow32:
 	VPANDN    X4, X15, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
 	TESTQ     $+4, R8
 	JZ        shortBelow8
-	VCVTPH2PS (R12), X0
+	VCVTPH2PS (R14), X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -15831,12 +16655,12 @@ shortBelow16:
 	VPANDN    X4, X15, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
 	TESTQ     $+2, R8
 	JZ        shortBelow4
-	VMOVSS    (R12), X4
+	VMOVSS    (R14), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -15854,12 +16678,12 @@ shortBelow8:
 	VPANDN    X4, X15, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
 	TESTQ     $+1, R8
 	JZ        shortBelow2
-	VPINSRW   $0x00, (R12), X13, X4
+	VPINSRW   $0x00, (R14), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
@@ -15877,7 +16701,7 @@ shortBelow4:
 	VPANDN    X4, X15, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R12
+	ADDQ      $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -16445,5 +17269,459 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFuseLeakyPixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R8), X7
+	VCVTPH2PS    X7, Y7
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+64
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	VMOVUPS     64(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   64(CX), Y0
+	VCVTPH2PS   80(CX), Y1
+	VCVTPH2PS   64(DI)(R10*1), Y2
+	VCVTPH2PS   80(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   64(SI)(R10*1), Y2
+	VCVTPH2PS   80(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   64(DX)(R10*1), Y2
+	VCVTPH2PS   80(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 64(AX)
+	VMOVUPS     96(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   96(CX), Y0
+	VCVTPH2PS   112(CX), Y1
+	VCVTPH2PS   96(DI)(R10*1), Y2
+	VCVTPH2PS   112(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   96(SI)(R10*1), Y2
+	VCVTPH2PS   112(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   96(DX)(R10*1), Y2
+	VCVTPH2PS   112(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, R10
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+32, R8
+	JZ          rowBelow64
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DI)(R10*1), Y2
+	VCVTPH2PS   48(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R10
+
+rowBelow64:
+	TESTQ       $+16, R8
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DI)(R10*1), Y2
+	VCVTPH2PS   16(DI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCMPPS      $0x11, Y0, Y13, Y6
+	VMULPS      Y7, Y0, Y5
+	VBLENDVPS   Y6, Y0, Y5, Y0
+	VCMPPS      $0x11, Y1, Y13, Y6
+	VMULPS      Y7, Y1, Y5
+	VBLENDVPS   Y6, Y1, Y5, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R10*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCMPPS    $0x11, Y0, Y13, Y6
+	VMULPS    Y7, Y0, Y5
+	VBLENDVPS Y6, Y0, Y5, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R10*1), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R8
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R8
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x11, X0, X13, X6
+	VMULPS    X7, X0, X5
+	VBLENDVPS X6, X0, X5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -13884,7 +13884,7 @@ rowEnd:
 	RET
 
 // func streamFusePlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·streamFusePlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -13893,15 +13893,16 @@ TEXT ·streamFusePlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   shifts+40(FP), SI
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+512
 	JHI    long
-	LEAQ   zeros<>+0(SB), R10
-	MOVQ   CX, R9
-	SUBQ   AX, R9
-	ADDQ   $+2048, R9
-	MOVQ   BX, R11
-	SHLQ   $0x01, R11
+	LEAQ   zeros<>+0(SB), R11
+	MOVQ   CX, R12
+	SUBQ   AX, R12
+	ADDQ   $+2048, R12
+	MOVQ   BX, R13
+	SHLQ   $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -13913,23 +13914,35 @@ short:
 	VPBROADCASTW (DX), Z4
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
-	MOVWLZX      (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVWLZX      (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+128
+	MOVQ         BX, R10
+	CMPQ         R10, $+128
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	PREFETCHT0 128(AX)(R12*1)
+	PREFETCHT0 192(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -13949,8 +13962,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
+	VCVTPH2PS    64(R14), Z0
+	VCVTPH2PS    96(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -13970,8 +13983,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R12), Z0
-	VCVTPH2PS    160(R12), Z1
+	VCVTPH2PS    128(R14), Z0
+	VCVTPH2PS    160(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -13991,8 +14004,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R12), Z0
-	VCVTPH2PS    224(R12), Z1
+	VCVTPH2PS    192(R14), Z0
+	VCVTPH2PS    224(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14013,16 +14026,24 @@ shortTurn:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R12
-	SUBQ         $+128, R9
-	CMPQ         R9, $+128
+	ADDQ         $+256, R14
+	SUBQ         $+128, R10
+	CMPQ         R10, $+128
 	JGE          shortTurn
 
 shortRest:
-	TESTQ        $+64, R9
-	JZ           shortBelow128
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	TESTQ      $+64, R10
+	JZ         shortBelow128
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched2:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14042,8 +14063,8 @@ shortRest:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
+	VCVTPH2PS    64(R14), Z0
+	VCVTPH2PS    96(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14064,13 +14085,19 @@ shortRest:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R12
+	ADDQ         $+128, R14
 
 shortBelow128:
-	TESTQ        $+32, R9
-	JZ           shortBelow64
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched3:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14091,12 +14118,12 @@ shortBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R12
+	ADDQ         $+64, R14
 
 shortBelow64:
-	TESTQ       $+16, R9
+	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Z0
+	VCVTPH2PS   (R14), Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -14108,12 +14135,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
-	TESTQ       $+8, R9
+	TESTQ       $+8, R10
 	JZ          shortBelow16
-	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   (R14), Y0
 	VMULPS      Y8, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -14125,12 +14152,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
-	TESTQ       $+4, R9
+	TESTQ       $+4, R10
 	JZ          shortBelow8
-	VCVTPH2PS   (R12), X0
+	VCVTPH2PS   (R14), X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -14142,12 +14169,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
-	TESTQ       $+2, R9
+	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14160,12 +14187,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
-	TESTQ       $+1, R9
+	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14178,7 +14205,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R8
@@ -14641,8 +14668,318 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFusePixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+24(FP), BX
+	MOVQ   length+64(FP), SI
+	MOVQ   shifts+40(FP), DI
+	MOVQ   scales+32(FP), R8
+	MOVQ   count+56(FP), R9
+	VXORPS X13, X13, X13
+	MOVQ   SI, R10
+	ANDQ   $+31, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	VMOVUPS      64(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VCVTPH2PS    64(R8)(R11*1), Z2
+	VCVTPH2PS    96(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(DI)(R11*1), Z2
+	VCVTPH2PS    96(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(BX)(R11*1), Z2
+	VCVTPH2PS    96(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	VMOVUPS      128(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    160(DX), Z1
+	VCVTPH2PS    128(R8)(R11*1), Z2
+	VCVTPH2PS    160(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    128(DI)(R11*1), Z2
+	VCVTPH2PS    160(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    128(BX)(R11*1), Z2
+	VCVTPH2PS    160(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 128(AX)
+	VMOVUPS      192(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    224(DX), Z1
+	VCVTPH2PS    192(R8)(R11*1), Z2
+	VCVTPH2PS    224(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    192(DI)(R11*1), Z2
+	VCVTPH2PS    224(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    192(BX)(R11*1), Z2
+	VCVTPH2PS    224(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DX
+	ADDQ         $+256, R11
+	SUBQ         $+128, CX
+	CMPQ         CX, $+128
+	JGE          rowTurn
+
+rowRest:
+	TESTQ        $+64, CX
+	JZ           rowBelow128
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	VMOVUPS      64(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VCVTPH2PS    64(R8)(R11*1), Z2
+	VCVTPH2PS    96(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(DI)(R11*1), Z2
+	VCVTPH2PS    96(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(BX)(R11*1), Z2
+	VCVTPH2PS    96(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DX
+	ADDQ         $+128, R11
+
+rowBelow128:
+	TESTQ        $+32, CX
+	JZ           rowBelow64
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+
+rowBelow64:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·streamFuseReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -14652,17 +14989,18 @@ TEXT ·streamFuseReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -14675,11 +15013,11 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -14689,8 +15027,20 @@ short:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	PREFETCHT0 128(AX)(R12*1)
+	PREFETCHT0 192(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14716,8 +15066,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
+	VCVTPH2PS    64(R14), Z0
+	VCVTPH2PS    96(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14743,8 +15093,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R12), Z0
-	VCVTPH2PS    160(R12), Z1
+	VCVTPH2PS    128(R14), Z0
+	VCVTPH2PS    160(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14770,8 +15120,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R12), Z0
-	VCVTPH2PS    224(R12), Z1
+	VCVTPH2PS    192(R14), Z0
+	VCVTPH2PS    224(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14798,16 +15148,24 @@ shortTurn:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R12
+	ADDQ         $+256, R14
 	SUBQ         $+128, R8
 	CMPQ         R8, $+128
 	JGE          shortTurn
 
 shortRest:
-	TESTQ        $+64, R8
-	JZ           shortBelow128
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	TESTQ      $+64, R8
+	JZ         shortBelow128
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched2:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14833,8 +15191,8 @@ shortRest:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
+	VCVTPH2PS    64(R14), Z0
+	VCVTPH2PS    96(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14861,13 +15219,19 @@ shortRest:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R12
+	ADDQ         $+128, R14
 
 shortBelow128:
-	TESTQ        $+32, R8
-	JZ           shortBelow64
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched3:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -14894,12 +15258,12 @@ shortBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R12
+	ADDQ         $+64, R14
 
 shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Z0
+	VCVTPH2PS   (R14), Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -14914,12 +15278,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   (R14), Y0
 	VMULPS      Y8, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -14934,12 +15298,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VCVTPH2PS   (R12), X0
+	VCVTPH2PS   (R14), X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -14954,12 +15318,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14975,12 +15339,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -14996,7 +15360,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -15531,8 +15895,369 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamFuseReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·streamFuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (CX), Y7
+	VCVTPH2PS    Y7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	VMOVUPS      64(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VCVTPH2PS    64(R8)(R11*1), Z2
+	VCVTPH2PS    96(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(DI)(R11*1), Z2
+	VCVTPH2PS    96(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(BX)(R11*1), Z2
+	VCVTPH2PS    96(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	VMOVUPS      128(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    160(DX), Z1
+	VCVTPH2PS    128(R8)(R11*1), Z2
+	VCVTPH2PS    160(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    128(DI)(R11*1), Z2
+	VCVTPH2PS    160(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    128(BX)(R11*1), Z2
+	VCVTPH2PS    160(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 128(AX)
+	VMOVUPS      192(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    224(DX), Z1
+	VCVTPH2PS    192(R8)(R11*1), Z2
+	VCVTPH2PS    224(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    192(DI)(R11*1), Z2
+	VCVTPH2PS    224(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    192(BX)(R11*1), Z2
+	VCVTPH2PS    224(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DX
+	ADDQ         $+256, R11
+	SUBQ         $+128, CX
+	CMPQ         CX, $+128
+	JGE          rowTurn
+
+rowRest:
+	TESTQ        $+64, CX
+	JZ           rowBelow128
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	VMOVUPS      64(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VCVTPH2PS    64(R8)(R11*1), Z2
+	VCVTPH2PS    96(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(DI)(R11*1), Z2
+	VCVTPH2PS    96(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(BX)(R11*1), Z2
+	VCVTPH2PS    96(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DX
+	ADDQ         $+128, R11
+
+rowBelow128:
+	TESTQ        $+32, CX
+	JZ           rowBelow64
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+
+rowBelow64:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCMPPS        $0x16, Z13, Z0, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VMINPS        Z0, Z7, Z0
+	VCMPPS        $0x16, Z13, Z1, K5
+	VMOVUPS.Z     Z1, K5, Z1
+	VMINPS        Z1, Z7, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseLeakyPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·streamFuseLeakyPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -15542,17 +16267,18 @@ TEXT ·streamFuseLeakyPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (R8), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x01, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x01, R13
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -15565,11 +16291,11 @@ short:
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K2
 	MOVWLZX      (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
 	TESTL        $0x0000ffff, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
@@ -15579,8 +16305,20 @@ short:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	PREFETCHT0 128(AX)(R12*1)
+	PREFETCHT0 192(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15608,8 +16346,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
+	VCVTPH2PS    64(R14), Z0
+	VCVTPH2PS    96(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15637,8 +16375,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R12), Z0
-	VCVTPH2PS    160(R12), Z1
+	VCVTPH2PS    128(R14), Z0
+	VCVTPH2PS    160(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15666,8 +16404,8 @@ shortTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R12), Z0
-	VCVTPH2PS    224(R12), Z1
+	VCVTPH2PS    192(R14), Z0
+	VCVTPH2PS    224(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15696,16 +16434,24 @@ shortTurn:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R12
+	ADDQ         $+256, R14
 	SUBQ         $+128, R8
 	CMPQ         R8, $+128
 	JGE          shortTurn
 
 shortRest:
-	TESTQ        $+64, R8
-	JZ           shortBelow128
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	TESTQ      $+64, R8
+	JZ         shortBelow128
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched2:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15733,8 +16479,8 @@ shortRest:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R12), Z0
-	VCVTPH2PS    96(R12), Z1
+	VCVTPH2PS    64(R14), Z0
+	VCVTPH2PS    96(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15763,13 +16509,19 @@ shortRest:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R12
+	ADDQ         $+128, R14
 
 shortBelow128:
-	TESTQ        $+32, R8
-	JZ           shortBelow64
-	VCVTPH2PS    (R12), Z0
-	VCVTPH2PS    32(R12), Z1
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched3:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
@@ -15798,12 +16550,12 @@ shortBelow128:
 	VMOVDQU16.Z  Z4, K2, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R12
+	ADDQ         $+64, R14
 
 shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VCVTPH2PS   (R12), Z0
+	VCVTPH2PS   (R14), Z0
 	VMULPS      Z8, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -15819,12 +16571,12 @@ shortBelow64:
 	VMOVDQU16.Z Y4, K2, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R12
+	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   (R14), Y0
 	VMULPS      Y8, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -15840,12 +16592,12 @@ shortBelow32:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
-	ADDQ        $+16, R12
+	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VCVTPH2PS   (R12), X0
+	VCVTPH2PS   (R14), X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -15861,12 +16613,12 @@ shortBelow16:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
-	ADDQ        $+8, R12
+	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R12), X4
+	VMOVSS      (R14), X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -15883,12 +16635,12 @@ shortBelow8:
 	VMOVDQU16.Z X4, K2, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
-	ADDQ        $+4, R12
+	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R12), X13, X4
+	VPINSRW     $0x00, (R14), X13, X4
 	VCVTPH2PS   X4, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
@@ -15905,7 +16657,7 @@ shortBelow4:
 	VMOVDQU16.Z X4, K2, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
-	ADDQ        $+2, R12
+	ADDQ        $+2, R14
 
 shortBelow2:
 	DECQ R9
@@ -16461,5 +17213,382 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·streamFuseLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (CX), Y7
+	VCVTPH2PS    Y7, Z7
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+128
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	VMOVUPS      64(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VCVTPH2PS    64(R8)(R11*1), Z2
+	VCVTPH2PS    96(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(DI)(R11*1), Z2
+	VCVTPH2PS    96(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(BX)(R11*1), Z2
+	VCVTPH2PS    96(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	VMOVUPS      128(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    160(DX), Z1
+	VCVTPH2PS    128(R8)(R11*1), Z2
+	VCVTPH2PS    160(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    128(DI)(R11*1), Z2
+	VCVTPH2PS    160(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    128(BX)(R11*1), Z2
+	VCVTPH2PS    160(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 128(AX)
+	VMOVUPS      192(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    224(DX), Z1
+	VCVTPH2PS    192(R8)(R11*1), Z2
+	VCVTPH2PS    224(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    192(DI)(R11*1), Z2
+	VCVTPH2PS    224(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    192(BX)(R11*1), Z2
+	VCVTPH2PS    224(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, DX
+	ADDQ         $+256, R11
+	SUBQ         $+128, CX
+	CMPQ         CX, $+128
+	JGE          rowTurn
+
+rowRest:
+	TESTQ        $+64, CX
+	JZ           rowBelow128
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	VMOVUPS      64(BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
+	VCVTPH2PS    64(R8)(R11*1), Z2
+	VCVTPH2PS    96(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(DI)(R11*1), Z2
+	VCVTPH2PS    96(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    64(BX)(R11*1), Z2
+	VCVTPH2PS    96(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, DX
+	ADDQ         $+128, R11
+
+rowBelow128:
+	TESTQ        $+32, CX
+	JZ           rowBelow64
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+
+rowBelow64:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VCMPPS        $0x15, Z0, Z13, K5
+	VMULPS        Z7, Z0, K5, Z0
+	VCMPPS        $0x15, Z1, Z13, K5
+	VMULPS        Z7, Z1, K5, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -328,6 +328,22 @@ func gradLeakyOutPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors
 //go:noescape
 func streamFusePlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 
+// streamFusePixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = (src[p*length+i] * scales[i] + shifts[i]) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFusePixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
 // streamFuseReLUPlanesF32AVX2 is the loop
 //
 //	for p := range count {
@@ -344,6 +360,22 @@ func streamFusePlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *
 //go:noescape
 func streamFuseReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 
+// streamFuseReLUPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = clip(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src. See [FuseReLU] for clip.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
 // streamFuseLeakyPlanesF32AVX2 is the loop
 //
 //	for p := range count {
@@ -359,3 +391,19 @@ func streamFuseReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, facto
 //
 //go:noescape
 func streamFuseLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamFuseLeakyPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = leaky(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src. See [FuseLeaky] for leaky.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseLeakyPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)

@@ -6490,7 +6490,7 @@ rowBelow4:
 	RET
 
 // func streamFusePlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·streamFusePlanesF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -6499,122 +6499,137 @@ TEXT ·streamFusePlanesF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   shifts+40(FP), SI
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+256
 	JHI    long
-	LEAQ   zeros<>+0(SB), R10
-	MOVQ   CX, R9
-	SUBQ   AX, R9
-	ADDQ   $+2048, R9
-	MOVQ   BX, R11
-	SHLQ   $0x02, R11
+	LEAQ   zeros<>+0(SB), R11
+	MOVQ   CX, R12
+	SUBQ   AX, R12
+	ADDQ   $+2048, R12
+	MOVQ   BX, R13
+	SHLQ   $0x02, R13
 
 short:
 	VBROADCASTSS (DX), Y12
 	VBROADCASTSS (SI), Y14
 	VBROADCASTSS (DI), Y11
 	VCMPPS       $0x04, Y13, Y12, Y15
-	MOVL         (DX), R9
-	MOVQ         CX, R12
-	ADDL         R9, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVL         (DX), R10
+	MOVQ         CX, R14
+	ADDL         R10, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+4, DX
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VMULPS  (R12), Y11, Y0
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched1:
+	VMULPS  (R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPS  32(R12), Y11, Y0
+	VMULPS  32(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
-	VMULPS  64(R12), Y11, Y0
+	VMULPS  64(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 64(AX)
-	VMULPS  96(R12), Y11, Y0
+	VMULPS  96(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R12
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
+	ADDQ    $+128, R14
+	SUBQ    $+32, R10
+	CMPQ    R10, $+32
 	JGE     shortTurn
 
 shortRest:
-	TESTQ   $+16, R9
-	JZ      shortBelow64
-	VMULPS  (R12), Y11, Y0
+	TESTQ      $+16, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
+	VMULPS  (R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPS  32(R12), Y11, Y0
+	VMULPS  32(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R12
+	ADDQ    $+64, R14
 
 shortBelow64:
-	TESTQ   $+8, R9
+	TESTQ   $+8, R10
 	JZ      shortBelow32
-	VMULPS  (R12), Y11, Y0
+	VMULPS  (R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R12
+	ADDQ    $+32, R14
 
 shortBelow32:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      shortBelow16
-	VMULPS  (R12), X11, X0
+	VMULPS  (R14), X11, X0
 	VADDPS  X14, X0, X0
 	VMULPS  X12, X0, X0
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R12
+	ADDQ    $+16, R14
 
 shortBelow16:
-	TESTQ  $+2, R9
+	TESTQ  $+2, R10
 	JZ     shortBelow8
-	VMOVSD (R12), X0
+	VMOVSD (R14), X0
 	VMULPS X11, X0, X0
 	VADDPS X14, X0, X0
 	VMULPS X12, X0, X0
 	VANDPS X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R12
+	ADDQ   $+8, R14
 
 shortBelow8:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     shortBelow4
-	VMOVSS (R12), X0
+	VMOVSS (R14), X0
 	VMULPS X11, X0, X0
 	VADDPS X14, X0, X0
 	VMULPS X12, X0, X0
 	VANDPS X15, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, R12
+	ADDQ   $+4, R14
 
 shortBelow4:
 	DECQ R8
@@ -6851,8 +6866,160 @@ fillBelow4:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamFusePixelsF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPS   (DI)(R10*1), Y0, Y0
+	VADDPS   (SI)(R10*1), Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPS   32(DI)(R10*1), Y0, Y0
+	VADDPS   32(SI)(R10*1), Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  64(CX), Y0
+	VMULPS   64(DI)(R10*1), Y0, Y0
+	VADDPS   64(SI)(R10*1), Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  96(CX), Y0
+	VMULPS   96(DI)(R10*1), Y0, Y0
+	VADDPS   96(SI)(R10*1), Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R9
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPS   (DI)(R10*1), Y0, Y0
+	VADDPS   (SI)(R10*1), Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPS   32(DI)(R10*1), Y0, Y0
+	VADDPS   32(SI)(R10*1), Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+8, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPS   (DI)(R10*1), Y0, Y0
+	VADDPS   (SI)(R10*1), Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ   $+4, R9
+	JZ      rowBelow16
+	VMOVUPS (DX)(R10*1), X4
+	VCMPPS  $0x04, X13, X4, X15
+	VMOVUPS (CX), X0
+	VMULPS  (DI)(R10*1), X0, X0
+	VADDPS  (SI)(R10*1), X0, X0
+	VMULPS  X4, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+2, R9
+	JZ     rowBelow8
+	VMOVSD (DX)(R10*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMOVSD (DI)(R10*1), X5
+	VMULPS X5, X0, X0
+	VMOVSD (SI)(R10*1), X6
+	VADDPS X6, X0, X0
+	VMULPS X4, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R10
+
+rowBelow8:
+	TESTQ  $+1, R9
+	JZ     rowBelow4
+	VMOVSS (DX)(R10*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSS (CX), X0
+	VMOVSS (DI)(R10*1), X5
+	VMULPS X5, X0, X0
+	VMOVSS (SI)(R10*1), X6
+	VADDPS X6, X0, X0
+	VMULPS X4, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R10
+
+rowBelow4:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·streamFuseReLUPlanesF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -6862,16 +7029,17 @@ TEXT ·streamFuseReLUPlanesF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (R8), Y10
 	CMPQ         BX, $+256
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x02, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x02, R13
 
 short:
 	VBROADCASTSS (DX), Y12
@@ -6879,10 +7047,10 @@ short:
 	VBROADCASTSS (DI), Y11
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVL         (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+4, DX
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
@@ -6892,7 +7060,15 @@ short:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMULPS  (R12), Y11, Y0
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VMULPS  (R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -6900,7 +7076,7 @@ shortTurn:
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPS  32(R12), Y11, Y0
+	VMULPS  32(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -6908,7 +7084,7 @@ shortTurn:
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
-	VMULPS  64(R12), Y11, Y0
+	VMULPS  64(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -6916,7 +7092,7 @@ shortTurn:
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 64(AX)
-	VMULPS  96(R12), Y11, Y0
+	VMULPS  96(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -6925,15 +7101,21 @@ shortTurn:
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R12
+	ADDQ    $+128, R14
 	SUBQ    $+32, R8
 	CMPQ    R8, $+32
 	JGE     shortTurn
 
 shortRest:
-	TESTQ   $+16, R8
-	JZ      shortBelow64
-	VMULPS  (R12), Y11, Y0
+	TESTQ      $+16, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMULPS  (R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -6941,7 +7123,7 @@ shortRest:
 	VMULPS  Y12, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPS  32(R12), Y11, Y0
+	VMULPS  32(R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -6950,12 +7132,12 @@ shortRest:
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R12
+	ADDQ    $+64, R14
 
 shortBelow64:
 	TESTQ   $+8, R8
 	JZ      shortBelow32
-	VMULPS  (R12), Y11, Y0
+	VMULPS  (R14), Y11, Y0
 	VADDPS  Y14, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -6964,12 +7146,12 @@ shortBelow64:
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R12
+	ADDQ    $+32, R14
 
 shortBelow32:
 	TESTQ   $+4, R8
 	JZ      shortBelow16
-	VMULPS  (R12), X11, X0
+	VMULPS  (R14), X11, X0
 	VADDPS  X14, X0, X0
 	VCMPPS  $0x16, X13, X0, X2
 	VANDPS  X2, X0, X0
@@ -6978,12 +7160,12 @@ shortBelow32:
 	VANDPS  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R12
+	ADDQ    $+16, R14
 
 shortBelow16:
 	TESTQ  $+2, R8
 	JZ     shortBelow8
-	VMOVSD (R12), X0
+	VMOVSD (R14), X0
 	VMULPS X11, X0, X0
 	VADDPS X14, X0, X0
 	VCMPPS $0x16, X13, X0, X2
@@ -6993,12 +7175,12 @@ shortBelow16:
 	VANDPS X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R12
+	ADDQ   $+8, R14
 
 shortBelow8:
 	TESTQ  $+1, R8
 	JZ     shortBelow4
-	VMOVSS (R12), X0
+	VMOVSS (R14), X0
 	VMULPS X11, X0, X0
 	VADDPS X14, X0, X0
 	VCMPPS $0x16, X13, X0, X2
@@ -7008,7 +7190,7 @@ shortBelow8:
 	VANDPS X15, X0, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, R12
+	ADDQ   $+4, R14
 
 shortBelow4:
 	DECQ R9
@@ -7287,9 +7469,9 @@ fillBelow4:
 	VZEROUPPER
 	RET
 
-// func streamFuseLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
-// Requires: AVX, CMOV
-TEXT ·streamFuseLeakyPlanesF32AVX2(SB), NOSPLIT, $0-72
+// func streamFuseReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+24(FP), DX
@@ -7300,14 +7482,199 @@ TEXT ·streamFuseLeakyPlanesF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (R8), Y10
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPS   (DI)(R10*1), Y0, Y0
+	VADDPS   (SI)(R10*1), Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPS   32(DI)(R10*1), Y0, Y0
+	VADDPS   32(SI)(R10*1), Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  64(CX), Y0
+	VMULPS   64(DI)(R10*1), Y0, Y0
+	VADDPS   64(SI)(R10*1), Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  96(CX), Y0
+	VMULPS   96(DI)(R10*1), Y0, Y0
+	VADDPS   96(SI)(R10*1), Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R8
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPS   (DI)(R10*1), Y0, Y0
+	VADDPS   (SI)(R10*1), Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPS   32(DI)(R10*1), Y0, Y0
+	VADDPS   32(SI)(R10*1), Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+8, R8
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPS   (DI)(R10*1), Y0, Y0
+	VADDPS   (SI)(R10*1), Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ   $+4, R8
+	JZ      rowBelow16
+	VMOVUPS (DX)(R10*1), X4
+	VCMPPS  $0x04, X13, X4, X15
+	VMOVUPS (CX), X0
+	VMULPS  (DI)(R10*1), X0, X0
+	VADDPS  (SI)(R10*1), X0, X0
+	VCMPPS  $0x16, X13, X0, X2
+	VANDPS  X2, X0, X0
+	VMINPS  X0, X10, X0
+	VMULPS  X4, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+2, R8
+	JZ     rowBelow8
+	VMOVSD (DX)(R10*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMOVSD (DI)(R10*1), X5
+	VMULPS X5, X0, X0
+	VMOVSD (SI)(R10*1), X6
+	VADDPS X6, X0, X0
+	VCMPPS $0x16, X13, X0, X2
+	VANDPS X2, X0, X0
+	VMINPS X0, X10, X0
+	VMULPS X4, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R10
+
+rowBelow8:
+	TESTQ  $+1, R8
+	JZ     rowBelow4
+	VMOVSS (DX)(R10*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSS (CX), X0
+	VMOVSS (DI)(R10*1), X5
+	VMULPS X5, X0, X0
+	VMOVSS (SI)(R10*1), X6
+	VADDPS X6, X0, X0
+	VCMPPS $0x16, X13, X0, X2
+	VANDPS X2, X0, X0
+	VMINPS X0, X10, X0
+	VMULPS X4, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R10
+
+rowBelow4:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·streamFuseLeakyPlanesF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	VBROADCASTSS (R8), Y10
 	CMPQ         BX, $+256
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x02, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x02, R13
 
 short:
 	VBROADCASTSS (DX), Y12
@@ -7315,10 +7682,10 @@ short:
 	VBROADCASTSS (DI), Y11
 	VCMPPS       $0x04, Y13, Y12, Y15
 	MOVL         (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDL         R8, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+4, DX
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
@@ -7328,7 +7695,15 @@ short:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMULPS    (R12), Y11, Y0
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VMULPS    (R14), Y11, Y0
 	VADDPS    Y14, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -7336,7 +7711,7 @@ shortTurn:
 	VMULPS    Y12, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, (AX)
-	VMULPS    32(R12), Y11, Y0
+	VMULPS    32(R14), Y11, Y0
 	VADDPS    Y14, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -7344,7 +7719,7 @@ shortTurn:
 	VMULPS    Y12, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 32(AX)
-	VMULPS    64(R12), Y11, Y0
+	VMULPS    64(R14), Y11, Y0
 	VADDPS    Y14, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -7352,7 +7727,7 @@ shortTurn:
 	VMULPS    Y12, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 64(AX)
-	VMULPS    96(R12), Y11, Y0
+	VMULPS    96(R14), Y11, Y0
 	VADDPS    Y14, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -7361,15 +7736,21 @@ shortTurn:
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 96(AX)
 	ADDQ      $+128, AX
-	ADDQ      $+128, R12
+	ADDQ      $+128, R14
 	SUBQ      $+32, R8
 	CMPQ      R8, $+32
 	JGE       shortTurn
 
 shortRest:
-	TESTQ     $+16, R8
-	JZ        shortBelow64
-	VMULPS    (R12), Y11, Y0
+	TESTQ      $+16, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMULPS    (R14), Y11, Y0
 	VADDPS    Y14, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -7377,7 +7758,7 @@ shortRest:
 	VMULPS    Y12, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, (AX)
-	VMULPS    32(R12), Y11, Y0
+	VMULPS    32(R14), Y11, Y0
 	VADDPS    Y14, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -7386,12 +7767,12 @@ shortRest:
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, 32(AX)
 	ADDQ      $+64, AX
-	ADDQ      $+64, R12
+	ADDQ      $+64, R14
 
 shortBelow64:
 	TESTQ     $+8, R8
 	JZ        shortBelow32
-	VMULPS    (R12), Y11, Y0
+	VMULPS    (R14), Y11, Y0
 	VADDPS    Y14, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -7400,12 +7781,12 @@ shortBelow64:
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
-	ADDQ      $+32, R12
+	ADDQ      $+32, R14
 
 shortBelow32:
 	TESTQ     $+4, R8
 	JZ        shortBelow16
-	VMULPS    (R12), X11, X0
+	VMULPS    (R14), X11, X0
 	VADDPS    X14, X0, X0
 	VCMPPS    $0x11, X0, X13, X1
 	VMULPS    X10, X0, X2
@@ -7414,12 +7795,12 @@ shortBelow32:
 	VANDPS    X15, X0, X0
 	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
 	TESTQ     $+2, R8
 	JZ        shortBelow8
-	VMOVSD    (R12), X0
+	VMOVSD    (R14), X0
 	VMULPS    X11, X0, X0
 	VADDPS    X14, X0, X0
 	VCMPPS    $0x11, X0, X13, X1
@@ -7429,12 +7810,12 @@ shortBelow16:
 	VANDPS    X15, X0, X0
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
 	TESTQ     $+1, R8
 	JZ        shortBelow4
-	VMOVSS    (R12), X0
+	VMOVSS    (R14), X0
 	VMULPS    X11, X0, X0
 	VADDPS    X14, X0, X0
 	VCMPPS    $0x11, X0, X13, X1
@@ -7444,7 +7825,7 @@ shortBelow8:
 	VANDPS    X15, X0, X0
 	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R12
+	ADDQ      $+4, R14
 
 shortBelow4:
 	DECQ R9
@@ -7720,5 +8101,189 @@ fillBelow8:
 
 fillBelow4:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseLeakyPixelsF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VBROADCASTSS (R8), Y10
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS   (DX)(R10*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R10*1), Y0, Y0
+	VADDPS    (SI)(R10*1), Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R10*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPS    32(DI)(R10*1), Y0, Y0
+	VADDPS    32(SI)(R10*1), Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVNTPS  Y0, 32(AX)
+	VMOVUPS   64(DX)(R10*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   64(CX), Y0
+	VMULPS    64(DI)(R10*1), Y0, Y0
+	VADDPS    64(SI)(R10*1), Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVNTPS  Y0, 64(AX)
+	VMOVUPS   96(DX)(R10*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   96(CX), Y0
+	VMULPS    96(DI)(R10*1), Y0, Y0
+	VADDPS    96(SI)(R10*1), Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVNTPS  Y0, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R10
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+16, R8
+	JZ        rowBelow64
+	VMOVUPS   (DX)(R10*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R10*1), Y0, Y0
+	VADDPS    (SI)(R10*1), Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R10*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPS    32(DI)(R10*1), Y0, Y0
+	VADDPS    32(SI)(R10*1), Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVNTPS  Y0, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R10
+
+rowBelow64:
+	TESTQ     $+8, R8
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R10*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R10*1), Y0, Y0
+	VADDPS    (SI)(R10*1), Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVNTPS  Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R10
+
+rowBelow32:
+	TESTQ     $+4, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVUPS   (CX), X0
+	VMULPS    (DI)(R10*1), X0, X0
+	VADDPS    (SI)(R10*1), X0, X0
+	VCMPPS    $0x11, X0, X13, X1
+	VMULPS    X10, X0, X2
+	VBLENDVPS X1, X0, X2, X0
+	VMULPS    X4, X0, X0
+	VANDPS    X15, X0, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+2, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVSD    (CX), X0
+	VMOVSD    (DI)(R10*1), X5
+	VMULPS    X5, X0, X0
+	VMOVSD    (SI)(R10*1), X6
+	VADDPS    X6, X0, X0
+	VCMPPS    $0x11, X0, X13, X1
+	VMULPS    X10, X0, X2
+	VBLENDVPS X1, X0, X2, X0
+	VMULPS    X4, X0, X0
+	VANDPS    X15, X0, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+1, R8
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVSS    (CX), X0
+	VMOVSS    (DI)(R10*1), X5
+	VMULPS    X5, X0, X0
+	VMOVSS    (SI)(R10*1), X6
+	VADDPS    X6, X0, X0
+	VCMPPS    $0x11, X0, X13, X1
+	VMULPS    X10, X0, X2
+	VBLENDVPS X1, X0, X2, X0
+	VMULPS    X4, X0, X0
+	VANDPS    X15, X0, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R10
+
+rowBelow4:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -328,6 +328,22 @@ func gradLeakyOutPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors
 //go:noescape
 func streamFusePlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 
+// streamFusePixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = (src[p*length+i] * scales[i] + shifts[i]) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFusePixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
 // streamFuseReLUPlanesF64AVX2 is the loop
 //
 //	for p := range count {
@@ -344,6 +360,22 @@ func streamFusePlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *
 //go:noescape
 func streamFuseReLUPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 
+// streamFuseReLUPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = clip(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src. See [FuseReLU] for clip.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
 // streamFuseLeakyPlanesF64AVX2 is the loop
 //
 //	for p := range count {
@@ -359,3 +391,19 @@ func streamFuseReLUPlanesF64AVX2(dst *float64, src *float64, aux *float64, facto
 //
 //go:noescape
 func streamFuseLeakyPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
+// streamFuseLeakyPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = leaky(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src. See [FuseLeaky] for leaky.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseLeakyPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)

@@ -5859,7 +5859,7 @@ rowBelow8:
 	RET
 
 // func streamFusePlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·streamFusePlanesF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -5868,110 +5868,125 @@ TEXT ·streamFusePlanesF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   shifts+40(FP), SI
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	CMPQ   BX, $+128
 	JHI    long
-	LEAQ   zeros<>+0(SB), R10
-	MOVQ   CX, R9
-	SUBQ   AX, R9
-	ADDQ   $+2048, R9
-	MOVQ   BX, R11
-	SHLQ   $0x03, R11
+	LEAQ   zeros<>+0(SB), R11
+	MOVQ   CX, R12
+	SUBQ   AX, R12
+	ADDQ   $+2048, R12
+	MOVQ   BX, R13
+	SHLQ   $0x03, R13
 
 short:
 	VBROADCASTSD (DX), Y12
 	VBROADCASTSD (SI), Y14
 	VBROADCASTSD (DI), Y11
 	VCMPPD       $0x04, Y13, Y12, Y15
-	MOVQ         (DX), R9
-	MOVQ         CX, R12
-	ADDQ         R9, R9
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	MOVQ         (DX), R10
+	MOVQ         CX, R14
+	ADDQ         R10, R10
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+8, DX
 	ADDQ         $+8, SI
 	ADDQ         $+8, DI
-	MOVQ         BX, R9
-	CMPQ         R9, $+16
+	MOVQ         BX, R10
+	CMPQ         R10, $+16
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
-	VMULPD  (R12), Y11, Y0
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched1:
+	VMULPD  (R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPD  32(R12), Y11, Y0
+	VMULPD  32(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
-	VMULPD  64(R12), Y11, Y0
+	VMULPD  64(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 64(AX)
-	VMULPD  96(R12), Y11, Y0
+	VMULPD  96(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R12
-	SUBQ    $+16, R9
-	CMPQ    R9, $+16
+	ADDQ    $+128, R14
+	SUBQ    $+16, R10
+	CMPQ    R10, $+16
 	JGE     shortTurn
 
 shortRest:
-	TESTQ   $+8, R9
-	JZ      shortBelow64
-	VMULPD  (R12), Y11, Y0
+	TESTQ      $+8, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
+	VMULPD  (R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPD  32(R12), Y11, Y0
+	VMULPD  32(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R12
+	ADDQ    $+64, R14
 
 shortBelow64:
-	TESTQ   $+4, R9
+	TESTQ   $+4, R10
 	JZ      shortBelow32
-	VMULPD  (R12), Y11, Y0
+	VMULPD  (R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R12
+	ADDQ    $+32, R14
 
 shortBelow32:
-	TESTQ   $+2, R9
+	TESTQ   $+2, R10
 	JZ      shortBelow16
-	VMULPD  (R12), X11, X0
+	VMULPD  (R14), X11, X0
 	VADDPD  X14, X0, X0
 	VMULPD  X12, X0, X0
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R12
+	ADDQ    $+16, R14
 
 shortBelow16:
-	TESTQ  $+1, R9
+	TESTQ  $+1, R10
 	JZ     shortBelow8
-	VMOVSD (R12), X0
+	VMOVSD (R14), X0
 	VMULPD X11, X0, X0
 	VADDPD X14, X0, X0
 	VMULPD X12, X0, X0
 	VANDPD X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R12
+	ADDQ   $+8, R14
 
 shortBelow8:
 	DECQ R8
@@ -6172,8 +6187,143 @@ fillBelow8:
 	VZEROUPPER
 	RET
 
+// func streamFusePixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamFusePixelsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+16
+	JL   rowRest
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPD   (DI)(R10*1), Y0, Y0
+	VADDPD   (SI)(R10*1), Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPD   32(DI)(R10*1), Y0, Y0
+	VADDPD   32(SI)(R10*1), Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  64(CX), Y0
+	VMULPD   64(DI)(R10*1), Y0, Y0
+	VADDPD   64(SI)(R10*1), Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  96(CX), Y0
+	VMULPD   96(DI)(R10*1), Y0, Y0
+	VADDPD   96(SI)(R10*1), Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	SUBQ     $+16, R9
+	CMPQ     R9, $+16
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+8, R9
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPD   (DI)(R10*1), Y0, Y0
+	VADDPD   (SI)(R10*1), Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPD   32(DI)(R10*1), Y0, Y0
+	VADDPD   32(SI)(R10*1), Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+4, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPD   (DI)(R10*1), Y0, Y0
+	VADDPD   (SI)(R10*1), Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ   $+2, R9
+	JZ      rowBelow16
+	VMOVUPS (DX)(R10*1), X4
+	VCMPPD  $0x04, X13, X4, X15
+	VMOVUPS (CX), X0
+	VMULPD  (DI)(R10*1), X0, X0
+	VADDPD  (SI)(R10*1), X0, X0
+	VMULPD  X4, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+1, R9
+	JZ     rowBelow8
+	VMOVSD (DX)(R10*1), X4
+	VCMPPD $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMOVSD (DI)(R10*1), X5
+	VMULPD X5, X0, X0
+	VMOVSD (SI)(R10*1), X6
+	VADDPD X6, X0, X0
+	VMULPD X4, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R10
+
+rowBelow8:
+	DECQ R8
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·streamFuseReLUPlanesF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -6183,16 +6333,17 @@ TEXT ·streamFuseReLUPlanesF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         scales+32(FP), DI
 	MOVQ         limit+48(FP), R8
 	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (R8), Y10
 	CMPQ         BX, $+128
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x03, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x03, R13
 
 short:
 	VBROADCASTSD (DX), Y12
@@ -6200,10 +6351,10 @@ short:
 	VBROADCASTSD (DI), Y11
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDQ         R8, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+8, DX
 	ADDQ         $+8, SI
 	ADDQ         $+8, DI
@@ -6213,7 +6364,15 @@ short:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMULPD  (R12), Y11, Y0
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VMULPD  (R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -6221,7 +6380,7 @@ shortTurn:
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPD  32(R12), Y11, Y0
+	VMULPD  32(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -6229,7 +6388,7 @@ shortTurn:
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
-	VMULPD  64(R12), Y11, Y0
+	VMULPD  64(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -6237,7 +6396,7 @@ shortTurn:
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 64(AX)
-	VMULPD  96(R12), Y11, Y0
+	VMULPD  96(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -6246,15 +6405,21 @@ shortTurn:
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 96(AX)
 	ADDQ    $+128, AX
-	ADDQ    $+128, R12
+	ADDQ    $+128, R14
 	SUBQ    $+16, R8
 	CMPQ    R8, $+16
 	JGE     shortTurn
 
 shortRest:
-	TESTQ   $+8, R8
-	JZ      shortBelow64
-	VMULPD  (R12), Y11, Y0
+	TESTQ      $+8, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMULPD  (R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -6262,7 +6427,7 @@ shortRest:
 	VMULPD  Y12, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
-	VMULPD  32(R12), Y11, Y0
+	VMULPD  32(R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -6271,12 +6436,12 @@ shortRest:
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $+64, AX
-	ADDQ    $+64, R12
+	ADDQ    $+64, R14
 
 shortBelow64:
 	TESTQ   $+4, R8
 	JZ      shortBelow32
-	VMULPD  (R12), Y11, Y0
+	VMULPD  (R14), Y11, Y0
 	VADDPD  Y14, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -6285,12 +6450,12 @@ shortBelow64:
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R12
+	ADDQ    $+32, R14
 
 shortBelow32:
 	TESTQ   $+2, R8
 	JZ      shortBelow16
-	VMULPD  (R12), X11, X0
+	VMULPD  (R14), X11, X0
 	VADDPD  X14, X0, X0
 	VCMPPD  $0x16, X13, X0, X2
 	VANDPD  X2, X0, X0
@@ -6299,12 +6464,12 @@ shortBelow32:
 	VANDPD  X15, X0, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R12
+	ADDQ    $+16, R14
 
 shortBelow16:
 	TESTQ  $+1, R8
 	JZ     shortBelow8
-	VMOVSD (R12), X0
+	VMOVSD (R14), X0
 	VMULPD X11, X0, X0
 	VADDPD X14, X0, X0
 	VCMPPD $0x16, X13, X0, X2
@@ -6314,7 +6479,7 @@ shortBelow16:
 	VANDPD X15, X0, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R12
+	ADDQ   $+8, R14
 
 shortBelow8:
 	DECQ R9
@@ -6551,9 +6716,9 @@ fillBelow8:
 	VZEROUPPER
 	RET
 
-// func streamFuseLeakyPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
-// Requires: AVX, CMOV
-TEXT ·streamFuseLeakyPlanesF64AVX2(SB), NOSPLIT, $0-72
+// func streamFuseReLUPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         factors+24(FP), DX
@@ -6564,14 +6729,179 @@ TEXT ·streamFuseLeakyPlanesF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (R8), Y10
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+16
+	JL   rowRest
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPD   (DI)(R10*1), Y0, Y0
+	VADDPD   (SI)(R10*1), Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPD   32(DI)(R10*1), Y0, Y0
+	VADDPD   32(SI)(R10*1), Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  64(CX), Y0
+	VMULPD   64(DI)(R10*1), Y0, Y0
+	VADDPD   64(SI)(R10*1), Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  96(CX), Y0
+	VMULPD   96(DI)(R10*1), Y0, Y0
+	VADDPD   96(SI)(R10*1), Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R10
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+8, R8
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPD   (DI)(R10*1), Y0, Y0
+	VADDPD   (SI)(R10*1), Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(CX), Y0
+	VMULPD   32(DI)(R10*1), Y0, Y0
+	VADDPD   32(SI)(R10*1), Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+4, R8
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (CX), Y0
+	VMULPD   (DI)(R10*1), Y0, Y0
+	VADDPD   (SI)(R10*1), Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ   $+2, R8
+	JZ      rowBelow16
+	VMOVUPS (DX)(R10*1), X4
+	VCMPPD  $0x04, X13, X4, X15
+	VMOVUPS (CX), X0
+	VMULPD  (DI)(R10*1), X0, X0
+	VADDPD  (SI)(R10*1), X0, X0
+	VCMPPD  $0x16, X13, X0, X2
+	VANDPD  X2, X0, X0
+	VMINPD  X0, X10, X0
+	VMULPD  X4, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+1, R8
+	JZ     rowBelow8
+	VMOVSD (DX)(R10*1), X4
+	VCMPPD $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMOVSD (DI)(R10*1), X5
+	VMULPD X5, X0, X0
+	VMOVSD (SI)(R10*1), X6
+	VADDPD X6, X0, X0
+	VCMPPD $0x16, X13, X0, X2
+	VANDPD X2, X0, X0
+	VMINPD X0, X10, X0
+	VMULPD X4, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R10
+
+rowBelow8:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·streamFuseLeakyPlanesF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	VBROADCASTSD (R8), Y10
 	CMPQ         BX, $+128
 	JHI          long
-	LEAQ         zeros<>+0(SB), R10
-	MOVQ         CX, R8
-	SUBQ         AX, R8
-	ADDQ         $+2048, R8
-	MOVQ         BX, R11
-	SHLQ         $0x03, R11
+	LEAQ         zeros<>+0(SB), R11
+	MOVQ         CX, R12
+	SUBQ         AX, R12
+	ADDQ         $+2048, R12
+	MOVQ         BX, R13
+	SHLQ         $0x03, R13
 
 short:
 	VBROADCASTSD (DX), Y12
@@ -6579,10 +6909,10 @@ short:
 	VBROADCASTSD (DI), Y11
 	VCMPPD       $0x04, Y13, Y12, Y15
 	MOVQ         (DX), R8
-	MOVQ         CX, R12
+	MOVQ         CX, R14
 	ADDQ         R8, R8
-	CMOVQEQ      R10, R12
-	ADDQ         R11, CX
+	CMOVQEQ      R11, R14
+	ADDQ         R13, CX
 	ADDQ         $+8, DX
 	ADDQ         $+8, SI
 	ADDQ         $+8, DI
@@ -6592,7 +6922,15 @@ short:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
-	VMULPD    (R12), Y11, Y0
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched1:
+	VMULPD    (R14), Y11, Y0
 	VADDPD    Y14, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -6600,7 +6938,7 @@ shortTurn:
 	VMULPD    Y12, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, (AX)
-	VMULPD    32(R12), Y11, Y0
+	VMULPD    32(R14), Y11, Y0
 	VADDPD    Y14, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -6608,7 +6946,7 @@ shortTurn:
 	VMULPD    Y12, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, 32(AX)
-	VMULPD    64(R12), Y11, Y0
+	VMULPD    64(R14), Y11, Y0
 	VADDPD    Y14, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -6616,7 +6954,7 @@ shortTurn:
 	VMULPD    Y12, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, 64(AX)
-	VMULPD    96(R12), Y11, Y0
+	VMULPD    96(R14), Y11, Y0
 	VADDPD    Y14, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -6625,15 +6963,21 @@ shortTurn:
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, 96(AX)
 	ADDQ      $+128, AX
-	ADDQ      $+128, R12
+	ADDQ      $+128, R14
 	SUBQ      $+16, R8
 	CMPQ      R8, $+16
 	JGE       shortTurn
 
 shortRest:
-	TESTQ     $+8, R8
-	JZ        shortBelow64
-	VMULPD    (R12), Y11, Y0
+	TESTQ      $+8, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMULPD    (R14), Y11, Y0
 	VADDPD    Y14, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -6641,7 +6985,7 @@ shortRest:
 	VMULPD    Y12, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, (AX)
-	VMULPD    32(R12), Y11, Y0
+	VMULPD    32(R14), Y11, Y0
 	VADDPD    Y14, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -6650,12 +6994,12 @@ shortRest:
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, 32(AX)
 	ADDQ      $+64, AX
-	ADDQ      $+64, R12
+	ADDQ      $+64, R14
 
 shortBelow64:
 	TESTQ     $+4, R8
 	JZ        shortBelow32
-	VMULPD    (R12), Y11, Y0
+	VMULPD    (R14), Y11, Y0
 	VADDPD    Y14, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -6664,12 +7008,12 @@ shortBelow64:
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
-	ADDQ      $+32, R12
+	ADDQ      $+32, R14
 
 shortBelow32:
 	TESTQ     $+2, R8
 	JZ        shortBelow16
-	VMULPD    (R12), X11, X0
+	VMULPD    (R14), X11, X0
 	VADDPD    X14, X0, X0
 	VCMPPD    $0x11, X0, X13, X1
 	VMULPD    X10, X0, X2
@@ -6678,12 +7022,12 @@ shortBelow32:
 	VANDPD    X15, X0, X0
 	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R12
+	ADDQ      $+16, R14
 
 shortBelow16:
 	TESTQ     $+1, R8
 	JZ        shortBelow8
-	VMOVSD    (R12), X0
+	VMOVSD    (R14), X0
 	VMULPD    X11, X0, X0
 	VADDPD    X14, X0, X0
 	VCMPPD    $0x11, X0, X13, X1
@@ -6693,7 +7037,7 @@ shortBelow16:
 	VANDPD    X15, X0, X0
 	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R12
+	ADDQ      $+8, R14
 
 shortBelow8:
 	DECQ R9
@@ -6927,5 +7271,169 @@ fillBelow16:
 
 fillBelow8:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamFuseLeakyPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseLeakyPixelsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         limit+48(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	VBROADCASTSD (R8), Y10
+
+next:
+	XORL R10, R10
+	MOVQ BX, R8
+	CMPQ R8, $+16
+	JL   rowRest
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+rowTurn:
+	VMOVUPS   (DX)(R10*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R10*1), Y0, Y0
+	VADDPD    (SI)(R10*1), Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R10*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPD    32(DI)(R10*1), Y0, Y0
+	VADDPD    32(SI)(R10*1), Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVNTPS  Y0, 32(AX)
+	VMOVUPS   64(DX)(R10*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   64(CX), Y0
+	VMULPD    64(DI)(R10*1), Y0, Y0
+	VADDPD    64(SI)(R10*1), Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVNTPS  Y0, 64(AX)
+	VMOVUPS   96(DX)(R10*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   96(CX), Y0
+	VMULPD    96(DI)(R10*1), Y0, Y0
+	VADDPD    96(SI)(R10*1), Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVNTPS  Y0, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R10
+	SUBQ      $+16, R8
+	CMPQ      R8, $+16
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+8, R8
+	JZ        rowBelow64
+	VMOVUPS   (DX)(R10*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R10*1), Y0, Y0
+	VADDPD    (SI)(R10*1), Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R10*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPD    32(DI)(R10*1), Y0, Y0
+	VADDPD    32(SI)(R10*1), Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVNTPS  Y0, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R10
+
+rowBelow64:
+	TESTQ     $+4, R8
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R10*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R10*1), Y0, Y0
+	VADDPD    (SI)(R10*1), Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVNTPS  Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R10
+
+rowBelow32:
+	TESTQ     $+2, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VCMPPD    $0x04, X13, X4, X15
+	VMOVUPS   (CX), X0
+	VMULPD    (DI)(R10*1), X0, X0
+	VADDPD    (SI)(R10*1), X0, X0
+	VCMPPD    $0x11, X0, X13, X1
+	VMULPD    X10, X0, X2
+	VBLENDVPD X1, X0, X2, X0
+	VMULPD    X4, X0, X0
+	VANDPD    X15, X0, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+1, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VCMPPD    $0x04, X13, X4, X15
+	VMOVSD    (CX), X0
+	VMOVSD    (DI)(R10*1), X5
+	VMULPD    X5, X0, X0
+	VMOVSD    (SI)(R10*1), X6
+	VADDPD    X6, X0, X0
+	VCMPPD    $0x11, X0, X13, X1
+	VMULPD    X10, X0, X2
+	VBLENDVPD X1, X0, X2, X0
+	VMULPD    X4, X0, X0
+	VANDPD    X15, X0, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R10
+
+rowBelow8:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -38,20 +38,22 @@ type Around struct {
 // [FuseTensor] serves halves, tensors that lie differently, and another number of goroutines.
 // [FuseBackward] is the gradient.
 func Fuse[T Float](dst, src, residual []T, m *mask.Mask, a Around, g layout.Geometry) error {
-	c := fusion{dst: kernel.Of(dst), src: kernel.Of(src), g: &g, srcGeom: &g, around: &a}
+	c, at := fusion{dst: kernel.Of(dst), src: kernel.Of(src), around: a}, places{dst: &g, src: &g}
 	if residual != nil {
-		c.aux, c.auxGeom = kernel.Of(residual), &g
+		c.aux, at.aux = kernel.Of(residual), &g
 	}
-	return c.do(m)
+	return c.do(&at, m)
 }
 
 // FuseTensor is [Fuse] on tensors of any kind. The zero Tensor stands for no residual. dst and src may
 // lie differently, as in [ApplyTensor]. residual lies as dst does: otherwise it is a [*BesideError].
 // workers is that of ApplyTensor.
 func FuseTensor(dst, src, residual Tensor, m *mask.Mask, a Around, workers int) error {
-	c := fusion{dst: dst.Data, src: src.Data, g: &dst.Geometry, srcGeom: &src.Geometry, around: &a, workers: workers}
-	c.beside(&residual)
-	return c.do(m)
+	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: workers}, places{dst: &dst.Geometry, src: &src.Geometry}
+	if !residual.none() {
+		c.aux, at.aux = residual.Data, &residual.Geometry
+	}
+	return c.do(&at, m)
 }
 
 // From is the tensor that says where the activation of a [Fuse] was in its upper and where in its
@@ -81,33 +83,41 @@ func FromOutput(y Tensor) From { return From{y, true} }
 // activation, and the product with Scale, except that a dropped channel is +0 whatever its scale is. dst may
 // be src, or the tensor of from, or both. The errors are those of Fuse.
 func FuseBackward[T Float](dst, src []T, from From, m *mask.Mask, a Around, g layout.Geometry) error {
-	c := fusion{dst: kernel.Of(dst), src: kernel.Of(src), g: &g, srcGeom: &g, around: &a, backward: true}
-	c.from(&from)
-	return c.do(m)
+	c, at := fusion{dst: kernel.Of(dst), src: kernel.Of(src), around: a}, places{dst: &g, src: &g}
+	if c.backward = true; a.Activation.form != linear {
+		c.aux, at.aux, c.output = from.tensor.Data, &from.tensor.Geometry, from.output
+	}
+	return c.do(&at, m)
 }
 
 // FuseBackwardTensor is [FuseBackward] on tensors of any kind. dst and src may lie differently. The tensor
 // of from lies as dst does: otherwise it is a [*BesideError]. workers is that of [ApplyTensor].
 func FuseBackwardTensor(dst, src Tensor, from From, m *mask.Mask, a Around, workers int) error {
-	c := fusion{dst: dst.Data, src: src.Data, g: &dst.Geometry, srcGeom: &src.Geometry, around: &a, backward: true, workers: workers}
-	c.from(&from)
-	return c.do(m)
+	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: workers}, places{dst: &dst.Geometry, src: &src.Geometry}
+	if c.backward = true; a.Activation.form != linear {
+		c.aux, at.aux, c.output = from.tensor.Data, &from.tensor.Geometry, from.output
+	}
+	return c.do(&at, m)
 }
 
 // Fuse writes what [FuseTensor] makes of src and residual with the mask of this pass to dst: without
 // one in evaluation. The errors are those of FuseTensor and [Dropout.Forward].
 func (p Pass) Fuse(dst, src, residual Tensor, a Around) error {
-	c := fusion{dst: dst.Data, src: src.Data, g: &dst.Geometry, srcGeom: &src.Geometry, around: &a}
-	c.beside(&residual)
-	return p.fuse(&c)
+	c, at := fusion{dst: dst.Data, src: src.Data, around: a}, places{dst: &dst.Geometry, src: &src.Geometry}
+	if !residual.none() {
+		c.aux, at.aux = residual.Data, &residual.Geometry
+	}
+	return p.fuse(&c, &at)
 }
 
 // FuseBackward writes the gradient of [Pass.Fuse] with respect to its src to dst, see
 // [FuseBackwardTensor].
 func (p Pass) FuseBackward(dst, src Tensor, from From, a Around) error {
-	c := fusion{dst: dst.Data, src: src.Data, g: &dst.Geometry, srcGeom: &src.Geometry, around: &a, backward: true}
-	c.from(&from)
-	return p.fuse(&c)
+	c, at := fusion{dst: dst.Data, src: src.Data, around: a}, places{dst: &dst.Geometry, src: &src.Geometry}
+	if c.backward = true; a.Activation.form != linear {
+		c.aux, at.aux, c.output = from.tensor.Data, &from.tensor.Geometry, from.output
+	}
+	return p.fuse(&c, &at)
 }
 
 // Fuse writes what [FuseTensor] makes of src and residual with a new mask to dst, as in training, and
@@ -118,23 +128,26 @@ func (d *Dropout) Fuse(dst, src, residual Tensor, a Around) (Pass, error) {
 	if err := d.zero(); err != nil {
 		return Pass{}, err
 	}
-	c := fusion{dst: dst.Data, src: src.Data, g: &dst.Geometry, srcGeom: &src.Geometry, around: &a, workers: d.workers}
-	c.beside(&residual)
+	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: d.workers}, places{dst: &dst.Geometry, src: &src.Geometry}
+	if !residual.none() {
+		c.aux, at.aux = residual.Data, &residual.Geometry
+	}
+	c.early = d.gen.once
 	// All that can be refused is, before a step is spent that a Source cannot take back.
-	joined, err := c.check()
+	joined, err := c.check(&at)
 	if err != nil {
 		return Pass{}, err
 	}
 	d.gen.begin()
 	defer d.gen.end()
-	p := Pass{drop: d, samples: c.g.Samples(), channels: c.g.Channels()}
-	next := d.take(c.g, &p.place)
-	if d.gen.once && c.g.Len() > 0 {
+	p := Pass{drop: d, samples: at.dst.Samples(), channels: at.dst.Channels()}
+	next := d.take(at.dst, &p.place)
+	if d.gen.once && at.dst.Len() > 0 {
 		p.mask = new(mask.Mask)
 		err = d.draw(p.mask, p.samples, p.channels, &p.place)
 	}
 	if err == nil {
-		err = p.run(&c, joined)
+		err = p.run(&c, &at, joined)
 	} else {
 		release(joined)
 	}
@@ -162,26 +175,26 @@ func (d *Dropout) FuseEvaluation(dst, src, residual Tensor, a Around) (Pass, err
 }
 
 // fuse does a fused call with the mask of the pass.
-func (p *Pass) fuse(c *fusion) error {
-	if p.drop == nil || c.g.Samples() != p.samples || c.g.Channels() != p.channels {
-		return &MaskError{p.samples, p.channels, *c.g}
+func (p *Pass) fuse(c *fusion, at *places) error {
+	if p.drop == nil || at.dst.Samples() != p.samples || at.dst.Channels() != p.channels {
+		return &MaskError{p.samples, p.channels, *at.dst}
 	}
 	c.workers = p.drop.workers
-	joined, err := c.check()
+	joined, err := c.check(at)
 	if err != nil {
 		return err
 	}
-	return p.run(c, joined)
+	return p.run(c, at, joined)
 }
 
 // run does what fuse does after its checks. The joined nest must not be used afterwards.
-func (p *Pass) run(c *fusion, joined *layout.Nest) error {
-	if c.g.Len() == 0 {
+func (p *Pass) run(c *fusion, at *places, joined *layout.Nest) error {
+	if at.dst.Len() == 0 {
 		release(joined)
 		return nil
 	}
 	if p.mask != nil {
-		return c.run(p.mask, joined)
+		return c.run(at, p.mask, joined)
 	}
 	m := masks.Get().(*mask.Mask)
 	defer masks.Put(m)
@@ -189,5 +202,5 @@ func (p *Pass) run(c *fusion, joined *layout.Nest) error {
 		release(joined)
 		return err
 	}
-	return c.run(m, joined)
+	return c.run(at, m, joined)
 }

@@ -11,27 +11,22 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// fusion is a fused call: its tensors, and what is computed of them.
+// fusion is a fused call: its data, and what is computed of them.
 type fusion struct {
-	dst, src, aux       kernel.Vector
-	g, srcGeom, auxGeom *layout.Geometry // that of aux is nil if there is no such tensor
-	around              *Around
-	workers             int
-	backward, output    bool
+	dst, src, aux    kernel.Vector
+	around           Around
+	workers          int
+	backward, output bool
+	early            bool // what overlaps is found before the kernel would
 }
 
-// beside makes a tensor the residual, unless it is the zero Tensor.
-func (c *fusion) beside(residual *Tensor) {
-	if r := residual.Data; r.Kind() != nil || r.Len()|r.Slices() > 0 || residual.Geometry != (layout.Geometry{}) {
-		c.aux, c.auxGeom = r, &residual.Geometry
-	}
-}
+// places are the geometries of the tensors of a fused call, nil if there is no third one. They go apart
+// from the data, see [pair].
+type places struct{ dst, src, aux *layout.Geometry }
 
-// from makes a tensor the one that a gradient needs, if it needs one.
-func (c *fusion) from(f *From) {
-	if c.around.Activation.form != linear {
-		c.aux, c.auxGeom, c.output = f.tensor.Data, &f.tensor.Geometry, f.output
-	}
+// none reports whether a tensor is the zero Tensor.
+func (x *Tensor) none() bool {
+	return x.Data.Kind() == nil && x.Data.Len()|x.Data.Slices() == 0 && x.Geometry == (layout.Geometry{})
 }
 
 // name returns the name of aux.
@@ -43,37 +38,39 @@ func (c *fusion) name() string {
 }
 
 // do makes the call with a mask.
-func (c *fusion) do(m *mask.Mask) error {
-	joined, err := c.check()
+func (c *fusion) do(at *places, m *mask.Mask) error {
+	joined, err := c.check(at)
 	if err != nil {
 		return err
 	}
-	if m == nil || m.Samples() != c.g.Samples() || m.Channels() != c.g.Channels() {
+	if m == nil || m.Samples() != at.dst.Samples() || m.Channels() != at.dst.Channels() {
 		release(joined)
-		return maskError(m, c.g)
+		return maskError(m, at.dst)
 	}
-	if c.g.Len() == 0 {
+	if at.dst.Len() == 0 {
 		release(joined)
 		return nil
 	}
-	return c.run(m, joined)
+	return c.run(at, m, joined)
 }
 
 // check returns an error if anything but a mask is wrong, and otherwise what [pair] does.
-func (c *fusion) check() (*layout.Nest, error) {
+func (c *fusion) check(at *places) (*layout.Nest, error) {
 	if c.workers < 0 {
 		return nil, &kernel.WorkersError{Workers: c.workers}
 	}
-	if c.g == c.srcGeom || *c.g == *c.srcGeom {
-		c.srcGeom = c.g
+	if at.dst == at.src || *at.dst == *at.src {
+		at.src = at.dst
 	}
-	joined, err := pair(c.dst, c.src, c.g, c.srcGeom)
+	joined, err := pair(c.dst, c.src, at.dst, at.src)
 	if err == nil {
-		if err = c.checkAround(); err == nil && c.auxGeom != nil {
-			err = c.checkAux()
+		if err = c.checkAround(at); err == nil && at.aux != nil {
+			err = c.checkAux(at)
 		}
-		if err == nil && c.g.Len() > 0 {
-			err = c.apart(joined)
+		if err == nil && (joined != nil || c.early) && at.dst.Len() > 0 {
+			err = c.apart(at, joined)
+		} else if err == nil && at.aux != nil && at.dst.Len() > 0 {
+			err = c.apartAux(at)
 		}
 		if err != nil {
 			release(joined)
@@ -85,12 +82,12 @@ func (c *fusion) check() (*layout.Nest, error) {
 
 // checkAround returns an error unless there is a scale and a shift for each channel, or none, and
 // the activation is one.
-func (c *fusion) checkAround() error {
+func (c *fusion) checkAround(at *places) error {
 	kind := c.dst.Kind()
 	for i, v := range [...]*kernel.Vector{&c.around.Scale, &c.around.Shift} {
 		name := [...]string{"Scale", "Shift"}[i]
-		if v.Slices() > 0 || v.Len() > 0 && (v.Len() != c.g.Channels() || kind != nil && v.Kind() != kind) {
-			return &ChannelsError{name, *v, kind, *c.g}
+		if v.Slices() > 0 || v.Len() > 0 && (v.Len() != at.dst.Channels() || kind != nil && v.Kind() != kind) {
+			return &ChannelsError{name, *v, kind, *at.dst}
 		}
 	}
 	if kind == nil {
@@ -106,38 +103,38 @@ func (c *fusion) checkAround() error {
 }
 
 // checkAux returns an error unless aux is a tensor that lies as dst does.
-func (c *fusion) checkAux() error {
-	if c.aux.Kind() == nil && c.aux.Len() == 0 && *c.auxGeom == (layout.Geometry{}) {
-		if c.g.Len() == 0 {
+func (c *fusion) checkAux(at *places) error {
+	if c.aux.Kind() == nil && c.aux.Len() == 0 && *at.aux == (layout.Geometry{}) {
+		if at.dst.Len() == 0 {
 			return nil
 		}
-		return &LengthError{Name: c.name(), Geometry: *c.g} // a zero From
+		return &LengthError{Name: c.name(), Geometry: *at.dst} // a zero From
 	}
-	if c.auxGeom != c.g && *c.auxGeom != *c.g {
-		return &BesideError{c.name(), c.aux.Kind(), c.aux.Kind(), *c.auxGeom, *c.g}
+	if at.aux != at.dst && *at.aux != *at.dst {
+		return &BesideError{c.name(), c.aux.Kind(), c.aux.Kind(), *at.aux, *at.dst}
 	}
-	if err := check(c.name(), c.aux, c.g); err != nil {
+	if err := check(c.name(), c.aux, at.dst); err != nil {
 		return err
 	}
-	if c.aux.Kind() != c.dst.Kind() && c.g.Len() > 0 {
-		return &BesideError{c.name(), c.aux.Kind(), c.dst.Kind(), *c.auxGeom, *c.g}
+	if c.aux.Kind() != c.dst.Kind() && at.dst.Len() > 0 {
+		return &BesideError{c.name(), c.aux.Kind(), c.dst.Kind(), *at.aux, *at.dst}
 	}
 	return nil
 }
 
 // apart returns an error if dst shares memory with another tensor as it must not.
-func (c *fusion) apart(joined *layout.Nest) error {
-	if err := apart(c.dst, c.src, c.g, joined); err != nil {
+func (c *fusion) apart(at *places, joined *layout.Nest) error {
+	if err := apart(c.dst, c.src, at.dst, joined); err != nil {
 		return err
 	}
-	if c.auxGeom != nil {
-		if err := c.apartAux(); err != nil {
+	if at.aux != nil {
+		if err := c.apartAux(at); err != nil {
 			return err
 		}
 	}
 	for i, v := range [...]*kernel.Vector{&c.around.Scale, &c.around.Shift} {
 		if v.Len() > 0 {
-			if err := c.outside([...]string{"scales", "shifts"}[i], *v); err != nil {
+			if err := c.outside(at, [...]string{"scales", "shifts"}[i], *v); err != nil {
 				return err
 			}
 		}
@@ -146,16 +143,16 @@ func (c *fusion) apart(joined *layout.Nest) error {
 }
 
 // apartAux is apart for aux, which lies as dst does.
-func (c *fusion) apartAux() error {
+func (c *fusion) apartAux(at *places) error {
 	size := c.dst.Kind().Size()
 	if !listed(c.dst, c.aux) {
-		reach, _ := loop.Measure(c.g.Loops())
-		if distance, overlap := loop.Overlap(c.dst.Data(), c.aux.Data(), size, c.g.Loops(), reach); overlap {
+		reach, _ := loop.Measure(at.dst.Loops())
+		if distance, overlap := loop.Overlap(c.dst.Data(), c.aux.Data(), size, at.dst.Loops(), reach); overlap {
 			return &kernel.OverlapError{With: c.name(), Elements: reach.Dst, Distance: distance}
 		}
 		return nil
 	}
-	to, from := memory(c.dst, c.g.Len()), memory(c.aux, c.g.Len())
+	to, from := memory(c.dst, at.dst.Len()), memory(c.aux, at.dst.Len())
 	if with, distance, shared := loop.Shared(&to, &from, size, true); shared {
 		if with == "src" {
 			with = c.name()
@@ -166,8 +163,8 @@ func (c *fusion) apartAux() error {
 }
 
 // outside returns an error if the numbers of the channels lie within dst.
-func (c *fusion) outside(name string, v kernel.Vector) error {
-	to, size := memory(c.dst, c.g.Len()), c.dst.Kind().Size()
+func (c *fusion) outside(at *places, name string, v kernel.Vector) error {
+	to, size := memory(c.dst, at.dst.Len()), c.dst.Kind().Size()
 	for i := range max(to.Slices, 1) {
 		data, length := to.At(i)
 		if uintptr(v.Data())-uintptr(data)+uintptr(v.Len()*size-1) < uintptr((length+v.Len())*size-1) {
@@ -179,14 +176,14 @@ func (c *fusion) outside(name string, v kernel.Vector) error {
 
 // run makes a call that has been checked, with a mask for its tensors. The joined nest must not be
 // used afterwards.
-func (c *fusion) run(m *mask.Mask, joined *layout.Nest) error {
+func (c *fusion) run(at *places, m *mask.Mask, joined *layout.Nest) error {
 	if joined != nil {
 		defer nests.Put(joined)
 	}
 	if c.backward {
 		m = m.Gradient()
 	}
-	kind, g, a := c.dst.Kind(), c.g, c.around
+	kind, g, a := c.dst.Kind(), at.dst, &c.around
 	action := m.Action(kind.Type())
 	op, err := operation(kernel.Scale, action)
 	if err != nil {
@@ -203,7 +200,7 @@ func (c *fusion) run(m *mask.Mask, joined *layout.Nest) error {
 	defer scratch.Put(room)
 	factors, shifts := (*room)[:bytes], []byte(nil)
 	f := kernel.Fused{
-		Fusion: a.Activation.fusion(c.auxGeom != nil), Op: op, Limit: a.Activation.limit(),
+		Fusion: a.Activation.fusion(at.aux != nil), Op: op, Limit: a.Activation.limit(),
 		Aux: c.aux, Factors: kernel.OfBytes(kind, factors),
 	}
 	if c.backward {

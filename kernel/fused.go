@@ -55,6 +55,9 @@ func RunFused(f *Fused, dst, src Vector, loops []layout.Loop, workers int) error
 	if err := f.check(dst, src); err != nil {
 		return err
 	}
+	if workers >= 0 && f.single(dst, src, loops) {
+		return nil
+	}
 	return f.run(dst, src, loops, place{}, workers)
 }
 
@@ -205,6 +208,43 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 	c.set(f, &n, span, factors.len)
 	n.share(n.total(), workers)
 	return nil
+}
+
+// single makes a call that is no more than one of a kernel on few elements, as [doRun] does. Of others, and where
+// anything is wrong, it returns false.
+func (f *Fused) single(dst, src Vector, loops []layout.Loop) bool {
+	const most = 1 << 15 // the product of two fits an int
+	if uint(len(loops)-1) >= 2 || f.Op != Scale || f.FactorShifts.len != 0 {
+		return false
+	}
+	last := &loops[len(loops)-1]
+	count, wrong := 1, (last.Dst^1)|(last.Src^1)|last.Factor>>1
+	if len(loops) == 2 {
+		around := &loops[0]
+		count, wrong = around.Size, wrong|(around.Dst^last.Size)|(around.Src^last.Size)|(around.Factor^(1-last.Factor))
+	}
+	if wrong != 0 || uint(count-1) >= most || uint(last.Size-2) >= most {
+		return false
+	}
+	kind, entries, elements := dst.kind, count, count*last.Size
+	if last.Factor == 1 {
+		entries = last.Size
+	}
+	bytes, of, aux := kind.bytes(elements), kind.bytes(entries), unsafe.Pointer(nil)
+	if !alone(bytes) || dst.len < elements || src.len < elements || f.Factors.len < entries || f.Scales.len < entries || meets(dst.data, src.data, bytes) {
+		return false
+	}
+	if within(dst.data, bytes, f.Factors.data, of) || f.outside(dst.data, elements) != nil {
+		return false
+	}
+	if fusedTable[f.Fusion].aux {
+		if aux = f.Aux.data; f.Aux.len < elements || meets(dst.data, aux, bytes) {
+			return false
+		}
+	}
+	kernels, limit := kind.more.(fuser), wordOf(kind, f.Limit)
+	kernels.fused(kernels.fusedWays(f.Fusion)[0][last.Factor&1], hide(dst.data), hide(src.data), hide(aux), hide(f.Factors.data), hide(f.Scales.data), hide(f.Shifts.data), hide(unsafe.Pointer(&limit)), count, last.Size)
+	return true
 }
 
 // separate returns an error if aux is too short for a dst that spans so many elements, or if one of the

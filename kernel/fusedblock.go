@@ -23,7 +23,7 @@ func (c *fused) set(f *Fused, n *nest, span, factors int) {
 		fusion, c.added = withoutSum(fusion)
 	}
 	c.ways = c.kernels.fusedWays(fusion)
-	c.setLimit(kind, f.Limit)
+	c.limit = wordOf(kind, f.Limit)
 	c.scales, c.shifts, c.channels, c.entries = f.Scales.data, f.Shifts.data, f.Scales.len, f.Scales.len
 	c.repeat(n, factors)
 	c.self = c
@@ -48,9 +48,9 @@ func withoutSum(f Fusion) (Fusion, bool) {
 	return f, false
 }
 
-// setLimit sets the number that a formula takes besides those of the channels.
-func (c *fused) setLimit(kind *Kind, x float64) {
-	p := unsafe.Pointer(&c.limit)
+// wordOf returns a word whose first bytes in memory are a number rounded to a kind.
+func wordOf(kind *Kind, x float64) (word uint64) {
+	p := unsafe.Pointer(&word)
 	switch kind.shift {
 	case 3:
 		*(*float64)(p) = x
@@ -59,6 +59,7 @@ func (c *fused) setLimit(kind *Kind, x float64) {
 	default:
 		*(*uint16)(p) = kind.typ.Round(x)
 	}
+	return word
 }
 
 // repeat repeats scales and shifts of few channels, so that one call of a kernel takes more than one
@@ -68,8 +69,8 @@ func (c *fused) repeat(n *nest, factors int) {
 	row, wanted := c.channels<<shift, 0
 	switch {
 	case n.shape == pixels && n.count > 1 && n.length == c.channels:
-		// As [nest.tiled] has it.
-		if line := lineMultiple(row); line <= tileMaxBytes {
+		// As [nest.tiled] has it, unless there is too little for that.
+		if line := lineMultiple(row); line <= tileMaxBytes && n.count*row >= 4*max(line, tileBytes) {
 			wanted = line*max(1, tileBytes/line) + row
 		}
 	case factors > c.channels && row < tileBytes:

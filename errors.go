@@ -147,3 +147,25 @@ type AlphaError struct{}
 func (e *AlphaError) Error() string {
 	return "spatialdropout: AddTo with a mask of alpha dropout, want that of its gradient (mask.Mask.Gradient)"
 }
+
+// CompactionError refuses a mask, or a sample of one, that a [Compaction] cannot be made of or used with. Nothing
+// has been written.
+type CompactionError struct{ Reason string } // what was given and what was expected
+
+func (e *CompactionError) Error() string { return "spatialdropout: compaction: " + e.Reason }
+
+// PackedError refuses a slice that does not hold the packed tensor of a [Compaction]. Nothing has been written.
+type PackedError struct {
+	Name     string // of the argument: "dst" or "src"
+	Len      int    // elements of the slice
+	Slices   int    // if it is a list of slices
+	Want     int    // elements of the packed tensor
+	Geometry layout.Geometry
+}
+
+func (e *PackedError) Error() string {
+	if e.Slices > 0 {
+		return fmt.Sprintf("spatialdropout: %s is a list of %d slices, want one slice of %d elements, the kept channels of %v", e.Name, e.Slices, e.Want, e.Geometry)
+	}
+	return fmt.Sprintf("spatialdropout: %s holds %d elements, want %d, the kept channels of %v", e.Name, e.Len, e.Want, e.Geometry)
+}

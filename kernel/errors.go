@@ -69,9 +69,13 @@ type OverlapError struct {
 	With     string // the other slice: "src", "aux", "factors", "scales", "shifts", or "dst" if both are in a list
 	Elements int    // length of dst, or of its slice
 	Distance int    // bytes from the first element of the other slice to that of dst
+	Packed   bool   // the one slice is packed, see [RunCompact], and the other is not
 }
 
 func (e *OverlapError) Error() string {
+	if e.With == "src" && e.Packed {
+		return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps, one of them packed, want no overlap, or one beginning for Gather and Scatter on slices", e.Elements, e.Distance)
+	}
 	if e.With == "src" && e.Distance == 0 {
 		return fmt.Sprintf("kernel: dst of %d elements is src, whose elements lie differently, want no overlap", e.Elements)
 	}

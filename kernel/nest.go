@@ -22,8 +22,17 @@ type nest struct {
 	across gather // where src does not lie as dst does
 	long   bool   // copies are long enough for the runtime to store past the cache
 	lists  *lists // where dst or src is a list: the nest is one of several
+	other  walker // of another family of kernels, which takes the nest as it is
 	depth  int
 	outer  [layout.MaxLoops]layout.Loop
+}
+
+// walker walks a nest of a family that is not the one of [Op]. It is an interface so that a program
+// links the families that it calls, and no others.
+type walker interface {
+	// walk does what [nest.walk] does to n, a nest. The compiler must not see the type, or n would not stay on the
+	// stack of the call.
+	walk(n unsafe.Pointer, lo, hi int)
 }
 
 // place is where a block begins: elements of dst and src, and entries of the factors.
@@ -121,6 +130,10 @@ func (n *nest) total() int {
 func (n *nest) walk(lo, hi int) {
 	if n.lists != nil {
 		n.lists.walk(n, lo, hi)
+		return
+	}
+	if n.other != nil {
+		n.other.walk(hide(unsafe.Pointer(n)), lo, hi)
 		return
 	}
 	size := n.count * n.length

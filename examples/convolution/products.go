@@ -1,0 +1,4 @@
+package main
+
+// library says whose products of matrices are measured.
+var library = "gonum.org/v1/gonum"

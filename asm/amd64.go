@@ -17,12 +17,17 @@ func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	table, nothing := new(operand.Mem), new(operand.Mem)
+	orders := new(orderTables)
 	for _, k := range kernels {
 		p := &x86{Context: c, kernel: k, tier: t, table: table, nothing: nothing, factor: regPlane}
 		if k.half {
 			p.arithmetic = &x86Halves{x86: p}
 		} else {
 			p.arithmetic = &x86Floats{x86: p, set: instructions[k.elem.name]}
+		}
+		if k.family == compact {
+			(&loops{machine: &x86Compactor{x86: p, tables: orders}, kernel: k}).compaction()
+			continue
 		}
 		(&loops{p, k}).emit()
 	}

@@ -18,9 +18,12 @@ type plan struct {
 	time    time.Duration
 }
 
-// contenders are the sharings of the masks with which kept is measured, beside whole, whose time
-// does not depend on them.
-var contenders = []contender{{"whole", mask.Each}, {"PerChannel", mask.PerChannel}, {"FixedCount", mask.FixedCount}, {"Each", mask.Each}}
+// whole is the name of the contender that computes with every channel.
+const whole = "every channel"
+
+// contenders are that one, whose time does not depend on the mask, and the sharings of the masks with which
+// the kept channels are measured.
+var contenders = []contender{{whole, mask.Each}, {"PerChannel", mask.PerChannel}, {"FixedCount", mask.FixedCount}, {"Each", mask.Each}}
 
 // contender is a way to compute a layer.
 type contender struct {
@@ -72,7 +75,7 @@ func (p plan) measure(r *rand.Rand, before measurement, progress func(time.Durat
 type bench struct {
 	problem
 	x, y, dx, dy, df []float32
-	whole            whole
+	every            every
 	kept             kept
 }
 
@@ -93,11 +96,11 @@ func newBench(r *rand.Rand, p problem) *bench {
 	if p.filter > 1 {
 		patches = p.inputs() * p.taps()
 	}
-	b.whole.dropped, b.kept.packed = ones(x), ones(x)
+	b.every.dropped, b.kept.packed = ones(x), ones(x)
 	for range p.workers {
-		b.whole.samples = append(b.whole.samples, convolution{ones(patches)})
+		b.every.samples = append(b.every.samples, convolution{ones(patches)})
 		b.kept.samples = append(b.kept.samples, sample{convolution: convolution{ones(patches)}, filters: ones(p.weights()), gradient: ones(p.weights())})
-		b.whole.sums = append(b.whole.sums, ones(p.weights()))
+		b.every.sums = append(b.every.sums, ones(p.weights()))
 		b.kept.sums = append(b.kept.sums, ones(p.weights()))
 	}
 	return b
@@ -119,10 +122,10 @@ func (b *bench) run(c contender, rate float64, seed uint64) (timing, error) {
 	if p.drop, err = spatialdropout.New(rate, spatialdropout.WithSharing(c.sharing), spatialdropout.WithSeed(seed)); err != nil {
 		return t, err
 	}
-	b.whole.problem, b.kept.problem = p, p
+	b.every.problem, b.kept.problem = p, p
 	var l layer = &b.kept
-	if c.name == "whole" {
-		l = &b.whole
+	if c.name == whole {
+		l = &b.every
 	}
 	n := 0
 	for ; n == 0 || t.forward+t.backward < shortest; n++ {

@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/netlib/blas/netlib"
 )
 
-// With the tag netlib the products are those of a BLAS in C, which the linker is told by CGO_LDFLAGS.
-func init() {
-	blas32.Use(netlib.Implementation{})
-	library = "gonum.org/v1/netlib"
-}
+// library says whose products of matrices are measured: those of a BLAS in C, which CGO_LDFLAGS names to
+// the linker.
+const library = "gonum.org/v1/netlib"
+
+func init() { blas32.Use(netlib.Implementation{}) }

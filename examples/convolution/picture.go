@@ -60,7 +60,7 @@ func (m measurement) save(dir, name string) error {
 	return nil
 }
 
-// draw draws a panel for each contender but whole.
+// draw draws a panel for each contender but the first.
 func (m measurement) draw(c draw.Canvas) error {
 	plots := [][]*plot.Plot{nil}
 	for i, k := range contenders[1:] {
@@ -112,7 +112,7 @@ func (m measurement) panel(contender string, legend bool) (*plot.Plot, error) {
 	for _, s := range m.shapes {
 		var points plotter.XYs
 		for _, rate := range m.rates {
-			points = append(points, plotter.XY{X: rate, Y: m.speedup(s, rate, contender, passes[2].of)[1]})
+			points = append(points, plotter.XY{X: rate, Y: m.speedup(s, rate, contender, both)[1]})
 		}
 		line, err := plotter.NewLine(points)
 		if err != nil {
@@ -127,7 +127,7 @@ func (m measurement) panel(contender string, legend bool) (*plot.Plot, error) {
 			p.Legend.Add(fmt.Sprintf("%d×%[1]d filters, %d×%[2]d", s.filter, s.side), line)
 		}
 	}
-	p.X.Min, p.X.Max = slices.Min(m.rates), slices.Max(m.rates)
-	p.Y.Min, p.Y.Max = 0, 2.5
+	p.X.Min, p.X.Max = 0, max(0.5, slices.Max(m.rates))
+	p.Y.Min, p.Y.Max = 0, 1.25/(1-p.X.Max)
 	return p, nil
 }

@@ -1,4 +1,6 @@
+//go:build !netlib
+
 package main
 
 // library says whose products of matrices are measured.
-var library = "gonum.org/v1/gonum"
+const library = "gonum.org/v1/gonum"

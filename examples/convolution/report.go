@@ -9,18 +9,17 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-	"github.com/klauspost/cpuid/v2"
+	"github.com/spatialdropout/spatialdropout/internal/cpu"
 )
 
 // report says what was measured.
 func (m measurement) report() string {
 	var s strings.Builder
-	cpu := cpuid.CPU
-	fmt.Fprintf(&s, "%s, family %d, model %d; %s, products by %s %s\n%d goroutines, batch %d, float32, filters %v, %d rounds at most\n\n",
-		cpu.BrandName, cpu.Family, cpu.Model, runtime.Version(), library, version(library), m.workers, m.batch, m.order, m.rounds())
-	s.WriteString("Speed-up of dropout and convolution together, geometric mean of the convolutions:\n")
+	fmt.Fprintf(&s, "%v\n%s, products by %s %s\n", cpu.This(), runtime.Version(), library, version(library))
+	fmt.Fprintf(&s, "workers %d, batch %d, float32, filters %v, measured %s\n\n", m.workers, m.batch, m.order, m.counts())
+	s.WriteString("Times as fast as with every channel, dropout and convolution, geometric mean of the convolutions:\n")
 	s.WriteString(m.means() + "\n\n")
-	s.WriteString("Speed-up forward and backward together, median (quartiles); memory besides input, output and filters:\n")
+	s.WriteString("Forward and backward together, median (quartiles), and memory besides arguments and results,\nof every channel and of the kept ones:\n")
 	s.WriteString(m.details() + "\n")
 	return s.String()
 }
@@ -37,6 +36,21 @@ func version(path string) string {
 	return "(version unknown)"
 }
 
+// counts says how often everything was measured.
+func (m measurement) counts() string {
+	least, most := math.MaxInt, 0
+	for _, s := range m.shapes {
+		for _, rate := range m.rates {
+			n := len(m.of(s, rate, whole))
+			least, most = min(least, n), max(most, n)
+		}
+	}
+	if least == most {
+		return fmt.Sprintf("%d times each", most)
+	}
+	return fmt.Sprintf("%d to %d times each", least, most)
+}
+
 func newTable() table.Writer {
 	t := table.NewWriter()
 	style := table.StyleLight
@@ -45,74 +59,86 @@ func newTable() table.Writer {
 	return t
 }
 
-// means returns the table of means over all convolutions with filters of one size.
+// means returns the table of means over the convolutions with filters of one size.
 func (m measurement) means() string {
 	t := newTable()
-	header := table.Row{"filters", "rate"}
+	first, second := table.Row{"", ""}, table.Row{"filters", "rate"}
 	for _, c := range contenders[1:] {
 		for _, p := range passes {
-			header = append(header, c.name+"\n"+p.name)
+			first, second = append(first, c.name), append(second, p.name)
 		}
 	}
-	t.AppendHeader(header)
+	t.AppendHeader(first, table.RowConfig{AutoMerge: true})
+	t.AppendHeader(second)
 	for _, filter := range []int{3, 1} {
-		for _, rate := range m.rates {
-			row := table.Row{fmt.Sprintf("%d×%[1]d", filter), rate}
-			measured := false
-			for _, c := range contenders[1:] {
-				for _, p := range passes {
-					var sum float64
-					n := 0
-					for _, s := range m.shapes {
-						if s.filter == filter {
-							sum += math.Log(m.speedup(s, rate, c.name, p.of)[1])
-							n++
-						}
-					}
-					measured = n > 0
-					row = append(row, fmt.Sprintf("%.2f", math.Exp(sum/float64(n))))
-				}
+		var shapes []shape
+		for _, s := range m.shapes {
+			if s.filter == filter {
+				shapes = append(shapes, s)
 			}
-			if measured {
-				t.AppendRow(row)
-			}
+		}
+		if len(shapes) == 0 {
+			continue
 		}
 		t.AppendSeparator()
+		for _, rate := range m.rates {
+			row := table.Row{fmt.Sprintf("%d×%[1]d", filter), rate}
+			for _, c := range contenders[1:] {
+				for _, p := range passes {
+					row = append(row, fmt.Sprintf("%.2f", m.mean(shapes, rate, c.name, p.of)))
+				}
+			}
+			t.AppendRow(row)
+		}
 	}
 	return t.Render()
+}
+
+// mean returns the geometric mean of the medians of several convolutions.
+func (m measurement) mean(shapes []shape, rate float64, contender string, of pass) float64 {
+	var sum float64
+	for _, s := range shapes {
+		sum += math.Log(m.speedup(s, rate, contender, of)[1])
+	}
+	return math.Exp(sum / float64(len(shapes)))
 }
 
 // details returns the table of every convolution.
 func (m measurement) details() string {
 	t := newTable()
-	header := table.Row{"convolution", "rate", "whole", "memory"}
+	header := table.Row{"convolution", "rate", whole}
 	for _, c := range contenders[1:] {
 		header = append(header, c.name)
 	}
-	t.AppendHeader(append(header, "memory"))
+	t.AppendHeader(append(header, "memory, "+contenders[1].name))
 	for _, s := range m.shapes {
 		for _, rate := range m.rates {
-			whole := m.of(s, rate, "whole")
-			var times []float64
-			bytes := 0
-			for _, w := range whole {
-				times = append(times, float64(w.forward+w.backward)/1e6)
-				bytes = max(bytes, w.bytes)
-			}
-			row := table.Row{s, rate, fmt.Sprintf("%.1f ms", quartilesOf(times)[1]), megabytes(bytes)}
+			row := table.Row{s, rate, fmt.Sprintf("%.1f ms", m.milliseconds(s, rate))}
 			for _, c := range contenders[1:] {
-				q := m.speedup(s, rate, c.name, passes[2].of)
+				q := m.speedup(s, rate, c.name, both)
 				row = append(row, fmt.Sprintf("%.2f (%.2f–%.2f)", q[1], q[0], q[2]))
 			}
-			bytes = 0
-			for _, k := range m.of(s, rate, contenders[1].name) {
-				bytes = max(bytes, k.bytes)
-			}
-			t.AppendRow(append(row, megabytes(bytes)))
+			t.AppendRow(append(row, fmt.Sprintf("%.1f → %.1f MB", m.megabytes(s, rate, whole), m.megabytes(s, rate, contenders[1].name))))
 		}
 		t.AppendSeparator()
 	}
 	return t.Render()
 }
 
-func megabytes(n int) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+// milliseconds returns the median of the time with every channel, forward and backward together.
+func (m measurement) milliseconds(s shape, rate float64) float64 {
+	var times []float64
+	for _, t := range m.of(s, rate, whole) {
+		times = append(times, float64(both(t))/1e6)
+	}
+	return quartilesOf(times)[1]
+}
+
+// megabytes returns the most memory that a contender held.
+func (m measurement) megabytes(s shape, rate float64, contender string) float64 {
+	most := 0
+	for _, t := range m.of(s, rate, contender) {
+		most = max(most, t.bytes)
+	}
+	return float64(most) / 1e6
+}

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"gonum.org/v1/gonum/stat"
 )
 
 // timing is one measurement of a contender.
@@ -24,14 +22,18 @@ type timing struct {
 	bytes             int // what the layer holds, see layer
 }
 
-// passes are what the times of a timing are of.
+// pass returns which part of a timing is meant.
+type pass func(timing) time.Duration
+
+func both(t timing) time.Duration { return t.forward + t.backward }
+
 var passes = []struct {
 	name string
-	of   func(t timing) time.Duration
+	of   pass
 }{
 	{"forward", func(t timing) time.Duration { return t.forward }},
 	{"backward", func(t timing) time.Duration { return t.backward }},
-	{"both", func(t timing) time.Duration { return t.forward + t.backward }},
+	{"both", both},
 }
 
 // measurement is all times of a plan.
@@ -60,13 +62,13 @@ func (m measurement) of(s shape, rate float64, contender string) map[int]timing 
 	return found
 }
 
-// speedup returns how many times as fast as whole a contender is in a pass, from the times of
+// speedup returns how many times as fast as with every channel a contender is in a pass, from the times of
 // each round, in which they were measured one soon after the other.
-func (m measurement) speedup(s shape, rate float64, contender string, of func(timing) time.Duration) quartiles {
+func (m measurement) speedup(s shape, rate float64, contender string, of pass) quartiles {
 	var ratios []float64
-	whole := m.of(s, rate, "whole")
+	everything := m.of(s, rate, whole)
 	for round, t := range m.of(s, rate, contender) {
-		if w, ok := whole[round]; ok {
+		if w, ok := everything[round]; ok {
 			ratios = append(ratios, float64(of(w))/float64(of(t)))
 		}
 	}
@@ -76,11 +78,15 @@ func (m measurement) speedup(s shape, rate float64, contender string, of func(ti
 // quartiles are the lower quartile, the median and the upper quartile.
 type quartiles [3]float64
 
+// quartilesOf sorts numbers and returns their quartiles, between two of them where they lie there.
 func quartilesOf(x []float64) quartiles {
 	slices.Sort(x)
 	var q quartiles
 	for i := range q {
-		q[i] = stat.Quantile(float64(i+1)/4, stat.LinInterp, x, nil)
+		at := float64((i+1)*(len(x)-1)) / 4
+		low := int(at)
+		high := min(low+1, len(x)-1)
+		q[i] = x[low] + (at-float64(low))*(x[high]-x[low])
 	}
 	return q
 }

@@ -5,8 +5,8 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// whole computes with every channel: dropout writes zeros, which the convolution multiplies.
-type whole struct {
+// every computes with every channel: dropout writes zeros, which the convolution multiplies.
+type every struct {
 	problem
 	mask    mask.Mask
 	dropped []float32 // the input with dropout, for the gradient of the filters
@@ -14,7 +14,7 @@ type whole struct {
 	samples []convolution // one for each worker
 }
 
-func (l *whole) forward(y, x []float32) error {
+func (l *every) forward(y, x []float32) error {
 	geom, err := l.geometry()
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (l *whole) forward(y, x []float32) error {
 	})
 }
 
-func (l *whole) backward(dx, df, dy []float32) error {
+func (l *every) backward(dx, df, dy []float32) error {
 	geom, err := l.geometry()
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (l *whole) backward(dx, df, dy []float32) error {
 	return spatialdropout.ApplyTensor(d, d, &l.mask, l.workers)
 }
 
-func (l *whole) bytes() int {
+func (l *every) bytes() int {
 	n := len(l.dropped) + l.sums.len()
 	for i := range l.samples {
 		n += len(l.samples[i].patches)

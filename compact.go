@@ -33,7 +33,8 @@ type Compaction struct {
 	starts   []int // of each sample in kept, and the end
 	packed   layout.Geometry
 	uniform  bool // packed is the geometry of the packed tensor
-	shared   bool // all samples keep the same channels and have one list of factors
+	same     bool // all samples keep the same channels
+	shared   bool // and have one list of factors
 	made     bool
 	scaling
 }
@@ -127,6 +128,9 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 	c.geometry, c.scaling = g, s
 	c.kept, c.starts = c.kept[:0], append(c.starts[:0], 0)
 	samples := g.Samples()
+	if g.Len() == 0 {
+		samples = 0 // whose number may be any
+	}
 	for n := range samples {
 		if m.Factor() != 0 { // channels that Set keeps at rate 1 are multiplied by 0
 			c.kept = m.AppendKept(c.kept, first+n)
@@ -148,16 +152,18 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 	}
 	inside := g.ChannelsInside()
 	switch {
-	case g.SamplesFirst() || g.Len() == 0:
+	case g.SamplesFirst() || samples == 0:
 	case equal > 0:
 		return &CompactionError{fmt.Sprintf("samples that are not the outermost axis of which sample 0 keeps %d channels and sample %d keeps %d, want as many in each, see mask.PerChannel and mask.FixedCount", len(c.of(0)), equal, len(c.of(equal)))}
 	case same > 0 && !inside:
 		return &CompactionError{fmt.Sprintf("samples within the axis of channels of which sample %d keeps others than sample 0, want the same ones in each, see mask.PerChannel", same)}
 	}
-	c.shared = !inside
+	c.same, c.shared = same < 0, !inside
 	c.packed, c.uniform = layout.Geometry{}, false
 	if equal < 0 && samples > 0 {
 		c.packed, c.uniform = g.Packed(len(c.of(0)))
+	} else if samples == 0 {
+		c.packed, c.uniform = g.Packed(0)
 	}
 	c.made = true
 	return nil
@@ -198,7 +204,7 @@ func (c *Compaction) must() {
 // if c is of no mask.
 func (c *Compaction) Samples() int {
 	c.must()
-	return len(c.starts) - 1
+	return c.geometry.Samples()
 }
 
 // Len returns the number of elements of the packed tensor.
@@ -207,26 +213,41 @@ func (c *Compaction) Len() int {
 	return len(c.kept) * c.geometry.Spatial()
 }
 
-// Kept returns the channels of sample n that are kept, in order. The slice is memory of c, until c is Reset, and
+// Kept returns the channels of sample n that are kept, in order, none if the tensor has no elements. The slice is memory of c, until c is Reset, and
 // must not be changed. Kept panics with a [*CompactionError] if there is no such sample.
 func (c *Compaction) Kept(n int) []int {
-	if c.must(); n < 0 || n >= len(c.starts)-1 {
-		panic(&CompactionError{fmt.Sprintf("sample %d of %d, want one counted from 0", n, len(c.starts)-1)})
+	if c.must(); n < 0 || n >= c.geometry.Samples() {
+		panic(&CompactionError{fmt.Sprintf("sample %d of %d, want one counted from 0", n, c.geometry.Samples())})
 	}
 	return c.of(n)
 }
 
 // of returns the channels of a sample.
-func (c *Compaction) of(n int) []int { return c.kept[c.starts[n]:c.starts[n+1]:c.starts[n+1]] }
+func (c *Compaction) of(n int) []int {
+	if len(c.kept) == 0 {
+		return nil
+	}
+	return c.kept[c.starts[n]:c.starts[n+1]:c.starts[n+1]]
+}
 
 // Count returns how many channels of sample n are kept. It panics as [Compaction.Kept] does.
 func (c *Compaction) Count(n int) int { return len(c.Kept(n)) }
+
+// Shared reports whether all samples keep the same channels, as with [mask.PerChannel]: one set of weights, of any
+// sample, does for the batch then.
+func (c *Compaction) Shared() bool {
+	c.must()
+	return c.same
+}
 
 // Offset returns where the first element of sample n is in the packed tensor. Where samples are the outermost
 // axis the others follow, Count(n) times the positions of a feature map. Offset panics as
 // [Compaction.Kept] does.
 func (c *Compaction) Offset(n int) int {
-	if _ = c.Kept(n); c.geometry.SamplesFirst() {
+	switch c.Kept(n); {
+	case len(c.kept) == 0:
+		return 0
+	case c.geometry.SamplesFirst():
 		return c.starts[n] * c.geometry.Spatial()
 	}
 	return c.packed.SampleOffset(n)
@@ -352,14 +373,30 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 	if c.shared {
 		samples = 1
 	}
+	few := g.Len() <= fewElements && full.Slices() == 0 && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
 	room := scratchOf(samples * g.PaddedChannels() * kind.Size())
 	defer scratch.Put(room)
 	c.fill(*room, kind, samples)
 	factors := kernel.OfBytes(kind, *room)
+	if few { // one call of a kernel, which is all overhead
+		if g.Planes() {
+			kernel.CompactPlanesOf(op, dst, src, factors, g.Spatial())
+		} else {
+			kernel.CompactPixelsOf(op, dst, src, factors)
+		}
+		return nil
+	}
 	if c.shared {
 		return kernel.RunCompact(op, dst, src, factors, g.SharedLoops(), workers)
 	}
 	return kernel.RunCompact(op, dst, src, factors, g.Loops(), workers)
+}
+
+// separateFrom reports whether two vectors of one kind have no memory in common.
+func separateFrom(v, w kernel.Vector) bool {
+	size := uintptr(v.Kind().Size())
+	from, to := uintptr(v.Data()), uintptr(w.Data())
+	return from+uintptr(v.Len())*size <= to || to+uintptr(w.Len())*size <= from
 }
 
 // fill writes the factors of so many samples.

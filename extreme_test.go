@@ -175,6 +175,43 @@ func TestExtremes(t *testing.T) {
 		}
 		check("Apply", func() error { return spatialdropout.Apply(y, x, m, g) })
 		check("AddTo", func() error { return spatialdropout.AddTo(y, x, m, g) })
+		c := extreme.One(r, nil, new(spatialdropout.Compaction))
+		check("Compact", func() error {
+			made, err := spatialdropout.Compact(m, g)
+			if err == nil {
+				c = made
+			}
+			return err
+		})
+		sample := extreme.One(r, 0, 0, 1, extreme.Int(r))
+		pack := func(maker string) {
+			check("Compaction.Len of "+maker, nothing(func() {
+				if n := c.Len(); n <= 12 && r.IntN(4) > 0 { // a packed tensor that fits
+					y = make([]float32, n)
+				}
+			}))
+			check("Compaction.Kept of "+maker, nothing(func() { c.Kept(sample); c.Count(sample); c.Offset(sample) }))
+			check("Compaction.Packed of "+maker, nothing(func() { c.Packed(); c.Samples(); c.Shared() }))
+			check("Gather with "+maker, func() error { return spatialdropout.Gather(y, x, c) })
+			check("Scatter with "+maker, func() error { return spatialdropout.Scatter(x, y, c) })
+			check("ScatterAdd with "+maker, func() error { return spatialdropout.ScatterAdd(x, y, c) })
+			to, from := extreme.One(r, dst.Data, kernel.Of(y)), extreme.One(r, src.Data, kernel.Of(x))
+			check("Compaction.Gather with "+maker, func() error { return c.Gather(to, from, workers) })
+			check("Compaction.Scatter with "+maker, func() error { return c.Scatter(from, to, workers) })
+			check("Compaction.ScatterAdd with "+maker, func() error { return c.ScatterAdd(from, to, workers) })
+			check("Compaction.Unscaled with "+maker, func() error { u := c.Unscaled(); return u.Gather(to, from, 1) })
+		}
+		pack("Compact")
+		if c != nil && r.IntN(2) == 0 {
+			check("Compaction.Reset", func() error { return c.Reset(m, g) })
+			pack("Compact")
+			check("Compaction.ResetWeights", func() error { return c.ResetWeights(m, sample, g) })
+			pack("ResetWeights")
+		}
+		check("CompactWeights", func() error {
+			_, err := spatialdropout.CompactWeights(m, sample, g)
+			return err
+		})
 		check("As", nothing(func() { spatialdropout.As(kind, x, g) }))
 		check("AsList", nothing(func() { spatialdropout.AsList(kind, [][]float32{x, y}[:r.IntN(3)], g) }))
 

@@ -46,6 +46,7 @@ type x86Compactor struct {
 	limit reg.GPVirtual // the last place where packed has a whole vector
 	n     reg.GPVirtual // how many channels of a step are kept
 	order reg.GPVirtual // the table
+	parts int           // calls of partIn and partOut, to name labels
 }
 
 // orderTables are what the kernels of a file share on AVX2. An entry of the first two holds the
@@ -398,8 +399,6 @@ func (p *x86Compactor) partMask(n reg.GPVirtual) {
 	p.KMOVD(lanes, maskPart)
 }
 
-var partLabels int
-
 // partIn loads the first elements of a step, fewer than all, and clears the other lanes. Without masks it
 // takes as many elements from the end as the lowest bit of n says, and so on.
 func (p *x86Compactor) partIn(from, n reg.GPVirtual, mask reg.Register, to int) {
@@ -415,10 +414,10 @@ func (p *x86Compactor) partIn(from, n reg.GPVirtual, mask reg.Register, to int) 
 	end := p.GP64()
 	p.LEAQ(operand.Mem{Base: from, Index: n, Scale: uint8(p.size)}, end)
 	p.VXORPS(value, value, value)
-	partLabels++
+	p.parts++
 	for elements := 1; elements < p.lanes(); elements *= 2 {
 		bytes := elements * p.size
-		skip := fmt.Sprintf("part%dBelow%d", partLabels, 2*elements)
+		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
 		p.TESTQ(operand.I32(elements), n)
 		p.JZ(operand.LabelRef(skip))
 		p.SUBQ(operand.I32(bytes), end)
@@ -453,10 +452,10 @@ func (p *x86Compactor) partOut(from int, to, n reg.GPVirtual, mask reg.Register)
 	value := vectors[from].AsX()
 	at := p.GP64()
 	p.MOVQ(to, at)
-	partLabels++
+	p.parts++
 	for elements := p.lanes() / 2; elements >= 1; elements /= 2 {
 		bytes := elements * p.size
-		skip := fmt.Sprintf("part%dBelow%d", partLabels, 2*elements)
+		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
 		p.TESTQ(operand.I32(elements), n)
 		p.JZ(operand.LabelRef(skip))
 		p.store(value, mem(at, 0), block{bytes: bytes})

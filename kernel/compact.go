@@ -45,52 +45,111 @@ func CompactPixels[T Float](op Compaction, dst, src, factors []T) {
 	doCompact(kindOf[T](), op, pixels, erase(dst), erase(src), erase(factors), 0)
 }
 
+// CompactPlanesOf is [CompactPlanes] of a kind that is known at run time. It panics with a [*KindError] if the
+// vectors differ in kind.
+func CompactPlanesOf(op Compaction, dst, src, factors Vector, plane int) {
+	doCompact(anyKind(dst.kind, src.kind, factors.kind, nil), op, planes, dst.vector, src.vector, factors.vector, plane)
+}
+
+// CompactPixelsOf is [CompactPixels] of a kind that is known at run time. It panics with a [*KindError] if the
+// vectors differ in kind.
+func CompactPixelsOf(op Compaction, dst, src, factors Vector) {
+	doCompact(anyKind(dst.kind, src.kind, factors.kind, nil), op, pixels, dst.vector, src.vector, factors.vector, 0)
+}
+
 // doCompact is CompactPlanes and CompactPixels without types.
 func doCompact(kind *Kind, op Compaction, s shape, dst, src, factors vector, plane int) {
-	if op >= compactions {
-		panic(&CompactionError{op})
-	}
 	full, packed := dst, src
 	if op == Gather {
 		full, packed = src, dst
 	}
-	c := packings.Get().(*packing)
-	kept := c.count(kind, factors)
-	wantFull, wantPacked, ok := full.len, 0, true
-	b := block{shape: s, count: factors.len, length: plane}
+	kept := kind.kept(factors)
+	b, wantFull, wantPacked, ok := block{shape: s, count: factors.len, length: plane}, 0, 0, true
 	if s == planes {
-		var okPacked bool
 		wantFull, ok = product(factors.len, plane)
-		wantPacked, okPacked = product(kept, plane)
-		ok = ok && okPacked
+		wantPacked = kept * plane // not more
 	} else if factors.len > 0 {
 		b.count, b.length = full.len/factors.len, factors.len
 		wantFull, wantPacked = b.count*factors.len, b.count*kept
-	} else {
-		wantFull = 0
 	}
-	if !ok || kind.beyond(wantFull) || full.len != wantFull || packed.len != wantPacked {
-		c.release()
-		panic(&PackedError{Op: op, Loop: [...]string{planes: "planes", pixels: "pixels"}[s], Dst: dst.len, Src: src.len, Factors: factors.len, Kept: kept, Plane: plane})
+	if op >= compactions || !ok || kind.beyond(wantFull) || full.len != wantFull || packed.len != wantPacked {
+		panic(unpackable(op, s, dst, src, factors, kept, plane))
 	}
 	if wantFull == 0 {
-		c.release()
 		return
 	}
-	if err := c.apart(kind, op, dst, src, factors, full.len, packed.len, factors.len); err != nil {
-		c.release()
+	if err := disjoint(kind, op, dst, src, factors, wantFull, wantPacked); err != nil {
 		panic(err)
 	}
-	n := nest{operands: operands{kind: kind, dst: dst.data, src: src.data, factors: factors.data}, block: b}
-	c.begin(&n, kind, op, full, packed, factors)
-	c.choose(&n, dst.len)
-	c.walk(hide(unsafe.Pointer(&n)), 0, wantFull)
-	c.release()
+	if wantPacked == 0 {
+		if op != Scatter {
+			return
+		}
+		src.data = dst.data // which is not read
+	} else if dst.data == src.data || !alone(kind.bytes(wantFull)) {
+		compactBlock(kind, op, b, dst, src, factors)
+		return
+	}
+	kind.more.(compacter).compact(op, 0, s, dst.data, src.data, factors.data, b.count, b.length)
 }
 
-// apart returns an error if the memory of a call overlaps in a way that it must not. The lengths are
+// compactBlock does a compaction of a block that fills whole slices.
+func compactBlock(kind *Kind, op Compaction, b block, dst, src, factors vector) {
+	c := packings.Get().(*packing)
+	defer c.release()
+	c.count(kind, factors)
+	full, packed := dst, src
+	if op == Gather {
+		full, packed = src, dst
+	}
+	n := nest{operands: operands{kind: kind}, block: b}
+	c.begin(&n, kind, op, full, packed, factors)
+	c.choose(&n, dst.len)
+	c.walk(hide(unsafe.Pointer(&n)), 0, full.len)
+}
+
+// unpackable returns the error of slices that do not fit, or of an unknown compaction.
+//
+//go:noinline
+func unpackable(op Compaction, s shape, dst, src, factors vector, kept, plane int) error {
+	if op >= compactions {
+		return &CompactionError{op}
+	}
+	for i, v := range [...]vector{dst, src, factors} {
+		if v.len < 0 {
+			return &ListError{[...]string{"dst", "src", "factors"}[i], -v.len, "want one slice for " + [...]string{planes: "planes", pixels: "pixels"}[s]}
+		}
+	}
+	return &PackedError{Op: op, Loop: [...]string{planes: "planes", pixels: "pixels"}[s], Dst: dst.len, Src: src.len, Factors: factors.len, Kept: kept, Plane: plane}
+}
+
+// kept returns the number of factors that are not 0.
+func (k *Kind) kept(factors vector) int {
+	switch {
+	case factors.len <= 0:
+		return 0
+	case k.shift == 1:
+		return keptOf[uint16](factors)
+	case k.shift == 2:
+		return keptOf[uint32](factors)
+	}
+	return keptOf[uint64](factors)
+}
+
+// keptOf is kept for words of the elements' size.
+func keptOf[W uint16 | uint32 | uint64](factors vector) int {
+	kept := 0
+	for _, f := range unsafe.Slice((*W)(factors.data), factors.len) {
+		if f<<1 != 0 {
+			kept++
+		}
+	}
+	return kept
+}
+
+// disjoint returns an error if the memory of a call overlaps in a way that it must not. The lengths are
 // those that are visited.
-func (c *packing) apart(kind *Kind, op Compaction, dst, src, factors vector, full, packed, entries int) error {
+func disjoint(kind *Kind, op Compaction, dst, src, factors vector, full, packed int) error {
 	to, from := kind.bytes(full), kind.bytes(packed)
 	if op == Gather {
 		to, from = from, to
@@ -101,7 +160,7 @@ func (c *packing) apart(kind *Kind, op Compaction, dst, src, factors vector, ful
 	if from > 0 && (op == ScatterAdd || dst.data != src.data) && within(dst.data, to, src.data, from) {
 		return &OverlapError{With: "src", Elements: dst.len, Distance: int(uintptr(dst.data) - uintptr(src.data)), Packed: true}
 	}
-	if entries > 0 && within(dst.data, to, factors.data, kind.bytes(entries)) {
+	if factors.len > 0 && within(dst.data, to, factors.data, kind.bytes(factors.len)) {
 		return &OverlapError{With: "factors", Elements: dst.len, Distance: int(uintptr(dst.data) - uintptr(factors.data))}
 	}
 	return nil

@@ -347,25 +347,25 @@ countRest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part49Below2
+	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part49Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part49Below4
+	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part49Below4:
+part1Below4:
 	TESTQ     $+4, R10
-	JZ        part49Below8
+	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part49Below8:
+part1Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	ADDQ         $+16, R11
@@ -424,25 +424,25 @@ rest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part50Below2
+	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part50Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part50Below4
+	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part50Below4:
+part2Below4:
 	TESTQ     $+4, R10
-	JZ        part50Below8
+	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part50Below8:
+part2Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	ADDQ         $+16, R11
@@ -454,25 +454,25 @@ part50Below8:
 	LEAQ         (CX)(R10*2), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, R10
-	JZ           part51Below2
+	JZ           part3Below2
 	SUBQ         $+2, R11
 	VPINSRW      $0x00, (R11), X13, X0
 
-part51Below2:
+part3Below2:
 	TESTQ     $+2, R10
-	JZ        part51Below4
+	JZ        part3Below4
 	SUBQ      $+4, R11
 	VMOVSS    (R11), X8
 	VUNPCKLPS X0, X8, X0
 
-part51Below4:
+part3Below4:
 	TESTQ     $+4, R10
-	JZ        part51Below8
+	JZ        part3Below8
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part51Below8:
+part3Below8:
 	VPMOVZXWD    X0, Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y2, Y0, Y0
@@ -487,24 +487,24 @@ part51Below8:
 	VPACKUSDW    X4, X0, X4
 	MOVQ         AX, R10
 	TESTQ        $+4, DI
-	JZ           part52Below8
+	JZ           part4Below8
 	VMOVSD       X4, (R10)
 	ADDQ         $+8, R10
 	VPSHUFD      $0xee, X4, X4
 
-part52Below8:
+part4Below8:
 	TESTQ  $+2, DI
-	JZ     part52Below4
+	JZ     part4Below4
 	VMOVSS X4, (R10)
 	ADDQ   $+4, R10
 	VPSRLQ $0x20, X4, X4
 
-part52Below4:
+part4Below4:
 	TESTQ   $+1, DI
-	JZ      part52Below2
+	JZ      part4Below2
 	VPEXTRW $0x00, X4, (R10)
 
-part52Below2:
+part4Below2:
 	LEAQ (AX)(DI*2), AX
 
 next:
@@ -516,24 +516,24 @@ next:
 near:
 	MOVQ    AX, R12
 	TESTQ   $+4, DI
-	JZ      part53Below8
+	JZ      part5Below8
 	VMOVSD  X4, (R12)
 	ADDQ    $+8, R12
 	VPSHUFD $0xee, X4, X4
 
-part53Below8:
+part5Below8:
 	TESTQ  $+2, DI
-	JZ     part53Below4
+	JZ     part5Below4
 	VMOVSS X4, (R12)
 	ADDQ   $+4, R12
 	VPSRLQ $0x20, X4, X4
 
-part53Below4:
+part5Below4:
 	TESTQ   $+1, DI
-	JZ      part53Below2
+	JZ      part5Below2
 	VPEXTRW $0x00, X4, (R12)
 
-part53Below2:
+part5Below2:
 	LEAQ (AX)(DI*2), AX
 	JMP  placed
 
@@ -1231,25 +1231,25 @@ countRest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part54Below2
+	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part54Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part54Below4
+	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part54Below4:
+part1Below4:
 	TESTQ     $+4, R10
-	JZ        part54Below8
+	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part54Below8:
+part1Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	ADDQ         $+16, R11
@@ -1309,25 +1309,25 @@ rest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part55Below2
+	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part55Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part55Below4
+	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part55Below4:
+part2Below4:
 	TESTQ     $+4, R10
-	JZ        part55Below8
+	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part55Below8:
+part2Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	ADDQ         $+16, R11
@@ -1339,25 +1339,25 @@ part55Below8:
 	LEAQ         (CX)(DI*2), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part56Below2
+	JZ           part3Below2
 	SUBQ         $+2, R11
 	VPINSRW      $0x00, (R11), X13, X0
 
-part56Below2:
+part3Below2:
 	TESTQ     $+2, DI
-	JZ        part56Below4
+	JZ        part3Below4
 	SUBQ      $+4, R11
 	VMOVSS    (R11), X8
 	VUNPCKLPS X0, X8, X0
 
-part56Below4:
+part3Below4:
 	TESTQ     $+4, DI
-	JZ        part56Below8
+	JZ        part3Below8
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part56Below8:
+part3Below8:
 	VPMOVZXWD    X0, Y0
 	VPSLLD       $0x10, Y0, Y0
 	LEAQ         (CX)(DI*2), CX
@@ -1373,24 +1373,24 @@ part56Below8:
 	VPACKUSDW    X4, X0, X4
 	MOVQ         AX, DI
 	TESTQ        $+4, R10
-	JZ           part57Below8
+	JZ           part4Below8
 	VMOVSD       X4, (DI)
 	ADDQ         $+8, DI
 	VPSHUFD      $0xee, X4, X4
 
-part57Below8:
+part4Below8:
 	TESTQ  $+2, R10
-	JZ     part57Below4
+	JZ     part4Below4
 	VMOVSS X4, (DI)
 	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
-part57Below4:
+part4Below4:
 	TESTQ   $+1, R10
-	JZ      part57Below2
+	JZ      part4Below2
 	VPEXTRW $0x00, X4, (DI)
 
-part57Below2:
+part4Below2:
 	LEAQ (AX)(R10*2), AX
 
 next:
@@ -1403,25 +1403,25 @@ near:
 	LEAQ    (CX)(DI*2), R12
 	VXORPS  X0, X0, X0
 	TESTQ   $+1, DI
-	JZ      part58Below2
+	JZ      part5Below2
 	SUBQ    $+2, R12
 	VPINSRW $0x00, (R12), X13, X0
 
-part58Below2:
+part5Below2:
 	TESTQ     $+2, DI
-	JZ        part58Below4
+	JZ        part5Below4
 	SUBQ      $+4, R12
 	VMOVSS    (R12), X8
 	VUNPCKLPS X0, X8, X0
 
-part58Below4:
+part5Below4:
 	TESTQ     $+4, DI
-	JZ        part58Below8
+	JZ        part5Below8
 	SUBQ      $+8, R12
 	VMOVSD    (R12), X8
 	VUNPCKLPD X0, X8, X0
 
-part58Below8:
+part5Below8:
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
 	LEAQ      (CX)(DI*2), CX
@@ -2180,25 +2180,25 @@ countRest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part59Below2
+	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part59Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part59Below4
+	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part59Below4:
+part1Below4:
 	TESTQ     $+4, R10
-	JZ        part59Below8
+	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part59Below8:
+part1Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	ADDQ         $+16, R11
@@ -2269,25 +2269,25 @@ rest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part60Below2
+	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part60Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part60Below4
+	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part60Below4:
+part2Below4:
 	TESTQ     $+4, R10
-	JZ        part60Below8
+	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part60Below8:
+part2Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
 	ADDQ         $+16, R11
@@ -2299,25 +2299,25 @@ part60Below8:
 	LEAQ         (CX)(DI*2), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part61Below2
+	JZ           part3Below2
 	SUBQ         $+2, R11
 	VPINSRW      $0x00, (R11), X13, X0
 
-part61Below2:
+part3Below2:
 	TESTQ     $+2, DI
-	JZ        part61Below4
+	JZ        part3Below4
 	SUBQ      $+4, R11
 	VMOVSS    (R11), X8
 	VUNPCKLPS X0, X8, X0
 
-part61Below4:
+part3Below4:
 	TESTQ     $+4, DI
-	JZ        part61Below8
+	JZ        part3Below8
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part61Below8:
+part3Below8:
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
 	LEAQ      (CX)(DI*2), CX
@@ -2331,25 +2331,25 @@ part61Below8:
 	LEAQ      (AX)(R10*2), DI
 	VXORPS    X3, X3, X3
 	TESTQ     $+1, R10
-	JZ        part62Below2
+	JZ        part4Below2
 	SUBQ      $+2, DI
 	VPINSRW   $0x00, (DI), X13, X3
 
-part62Below2:
+part4Below2:
 	TESTQ     $+2, R10
-	JZ        part62Below4
+	JZ        part4Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X3, X8, X3
 
-part62Below4:
+part4Below4:
 	TESTQ     $+4, R10
-	JZ        part62Below8
+	JZ        part4Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X3, X8, X3
 
-part62Below8:
+part4Below8:
 	VPMOVZXWD    X3, Y8
 	VPSLLD       $0x10, Y8, Y8
 	VADDPS       Y0, Y8, Y0
@@ -2365,24 +2365,24 @@ part62Below8:
 	VPBLENDVB    X15, X4, X3, X4
 	MOVQ         AX, DI
 	TESTQ        $+4, R10
-	JZ           part63Below8
+	JZ           part5Below8
 	VMOVSD       X4, (DI)
 	ADDQ         $+8, DI
 	VPSHUFD      $0xee, X4, X4
 
-part63Below8:
+part5Below8:
 	TESTQ  $+2, R10
-	JZ     part63Below4
+	JZ     part5Below4
 	VMOVSS X4, (DI)
 	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
-part63Below4:
+part5Below4:
 	TESTQ   $+1, R10
-	JZ      part63Below2
+	JZ      part5Below2
 	VPEXTRW $0x00, X4, (DI)
 
-part63Below2:
+part5Below2:
 	LEAQ (AX)(R10*2), AX
 
 next:
@@ -2395,25 +2395,25 @@ near:
 	LEAQ    (CX)(DI*2), R12
 	VXORPS  X0, X0, X0
 	TESTQ   $+1, DI
-	JZ      part64Below2
+	JZ      part6Below2
 	SUBQ    $+2, R12
 	VPINSRW $0x00, (R12), X13, X0
 
-part64Below2:
+part6Below2:
 	TESTQ     $+2, DI
-	JZ        part64Below4
+	JZ        part6Below4
 	SUBQ      $+4, R12
 	VMOVSS    (R12), X8
 	VUNPCKLPS X0, X8, X0
 
-part64Below4:
+part6Below4:
 	TESTQ     $+4, DI
-	JZ        part64Below8
+	JZ        part6Below8
 	SUBQ      $+8, R12
 	VMOVSD    (R12), X8
 	VUNPCKLPD X0, X8, X0
 
-part64Below8:
+part6Below8:
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
 	LEAQ      (CX)(DI*2), CX

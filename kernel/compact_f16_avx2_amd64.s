@@ -226,25 +226,25 @@ countRest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part33Below2
+	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part33Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part33Below4
+	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part33Below4:
+part1Below4:
 	TESTQ     $+4, R10
-	JZ        part33Below8
+	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part33Below8:
+part1Below8:
 	VCVTPH2PS    X2, Y2
 	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
@@ -294,25 +294,25 @@ rest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part34Below2
+	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part34Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part34Below4
+	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part34Below4:
+part2Below4:
 	TESTQ     $+4, R10
-	JZ        part34Below8
+	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part34Below8:
+part2Below8:
 	VCVTPH2PS    X2, Y2
 	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
@@ -323,25 +323,25 @@ part34Below8:
 	LEAQ         (CX)(R10*2), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, R10
-	JZ           part35Below2
+	JZ           part3Below2
 	SUBQ         $+2, R11
 	VPINSRW      $0x00, (R11), X13, X0
 
-part35Below2:
+part3Below2:
 	TESTQ     $+2, R10
-	JZ        part35Below4
+	JZ        part3Below4
 	SUBQ      $+4, R11
 	VMOVSS    (R11), X8
 	VUNPCKLPS X0, X8, X0
 
-part35Below4:
+part3Below4:
 	TESTQ     $+4, R10
-	JZ        part35Below8
+	JZ        part3Below8
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part35Below8:
+part3Below8:
 	VCVTPH2PS X0, Y0
 	VMULPS    Y2, Y0, Y0
 	LEAQ      (CX)(R10*2), CX
@@ -349,24 +349,24 @@ part35Below8:
 	VCVTPS2PH $0x00, Y0, X4
 	MOVQ      AX, R10
 	TESTQ     $+4, DI
-	JZ        part36Below8
+	JZ        part4Below8
 	VMOVSD    X4, (R10)
 	ADDQ      $+8, R10
 	VPSHUFD   $0xee, X4, X4
 
-part36Below8:
+part4Below8:
 	TESTQ  $+2, DI
-	JZ     part36Below4
+	JZ     part4Below4
 	VMOVSS X4, (R10)
 	ADDQ   $+4, R10
 	VPSRLQ $0x20, X4, X4
 
-part36Below4:
+part4Below4:
 	TESTQ   $+1, DI
-	JZ      part36Below2
+	JZ      part4Below2
 	VPEXTRW $0x00, X4, (R10)
 
-part36Below2:
+part4Below2:
 	LEAQ (AX)(DI*2), AX
 
 next:
@@ -378,24 +378,24 @@ next:
 near:
 	MOVQ    AX, R12
 	TESTQ   $+4, DI
-	JZ      part37Below8
+	JZ      part5Below8
 	VMOVSD  X4, (R12)
 	ADDQ    $+8, R12
 	VPSHUFD $0xee, X4, X4
 
-part37Below8:
+part5Below8:
 	TESTQ  $+2, DI
-	JZ     part37Below4
+	JZ     part5Below4
 	VMOVSS X4, (R12)
 	ADDQ   $+4, R12
 	VPSRLQ $0x20, X4, X4
 
-part37Below4:
+part5Below4:
 	TESTQ   $+1, DI
-	JZ      part37Below2
+	JZ      part5Below2
 	VPEXTRW $0x00, X4, (R12)
 
-part37Below2:
+part5Below2:
 	LEAQ (AX)(DI*2), AX
 	JMP  placed
 
@@ -972,25 +972,25 @@ countRest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part38Below2
+	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part38Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part38Below4
+	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part38Below4:
+part1Below4:
 	TESTQ     $+4, R10
-	JZ        part38Below8
+	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part38Below8:
+part1Below8:
 	VCVTPH2PS    X2, Y2
 	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
@@ -1041,25 +1041,25 @@ rest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part39Below2
+	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part39Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part39Below4
+	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part39Below4:
+part2Below4:
 	TESTQ     $+4, R10
-	JZ        part39Below8
+	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part39Below8:
+part2Below8:
 	VCVTPH2PS    X2, Y2
 	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
@@ -1070,25 +1070,25 @@ part39Below8:
 	LEAQ         (CX)(DI*2), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part40Below2
+	JZ           part3Below2
 	SUBQ         $+2, R11
 	VPINSRW      $0x00, (R11), X13, X0
 
-part40Below2:
+part3Below2:
 	TESTQ     $+2, DI
-	JZ        part40Below4
+	JZ        part3Below4
 	SUBQ      $+4, R11
 	VMOVSS    (R11), X8
 	VUNPCKLPS X0, X8, X0
 
-part40Below4:
+part3Below4:
 	TESTQ     $+4, DI
-	JZ        part40Below8
+	JZ        part3Below8
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part40Below8:
+part3Below8:
 	VCVTPH2PS X0, Y0
 	LEAQ      (CX)(DI*2), CX
 	VPERMPS   Y0, Y7, Y0
@@ -1097,24 +1097,24 @@ part40Below8:
 	VCVTPS2PH $0x00, Y0, X4
 	MOVQ      AX, DI
 	TESTQ     $+4, R10
-	JZ        part41Below8
+	JZ        part4Below8
 	VMOVSD    X4, (DI)
 	ADDQ      $+8, DI
 	VPSHUFD   $0xee, X4, X4
 
-part41Below8:
+part4Below8:
 	TESTQ  $+2, R10
-	JZ     part41Below4
+	JZ     part4Below4
 	VMOVSS X4, (DI)
 	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
-part41Below4:
+part4Below4:
 	TESTQ   $+1, R10
-	JZ      part41Below2
+	JZ      part4Below2
 	VPEXTRW $0x00, X4, (DI)
 
-part41Below2:
+part4Below2:
 	LEAQ (AX)(R10*2), AX
 
 next:
@@ -1127,25 +1127,25 @@ near:
 	LEAQ    (CX)(DI*2), R12
 	VXORPS  X0, X0, X0
 	TESTQ   $+1, DI
-	JZ      part42Below2
+	JZ      part5Below2
 	SUBQ    $+2, R12
 	VPINSRW $0x00, (R12), X13, X0
 
-part42Below2:
+part5Below2:
 	TESTQ     $+2, DI
-	JZ        part42Below4
+	JZ        part5Below4
 	SUBQ      $+4, R12
 	VMOVSS    (R12), X8
 	VUNPCKLPS X0, X8, X0
 
-part42Below4:
+part5Below4:
 	TESTQ     $+4, DI
-	JZ        part42Below8
+	JZ        part5Below8
 	SUBQ      $+8, R12
 	VMOVSD    (R12), X8
 	VUNPCKLPD X0, X8, X0
 
-part42Below8:
+part5Below8:
 	VCVTPH2PS X0, Y0
 	LEAQ      (CX)(DI*2), CX
 	JMP       taken
@@ -1707,25 +1707,25 @@ countRest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part43Below2
+	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part43Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part43Below4
+	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part43Below4:
+part1Below4:
 	TESTQ     $+4, R10
-	JZ        part43Below8
+	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part43Below8:
+part1Below8:
 	VCVTPH2PS    X2, Y2
 	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
@@ -1783,25 +1783,25 @@ rest:
 	LEAQ    (R11)(R10*2), DI
 	VXORPS  X2, X2, X2
 	TESTQ   $+1, R10
-	JZ      part44Below2
+	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
-part44Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part44Below4
+	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
-part44Below4:
+part2Below4:
 	TESTQ     $+4, R10
-	JZ        part44Below8
+	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part44Below8:
+part2Below8:
 	VCVTPH2PS    X2, Y2
 	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
@@ -1812,25 +1812,25 @@ part44Below8:
 	LEAQ         (CX)(DI*2), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part45Below2
+	JZ           part3Below2
 	SUBQ         $+2, R11
 	VPINSRW      $0x00, (R11), X13, X0
 
-part45Below2:
+part3Below2:
 	TESTQ     $+2, DI
-	JZ        part45Below4
+	JZ        part3Below4
 	SUBQ      $+4, R11
 	VMOVSS    (R11), X8
 	VUNPCKLPS X0, X8, X0
 
-part45Below4:
+part3Below4:
 	TESTQ     $+4, DI
-	JZ        part45Below8
+	JZ        part3Below8
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part45Below8:
+part3Below8:
 	VCVTPH2PS X0, Y0
 	LEAQ      (CX)(DI*2), CX
 	VPERMPS   Y0, Y7, Y0
@@ -1840,25 +1840,25 @@ part45Below8:
 	LEAQ      (AX)(R10*2), DI
 	VXORPS    X3, X3, X3
 	TESTQ     $+1, R10
-	JZ        part46Below2
+	JZ        part4Below2
 	SUBQ      $+2, DI
 	VPINSRW   $0x00, (DI), X13, X3
 
-part46Below2:
+part4Below2:
 	TESTQ     $+2, R10
-	JZ        part46Below4
+	JZ        part4Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X3, X8, X3
 
-part46Below4:
+part4Below4:
 	TESTQ     $+4, R10
-	JZ        part46Below8
+	JZ        part4Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X3, X8, X3
 
-part46Below8:
+part4Below8:
 	VCVTPH2PS    X3, Y8
 	VADDPS       Y0, Y8, Y0
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1867,24 +1867,24 @@ part46Below8:
 	VPBLENDVB    X15, X4, X3, X4
 	MOVQ         AX, DI
 	TESTQ        $+4, R10
-	JZ           part47Below8
+	JZ           part5Below8
 	VMOVSD       X4, (DI)
 	ADDQ         $+8, DI
 	VPSHUFD      $0xee, X4, X4
 
-part47Below8:
+part5Below8:
 	TESTQ  $+2, R10
-	JZ     part47Below4
+	JZ     part5Below4
 	VMOVSS X4, (DI)
 	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
-part47Below4:
+part5Below4:
 	TESTQ   $+1, R10
-	JZ      part47Below2
+	JZ      part5Below2
 	VPEXTRW $0x00, X4, (DI)
 
-part47Below2:
+part5Below2:
 	LEAQ (AX)(R10*2), AX
 
 next:
@@ -1897,25 +1897,25 @@ near:
 	LEAQ    (CX)(DI*2), R12
 	VXORPS  X0, X0, X0
 	TESTQ   $+1, DI
-	JZ      part48Below2
+	JZ      part6Below2
 	SUBQ    $+2, R12
 	VPINSRW $0x00, (R12), X13, X0
 
-part48Below2:
+part6Below2:
 	TESTQ     $+2, DI
-	JZ        part48Below4
+	JZ        part6Below4
 	SUBQ      $+4, R12
 	VMOVSS    (R12), X8
 	VUNPCKLPS X0, X8, X0
 
-part48Below4:
+part6Below4:
 	TESTQ     $+4, DI
-	JZ        part48Below8
+	JZ        part6Below8
 	SUBQ      $+8, R12
 	VMOVSD    (R12), X8
 	VUNPCKLPD X0, X8, X0
 
-part48Below8:
+part6Below8:
 	VCVTPH2PS X0, Y0
 	LEAQ      (CX)(DI*2), CX
 	JMP       taken

@@ -841,25 +841,25 @@ countRest:
 	LEAQ   (R11)(R10*4), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part6Below2
+	JZ     part1Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
-part6Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part6Below4
+	JZ        part1Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part6Below4:
+part1Below4:
 	TESTQ       $+4, R10
-	JZ          part6Below8
+	JZ          part1Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part6Below8:
+part1Below8:
 	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
 	VMOVMSKPS    Y15, R10
@@ -908,25 +908,25 @@ rest:
 	LEAQ   (R11)(R10*4), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part7Below2
+	JZ     part2Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
-part7Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part7Below4
+	JZ        part2Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part7Below4:
+part2Below4:
 	TESTQ       $+4, R10
-	JZ          part7Below8
+	JZ          part2Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part7Below8:
+part2Below8:
 	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
 	VMOVMSKPS    Y15, R11
@@ -936,49 +936,49 @@ part7Below8:
 	LEAQ         (CX)(DI*4), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part8Below2
+	JZ           part3Below2
 	SUBQ         $+4, R11
 	VMOVSS       (R11), X0
 
-part8Below2:
+part3Below2:
 	TESTQ     $+2, DI
-	JZ        part8Below4
+	JZ        part3Below4
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part8Below4:
+part3Below4:
 	TESTQ       $+4, DI
-	JZ          part8Below8
+	JZ          part3Below8
 	SUBQ        $+16, R11
 	VMOVUPS     (R11), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part8Below8:
+part3Below8:
 	LEAQ         (CX)(DI*4), CX
 	VPERMPS      Y0, Y7, Y0
 	VMULPS       Y2, Y0, Y0
 	VANDPS       Y15, Y0, Y0
 	MOVQ         AX, DI
 	TESTQ        $+4, R10
-	JZ           part9Below8
+	JZ           part4Below8
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
-part9Below8:
+part4Below8:
 	TESTQ   $+2, R10
-	JZ      part9Below4
+	JZ      part4Below4
 	VMOVSD  X0, (DI)
 	ADDQ    $+8, DI
 	VPSHUFD $0xee, X0, X0
 
-part9Below4:
+part4Below4:
 	TESTQ  $+1, R10
-	JZ     part9Below2
+	JZ     part4Below2
 	VMOVSS X0, (DI)
 
-part9Below2:
+part4Below2:
 	LEAQ (AX)(R10*4), AX
 
 next:
@@ -991,25 +991,25 @@ near:
 	LEAQ   (CX)(DI*4), R12
 	VXORPS X0, X0, X0
 	TESTQ  $+1, DI
-	JZ     part10Below2
+	JZ     part5Below2
 	SUBQ   $+4, R12
 	VMOVSS (R12), X0
 
-part10Below2:
+part5Below2:
 	TESTQ     $+2, DI
-	JZ        part10Below4
+	JZ        part5Below4
 	SUBQ      $+8, R12
 	VMOVSD    (R12), X8
 	VUNPCKLPD X0, X8, X0
 
-part10Below4:
+part5Below4:
 	TESTQ       $+4, DI
-	JZ          part10Below8
+	JZ          part5Below8
 	SUBQ        $+16, R12
 	VMOVUPS     (R12), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part10Below8:
+part5Below8:
 	LEAQ (CX)(DI*4), CX
 	JMP  taken
 
@@ -1433,25 +1433,25 @@ countRest:
 	LEAQ   (R11)(R10*4), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part11Below2
+	JZ     part1Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
-part11Below2:
+part1Below2:
 	TESTQ     $+2, R10
-	JZ        part11Below4
+	JZ        part1Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part11Below4:
+part1Below4:
 	TESTQ       $+4, R10
-	JZ          part11Below8
+	JZ          part1Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part11Below8:
+part1Below8:
 	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
 	VMOVMSKPS    Y15, R10
@@ -1502,25 +1502,25 @@ rest:
 	LEAQ   (R11)(R10*4), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part12Below2
+	JZ     part2Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
-part12Below2:
+part2Below2:
 	TESTQ     $+2, R10
-	JZ        part12Below4
+	JZ        part2Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
-part12Below4:
+part2Below4:
 	TESTQ       $+4, R10
-	JZ          part12Below8
+	JZ          part2Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part12Below8:
+part2Below8:
 	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
 	VMOVMSKPS    Y15, R11
@@ -1530,72 +1530,72 @@ part12Below8:
 	LEAQ         (CX)(DI*4), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part13Below2
+	JZ           part3Below2
 	SUBQ         $+4, R11
 	VMOVSS       (R11), X0
 
-part13Below2:
+part3Below2:
 	TESTQ     $+2, DI
-	JZ        part13Below4
+	JZ        part3Below4
 	SUBQ      $+8, R11
 	VMOVSD    (R11), X8
 	VUNPCKLPD X0, X8, X0
 
-part13Below4:
+part3Below4:
 	TESTQ       $+4, DI
-	JZ          part13Below8
+	JZ          part3Below8
 	SUBQ        $+16, R11
 	VMOVUPS     (R11), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part13Below8:
+part3Below8:
 	LEAQ    (CX)(DI*4), CX
 	VPERMPS Y0, Y7, Y0
 	VMULPS  Y2, Y0, Y0
 	LEAQ    (AX)(R10*4), DI
 	VXORPS  X3, X3, X3
 	TESTQ   $+1, R10
-	JZ      part14Below2
+	JZ      part4Below2
 	SUBQ    $+4, DI
 	VMOVSS  (DI), X3
 
-part14Below2:
+part4Below2:
 	TESTQ     $+2, R10
-	JZ        part14Below4
+	JZ        part4Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X3, X8, X3
 
-part14Below4:
+part4Below4:
 	TESTQ       $+4, R10
-	JZ          part14Below8
+	JZ          part4Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X3, Y8, Y3
 
-part14Below8:
+part4Below8:
 	VADDPS       Y0, Y3, Y0
 	VBLENDVPS    Y15, Y0, Y3, Y0
 	MOVQ         AX, DI
 	TESTQ        $+4, R10
-	JZ           part15Below8
+	JZ           part5Below8
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
-part15Below8:
+part5Below8:
 	TESTQ   $+2, R10
-	JZ      part15Below4
+	JZ      part5Below4
 	VMOVSD  X0, (DI)
 	ADDQ    $+8, DI
 	VPSHUFD $0xee, X0, X0
 
-part15Below4:
+part5Below4:
 	TESTQ  $+1, R10
-	JZ     part15Below2
+	JZ     part5Below2
 	VMOVSS X0, (DI)
 
-part15Below2:
+part5Below2:
 	LEAQ (AX)(R10*4), AX
 
 next:
@@ -1608,24 +1608,24 @@ near:
 	LEAQ   (CX)(DI*4), R12
 	VXORPS X0, X0, X0
 	TESTQ  $+1, DI
-	JZ     part16Below2
+	JZ     part6Below2
 	SUBQ   $+4, R12
 	VMOVSS (R12), X0
 
-part16Below2:
+part6Below2:
 	TESTQ     $+2, DI
-	JZ        part16Below4
+	JZ        part6Below4
 	SUBQ      $+8, R12
 	VMOVSD    (R12), X8
 	VUNPCKLPD X0, X8, X0
 
-part16Below4:
+part6Below4:
 	TESTQ       $+4, DI
-	JZ          part16Below8
+	JZ          part6Below8
 	SUBQ        $+16, R12
 	VMOVUPS     (R12), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part16Below8:
+part6Below8:
 	LEAQ (CX)(DI*4), CX
 	JMP  taken

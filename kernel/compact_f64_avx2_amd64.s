@@ -158,18 +158,18 @@ countRest:
 	LEAQ   (R11)(R10*8), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part17Below2
+	JZ     part1Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
-part17Below2:
+part1Below2:
 	TESTQ       $+2, R10
-	JZ          part17Below4
+	JZ          part1Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part17Below4:
+part1Below4:
 	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
 	VMOVMSKPD    Y15, R10
@@ -216,18 +216,18 @@ rest:
 	LEAQ   (R11)(R10*8), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part18Below2
+	JZ     part2Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
-part18Below2:
+part2Below2:
 	TESTQ       $+2, R10
-	JZ          part18Below4
+	JZ          part2Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part18Below4:
+part2Below4:
 	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
 	VMOVMSKPD    Y15, R11
@@ -237,34 +237,34 @@ part18Below4:
 	LEAQ         (CX)(R10*8), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, R10
-	JZ           part19Below2
+	JZ           part3Below2
 	SUBQ         $+8, R11
 	VMOVSD       (R11), X0
 
-part19Below2:
+part3Below2:
 	TESTQ       $+2, R10
-	JZ          part19Below4
+	JZ          part3Below4
 	SUBQ        $+16, R11
 	VMOVUPS     (R11), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part19Below4:
+part3Below4:
 	VMULPD       Y2, Y0, Y0
 	LEAQ         (CX)(R10*8), CX
 	VPERMPS      Y0, Y7, Y0
 	MOVQ         AX, R10
 	TESTQ        $+2, DI
-	JZ           part20Below4
+	JZ           part4Below4
 	VMOVUPS      X0, (R10)
 	ADDQ         $+16, R10
 	VEXTRACTI128 $0x01, Y0, X0
 
-part20Below4:
+part4Below4:
 	TESTQ  $+1, DI
-	JZ     part20Below2
+	JZ     part4Below2
 	VMOVSD X0, (R10)
 
-part20Below2:
+part4Below2:
 	LEAQ (AX)(DI*8), AX
 
 next:
@@ -276,17 +276,17 @@ next:
 near:
 	MOVQ         AX, R12
 	TESTQ        $+2, DI
-	JZ           part21Below4
+	JZ           part5Below4
 	VMOVUPS      X0, (R12)
 	ADDQ         $+16, R12
 	VEXTRACTI128 $0x01, Y0, X0
 
-part21Below4:
+part5Below4:
 	TESTQ  $+1, DI
-	JZ     part21Below2
+	JZ     part5Below2
 	VMOVSD X0, (R12)
 
-part21Below2:
+part5Below2:
 	LEAQ (AX)(DI*8), AX
 	JMP  placed
 
@@ -542,18 +542,18 @@ countRest:
 	LEAQ   (R11)(R10*8), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part22Below2
+	JZ     part1Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
-part22Below2:
+part1Below2:
 	TESTQ       $+2, R10
-	JZ          part22Below4
+	JZ          part1Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part22Below4:
+part1Below4:
 	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
 	VMOVMSKPD    Y15, R10
@@ -602,18 +602,18 @@ rest:
 	LEAQ   (R11)(R10*8), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part23Below2
+	JZ     part2Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
-part23Below2:
+part2Below2:
 	TESTQ       $+2, R10
-	JZ          part23Below4
+	JZ          part2Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part23Below4:
+part2Below4:
 	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
 	VMOVMSKPD    Y15, R11
@@ -623,35 +623,35 @@ part23Below4:
 	LEAQ         (CX)(DI*8), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part24Below2
+	JZ           part3Below2
 	SUBQ         $+8, R11
 	VMOVSD       (R11), X0
 
-part24Below2:
+part3Below2:
 	TESTQ       $+2, DI
-	JZ          part24Below4
+	JZ          part3Below4
 	SUBQ        $+16, R11
 	VMOVUPS     (R11), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part24Below4:
+part3Below4:
 	LEAQ         (CX)(DI*8), CX
 	VPERMPS      Y0, Y7, Y0
 	VMULPD       Y2, Y0, Y0
 	VANDPD       Y15, Y0, Y0
 	MOVQ         AX, DI
 	TESTQ        $+2, R10
-	JZ           part25Below4
+	JZ           part4Below4
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
-part25Below4:
+part4Below4:
 	TESTQ  $+1, R10
-	JZ     part25Below2
+	JZ     part4Below2
 	VMOVSD X0, (DI)
 
-part25Below2:
+part4Below2:
 	LEAQ (AX)(R10*8), AX
 
 next:
@@ -664,18 +664,18 @@ near:
 	LEAQ   (CX)(DI*8), R12
 	VXORPS X0, X0, X0
 	TESTQ  $+1, DI
-	JZ     part26Below2
+	JZ     part5Below2
 	SUBQ   $+8, R12
 	VMOVSD (R12), X0
 
-part26Below2:
+part5Below2:
 	TESTQ       $+2, DI
-	JZ          part26Below4
+	JZ          part5Below4
 	SUBQ        $+16, R12
 	VMOVUPS     (R12), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part26Below4:
+part5Below4:
 	LEAQ (CX)(DI*8), CX
 	JMP  taken
 
@@ -848,18 +848,18 @@ countRest:
 	LEAQ   (R11)(R10*8), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part27Below2
+	JZ     part1Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
-part27Below2:
+part1Below2:
 	TESTQ       $+2, R10
-	JZ          part27Below4
+	JZ          part1Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part27Below4:
+part1Below4:
 	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
 	VMOVMSKPD    Y15, R10
@@ -910,18 +910,18 @@ rest:
 	LEAQ   (R11)(R10*8), DI
 	VXORPS X2, X2, X2
 	TESTQ  $+1, R10
-	JZ     part28Below2
+	JZ     part2Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
-part28Below2:
+part2Below2:
 	TESTQ       $+2, R10
-	JZ          part28Below4
+	JZ          part2Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
-part28Below4:
+part2Below4:
 	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
 	VMOVMSKPD    Y15, R11
@@ -931,51 +931,51 @@ part28Below4:
 	LEAQ         (CX)(DI*8), R11
 	VXORPS       X0, X0, X0
 	TESTQ        $+1, DI
-	JZ           part29Below2
+	JZ           part3Below2
 	SUBQ         $+8, R11
 	VMOVSD       (R11), X0
 
-part29Below2:
+part3Below2:
 	TESTQ       $+2, DI
-	JZ          part29Below4
+	JZ          part3Below4
 	SUBQ        $+16, R11
 	VMOVUPS     (R11), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part29Below4:
+part3Below4:
 	LEAQ    (CX)(DI*8), CX
 	VPERMPS Y0, Y7, Y0
 	VMULPD  Y2, Y0, Y0
 	LEAQ    (AX)(R10*8), DI
 	VXORPS  X3, X3, X3
 	TESTQ   $+1, R10
-	JZ      part30Below2
+	JZ      part4Below2
 	SUBQ    $+8, DI
 	VMOVSD  (DI), X3
 
-part30Below2:
+part4Below2:
 	TESTQ       $+2, R10
-	JZ          part30Below4
+	JZ          part4Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X3, Y8, Y3
 
-part30Below4:
+part4Below4:
 	VADDPD       Y0, Y3, Y0
 	VBLENDVPD    Y15, Y0, Y3, Y0
 	MOVQ         AX, DI
 	TESTQ        $+2, R10
-	JZ           part31Below4
+	JZ           part5Below4
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
-part31Below4:
+part5Below4:
 	TESTQ  $+1, R10
-	JZ     part31Below2
+	JZ     part5Below2
 	VMOVSD X0, (DI)
 
-part31Below2:
+part5Below2:
 	LEAQ (AX)(R10*8), AX
 
 next:
@@ -988,17 +988,17 @@ near:
 	LEAQ   (CX)(DI*8), R12
 	VXORPS X0, X0, X0
 	TESTQ  $+1, DI
-	JZ     part32Below2
+	JZ     part6Below2
 	SUBQ   $+8, R12
 	VMOVSD (R12), X0
 
-part32Below2:
+part6Below2:
 	TESTQ       $+2, DI
-	JZ          part32Below4
+	JZ          part6Below4
 	SUBQ        $+16, R12
 	VMOVUPS     (R12), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
-part32Below4:
+part6Below4:
 	LEAQ (CX)(DI*8), CX
 	JMP  taken

@@ -136,9 +136,9 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with %s of %d elements, want %d or more, those of the factors that are not 0", op, other, packed.len, kept)}
 	}
 	if full.len < 0 {
-		err = c.apartLists(kind, op, packed, factors, kept)
+		err = c.disjointLists(kind, op, packed, factors, kept)
 	} else {
-		err = c.apart(kind, op, dst, src, factors, r.Dst, kept, factors.len)
+		err = disjoint(kind, op, dst, src, factors, r.Dst, kept)
 	}
 	if err != nil {
 		return 0, err
@@ -150,8 +150,8 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 	return r.Dst, nil
 }
 
-// apartLists is apart where the full tensor is a list.
-func (c *packing) apartLists(kind *Kind, op Compaction, packed, factors vector, kept int) error {
+// disjointLists is disjoint where the full tensor is a list.
+func (c *packing) disjointLists(kind *Kind, op Compaction, packed, factors vector, kept int) error {
 	size := kind.bytes(1)
 	dst, src := &c.full, &loop.Memory{Data: packed.data, Length: kept}
 	if op == Gather {

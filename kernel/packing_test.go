@@ -253,10 +253,23 @@ func testCompactSlices[T float32 | float64](t *testing.T) {
 		for _, op := range allCompactions {
 			for _, rows := range []bool{false, true} {
 				loops := []layout.Loop{{Size: channels, Dst: max(length, 1), Factor: 1}, {Size: length, Dst: 1}}
-				call := func(dst, src []T) { CompactPlanes(op, dst, src, factors, length) }
+				vectors := seed%2 == 0
+				call := func(dst, src []T) {
+					if vectors {
+						CompactPlanesOf(op, Of(dst), Of(src), Of(factors), length)
+						return
+					}
+					CompactPlanes(op, dst, src, factors, length)
+				}
 				if rows {
 					loops = []layout.Loop{{Size: length, Dst: max(channels, 1)}, {Size: channels, Dst: 1, Factor: 1}}
-					call = func(dst, src []T) { CompactPixels(op, dst, src, factors) }
+					call = func(dst, src []T) {
+						if vectors {
+							CompactPixelsOf(op, Of(dst), Of(src), Of(factors))
+							return
+						}
+						CompactPixels(op, dst, src, factors)
+					}
 				}
 				dst, src := slices.Clone(full), packed
 				if op == Gather {
@@ -358,6 +371,10 @@ func TestRefusedCompactions(t *testing.T) {
 		{call(func() { CompactPixels(ScatterAdd, x, buffer[:8], factors) }), new(OverlapError), "one of them packed"},
 		{call(func() { CompactPixels(Scatter, x, z, buffer[9:12]) }), new(PackedError), "3 of them kept"},
 		{call(func() { CompactPixels(Scatter, x, y, buffer[9:12]) }), new(OverlapError), "from factors"},
+		{call(func() { CompactPlanesOf(Gather, Of(z), list, f, 4) }), new(ListError), "src in 2 slices: want one slice for planes"},
+		{call(func() { CompactPixelsOf(Gather, Of(z), Of(x), OfList([][]float32{factors, factors})) }), new(ListError), "factors in 2 slices: want one slice for pixels"},
+		{call(func() { CompactPlanesOf(Gather, As(BF16, make([]uint16, 8)), Of(x), f, 4) }), new(KindError), "dst of bfloat16"},
+		{call(func() { CompactPixelsOf(Gather, Of(z), Of(x), As(F16, make([]uint16, 3))) }), new(KindError), "factors of float16"},
 	} {
 		err := c.call()
 		if err == nil || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", c.as) || !strings.Contains(err.Error(), c.words) {
@@ -373,6 +390,9 @@ func TestRefusedCompactions(t *testing.T) {
 		refusal(func() { CompactPlanes[float32](Gather, nil, nil, nil, 4) }),
 		refusal(func() { CompactPlanes[float32](Scatter, nil, nil, factors, 0) }),
 		refusal(func() { CompactPixels[float32](Scatter, nil, nil, factors) }),
+		refusal(func() { CompactPixelsOf(Scatter, Vector{}, Vector{}, f) }),
+		refusal(func() { CompactPlanesOf(Gather, Vector{}, Vector{}, Vector{}, 4) }),
+		refusal(func() { CompactPlanesOf(Gather, Vector{}, Of(x), Of(make([]float32, 3)), 4) }),
 	} {
 		if err != nil {
 			t.Error(err)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"slices"
-
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -15,9 +13,8 @@ type kept struct {
 	mask     mask.Mask
 	channels spatialdropout.Compaction // of the input
 	packed   []float32                 // the kept channels of the input, scaled; after backward their gradient
-	shared   bool                      // all samples keep the same channels
 	sums     total
-	samples  []sample // one for each worker; the first one's filters are everyone's if shared
+	samples  []sample // one for each worker
 }
 
 // sample is what a worker needs for the sample that it is at.
@@ -44,19 +41,18 @@ func (l *kept) forward(y, x []float32) error {
 		return err
 	}
 	l.samples = atLeast(l.samples, l.workers)
-	l.shared = true
-	for i := range l.batch {
-		l.shared = l.shared && slices.Equal(l.channels.Kept(i), l.channels.Kept(0))
-	}
-	if l.shared {
+	if l.channels.Shared() {
 		if err := l.gather(&l.samples[0], 0, l.workers); err != nil {
 			return err
 		}
 	}
 	return l.each(func(w, i int) error {
-		at, filters, err := l.at(w, i)
-		if err != nil {
-			return err
+		at, filters := &l.samples[w], l.samples[0].filters
+		if !l.channels.Shared() {
+			if err := l.gather(at, i, 1); err != nil {
+				return err
+			}
+			filters = at.filters
 		}
 		at.output(l.of(l.channels.Count(i)), l.output(y, i), filters, l.part(i))
 		return nil
@@ -64,58 +60,60 @@ func (l *kept) forward(y, x []float32) error {
 }
 
 func (l *kept) backward(dx, df, dy []float32) error {
+	gradients := l.apart
+	if l.channels.Shared() {
+		gradients = l.together
+	}
+	if err := gradients(df, dy); err != nil {
+		return err
+	}
+	return l.channels.Scatter(kernel.Of(dx), kernel.Of(l.packed), l.workers)
+}
+
+// together writes the gradient of the filters to df, and that of the packed input in its place, where all
+// samples keep the same channels: the workers' sums have those alone, and are scattered once.
+func (l *kept) together(df, dy []float32) error {
 	first := &l.samples[0]
-	if l.shared {
-		first.gradient = resize(first.gradient, len(first.filters))
-		l.sums = l.sums.of(first.gradient, l.workers)
-	} else {
-		l.sums = l.sums.of(df, l.workers)
-		for _, sum := range l.sums {
-			clear(sum)
-		}
+	first.gradient = resize(first.gradient, len(first.filters))
+	l.sums = l.sums.of(first.gradient, l.workers)
+	err := l.each(func(w, i int) error {
+		x := l.part(i)
+		l.samples[w].gradients(l.of(l.channels.Count(i)), l.beta(w, i), l.sums[w], x, first.filters, x, l.output(dy, i))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.sums.sum()
+	return first.rows.Scatter(kernel.Of(df), kernel.Of(first.gradient), l.workers)
+}
+
+// apart does the same where samples keep channels of their own: the gradient of each is added to those of
+// all channels.
+func (l *kept) apart(df, dy []float32) error {
+	l.sums = l.sums.of(df, l.workers)
+	for _, sum := range l.sums {
+		clear(sum)
 	}
 	err := l.each(func(w, i int) error {
-		at, filters, err := l.at(w, i)
-		if err != nil {
+		at, x := &l.samples[w], l.part(i)
+		if err := l.gather(at, i, 1); err != nil {
 			return err
 		}
-		beta, sum := l.beta(w, i), l.sums[w]
-		if !l.shared {
-			at.gradient = resize(at.gradient, len(filters))
-			beta, sum = 0, at.gradient
-		}
-		x := l.part(i) // its gradient takes its place
-		at.gradients(l.of(l.channels.Count(i)), beta, sum, x, filters, x, l.output(dy, i))
-		if l.shared {
-			return nil
-		}
+		at.gradient = resize(at.gradient, len(at.filters))
+		at.gradients(l.of(l.channels.Count(i)), 0, at.gradient, x, at.filters, x, l.output(dy, i))
 		return at.rows.ScatterAdd(kernel.Of(l.sums[w]), kernel.Of(at.gradient), 1)
 	})
 	if err != nil {
 		return err
 	}
 	l.sums.sum()
-	if l.shared {
-		if err := first.rows.Scatter(kernel.Of(df), kernel.Of(first.gradient), l.workers); err != nil {
-			return err
-		}
-	}
-	return l.channels.Scatter(kernel.Of(dx), kernel.Of(l.packed), l.workers)
+	return nil
 }
 
 // part returns the kept channels of sample i.
 func (l *kept) part(i int) []float32 {
 	return l.packed[l.channels.Offset(i):][:l.channels.Count(i)*l.plane()]
-}
-
-// at returns the state of a worker that has come to sample i, and the filters of the kept channels.
-func (l *kept) at(worker, i int) (*sample, []float32, error) {
-	at := &l.samples[worker]
-	if l.shared {
-		return at, l.samples[0].filters, nil
-	}
-	err := l.gather(at, i, 1)
-	return at, at.filters, err
 }
 
 // gather gathers the filters of the channels that sample i keeps.
@@ -135,7 +133,7 @@ func (l *kept) bytes() int {
 	n := len(l.packed) + l.sums.len()
 	for i := range l.samples {
 		n += len(l.samples[i].patches)
-		if i == 0 || !l.shared {
+		if i == 0 || !l.channels.Shared() {
 			n += len(l.samples[i].filters) + len(l.samples[i].gradient)
 		}
 	}

@@ -57,7 +57,7 @@ func TestLayersAgreeWithTheDefinition(t *testing.T) {
 		s := shapes[i/len(orders)]
 		s.order = order(i % len(orders))
 		for _, sharing := range []mask.Sharing{mask.PerChannel, mask.FixedCount, mask.Each} {
-			for _, rate := range []float64{0, 0.2, 0.5, 0.75, 1} {
+			for _, rate := range []float64{0, 0.2, 0.5, 1} {
 				t.Run(fmt.Sprint(s, s.order, sharing, rate), func(t *testing.T) { compare(t, s, sharing, rate) })
 			}
 		}
@@ -87,7 +87,7 @@ func compare(t *testing.T, s shape, sharing mask.Sharing, rate float64) {
 		t.Fatal(err)
 	}
 	masks := drop()
-	for k := range 3 {
+	for k := range 2 {
 		x, dy := integers(r, p.batch*p.inputs()), integers(r, p.batch*p.outputs())
 		copy(p.filters, integers(r, len(p.filters))) // as a step of training does
 		m, err := masks.Draw(geom)

@@ -55,6 +55,58 @@ func ExampleCompact() {
 	// [0 4 8 0 0 0 0 0 0 36 40 44]
 }
 
+// A convolution behind dropout computes with the kept maps and their filters alone.
+func ExampleCompaction() {
+	const batch, in, out = 2, 4, 3
+	geom, err := layout.NCHW.Of(batch, in, 5, 5)
+	if err != nil {
+		log.Fatal(err)
+	}
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(7), spatialdropout.WithSharing(mask.PerChannel))
+	if err != nil {
+		log.Fatal(err)
+	}
+	x, filters := make([]float32, geom.Len()), make([]float32, out*in*3*3)
+
+	m, err := drop.Draw(geom)
+	if err != nil {
+		log.Fatal(err)
+	}
+	maps, err := spatialdropout.Compact(m, geom)
+	if err != nil {
+		log.Fatal(err)
+	}
+	packed := make([]float32, maps.Len()) // batch×k×5×5, of k kept maps
+	if err := spatialdropout.Gather(packed, x, maps); err != nil {
+		log.Fatal(err)
+	}
+	// Filters of [out][in][3][3]: the kept channels along axis 1.
+	weights, err := layout.Strided([]int{out, in, 3, 3}, []int{in * 9, 9, 3, 1}, layout.Unbatched, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	inputs, err := spatialdropout.CompactWeights(m, 0, weights)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fewer := make([]float32, inputs.Len()) // out×k×3×3
+	if err := spatialdropout.Gather(fewer, filters, inputs); err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Println(maps.Kept(0), maps.Shared(), len(packed), len(fewer))
+	// Backward: the gradients of packed and of fewer go back.
+	dPacked, dFewer, dx, dFilters := packed, fewer, x, filters
+	if err := spatialdropout.Scatter(dx, dPacked, maps); err != nil {
+		log.Fatal(err)
+	}
+	if err := spatialdropout.ScatterAdd(dFilters, dFewer, inputs); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// [2 3] true 100 54
+}
+
 // The weights of the layer behind are a tensor whose channels are its input channels.
 func ExampleCompactWeights() {
 	m, err := mask.New(1, 3, 0.5, mask.Arithmetic{})

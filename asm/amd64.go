@@ -20,16 +20,20 @@ func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 	orders := new(orderTables)
 	for _, k := range kernels {
 		p := &x86{Context: c, kernel: k, tier: t, table: table, nothing: nothing, factor: regPlane}
-		if k.half {
+		floats := &x86Floats{x86: p, set: instructions[k.elem.name]}
+		switch {
+		case k.family == fused:
+			p.arithmetic = &x86FusedFloats{floats}
+		case k.half:
 			p.arithmetic = &x86Halves{x86: p}
-		} else {
-			p.arithmetic = &x86Floats{x86: p, set: instructions[k.elem.name]}
+		default:
+			p.arithmetic = floats
 		}
+		l := &loops{machine: p, kernel: k}
 		if k.family == compact {
-			(&loops{machine: &x86Compactor{x86: p, tables: orders}, kernel: k}).compaction()
-			continue
+			l.machine = &x86Compactor{x86: p, tables: orders}
 		}
-		(&loops{p, k}).emit()
+		l.emit()
 	}
 	f, err := c.Result()
 	if err != nil {
@@ -124,6 +128,7 @@ type x86 struct {
 	table, nothing *operand.Mem // borderTable and zeros, which the kernels of a file share
 
 	dst, src, factors, extra, count, length reg.GPVirtual
+	aux, scales, limit                      reg.GPVirtual // of fused kernels
 
 	left     reg.GPVirtual    // elements left of a plane or a row
 	stride   reg.GPVirtual    // bytes from one plane to the next
@@ -154,6 +159,15 @@ func (p *x86) begin() {
 	p.dst, p.src, p.factors, p.length = argument("dst"), argument("src"), argument("factors"), argument("length")
 	if extra := p.kernel.extra(); extra != "" {
 		p.extra = argument(extra)
+	}
+	if p.family == fused {
+		p.scales = argument("scales")
+		if p.readsAux() {
+			p.aux = argument("aux")
+		}
+		if p.kernel.value.has(L) {
+			p.limit = argument("limit")
+		}
 	}
 	if !p.fourPlanes {
 		p.count = argument("count")
@@ -202,7 +216,9 @@ func (p *x86) repeat(from string) {
 
 func (p *x86) startLong(bool) {
 	p.unread = nil
-	p.planeBytes()
+	if p.family == core {
+		p.planeBytes()
+	}
 	p.left = p.GP64()
 	p.from = p.src
 }
@@ -264,9 +280,20 @@ func (p *x86) nextFactor() {
 	if p.shifts() {
 		p.ADDQ(operand.I32(p.size), p.extra)
 	}
+	if p.family == fused {
+		p.ADDQ(operand.I32(p.size), p.scales)
+	}
 }
 
-func (p *x86) pass(to pointer) { p.ADDQ(p.stride, p.register(to)) }
+// pass has no register with the bytes of a plane to spare in fused kernels.
+func (p *x86) pass(to pointer) {
+	r := p.register(to)
+	if p.family == core {
+		p.ADDQ(p.stride, r)
+	} else {
+		p.LEAQ(operand.Mem{Base: r, Index: p.length, Scale: uint8(p.size)}, r)
+	}
+}
 
 func (p *x86) choices(c choice) { p.choose(mem(p.factors, 0), c) }
 
@@ -318,7 +345,7 @@ func (p *x86) zeros() operand.Mem {
 
 func (p *x86) takeFill() {
 	p.fill = regZero
-	if p.shifts() {
+	if p.dropped.has(S) {
 		p.takeFactor()
 		p.fill = regShift
 	}
@@ -331,12 +358,27 @@ func (p *x86) putFill(b block) { p.store(p.vec(p.fill, b), mem(p.dst, b.at), b) 
 
 func (p *x86) startRow() {
 	p.left = p.GP64()
+	if p.family == fused {
+		p.row[0] = p.GP64()
+		p.XORL(p.row[0].As32(), p.row[0].As32())
+		return
+	}
 	for i, from := range []reg.GPVirtual{p.factors, p.extra} {
 		p.row[i] = p.GP64()
 		if i == 0 || p.shifts() {
 			p.MOVQ(from, p.row[i])
 		}
 	}
+}
+
+func (p *x86) jumpIfAux(to string) {
+	p.CMPQ(p.dst, p.aux)
+	p.JEQ(operand.LabelRef(to))
+}
+
+func (p *x86) copyAux(b block) {
+	p.load(p.place(toAux, b), p.vec(regValue, b), b)
+	p.store(p.vec(regValue, b), mem(p.dst, b.at), b)
 }
 
 func (p *x86) takeFactors(b block) { p.lanes(b, mem(p.row[0], b.at), mem(p.row[1], b.at)) }
@@ -382,7 +424,7 @@ func (p *x86) advance(m moves, by operand.Op) {
 
 // register returns the pointer's register.
 func (p *x86) register(to pointer) reg.GPVirtual {
-	return map[pointer]reg.GPVirtual{toDst: p.dst, toSrc: p.from, toFactors: p.row[0], toShifts: p.row[1]}[to]
+	return map[pointer]reg.GPVirtual{toDst: p.dst, toSrc: p.from, toAux: p.aux, toFactors: p.row[0], toShifts: p.row[1]}[to]
 }
 
 // place returns where a block lies.

@@ -67,13 +67,14 @@ func (p *x86Compactor) startGroups() {
 	if p.kernel.gathers() {
 		p.base, p.from = p.src, p.GP64()
 	} else {
-		p.base, p.from, p.dst = p.dst, p.src, p.GP64()
+		p.base, p.from = p.dst, p.src
+		p.dst = p.GP64()
 	}
 }
 
 // takeGroup shifts a bit in for each factor, which has left a carry unless it is 0, from the
 // last one to the first.
-func (p *x86Compactor) takeGroup() {
+func (p *x86Compactor) takeGroup(label string) {
 	at, bits := p.left, p.GP64()
 	p.MOVQ(p.count, p.group)
 	p.MOVQ(operand.I32(groupPlanes), at)
@@ -81,7 +82,7 @@ func (p *x86Compactor) takeGroup() {
 	p.CMOVQGT(at, p.group)
 	p.MOVQ(p.group, at)
 	p.XORL(p.kept.As32(), p.kept.As32())
-	p.Label("bit")
+	p.Label(label)
 	from := operand.Mem{Base: p.factors, Index: at, Scale: uint8(p.size), Disp: -p.size}
 	switch p.size {
 	case 8:
@@ -99,7 +100,7 @@ func (p *x86Compactor) takeGroup() {
 	}
 	p.ADCQ(p.kept, p.kept)
 	p.DECQ(at)
-	p.JNZ(operand.LabelRef("bit"))
+	p.JNZ(operand.LabelRef(label))
 	if p.clears() {
 		p.MOVQ(p.kept, p.to)
 	}
@@ -132,6 +133,12 @@ func (p *x86Compactor) afterPlane(from string) {
 	p.LEAQ(mem(p.to, -1), p.left)
 	p.ANDQ(p.left, p.to)
 	p.JNZ(operand.LabelRef(from))
+}
+
+func (p *x86Compactor) endGroups() {
+	if !p.kernel.gathers() {
+		p.dst = p.base
+	}
 }
 
 func (p *x86Compactor) nextGroup(from string) {

@@ -308,7 +308,7 @@ func (w block) operand() bool { return !w.tail && w.bytes >= 16 }
 
 // instructionSet holds the instructions of AVX2 and AVX-512 for one size of floats.
 type instructionSet struct {
-	mov, mul, div, add, and, cmp, broadcast func(*build.Context, ...operand.Op)
+	mov, mul, div, add, and, cmp, min, broadcast func(*build.Context, ...operand.Op)
 
 	movZ  func(c *build.Context, from, mask, to operand.Op)
 	mulZ  func(c *build.Context, x, y, mask, to operand.Op)
@@ -324,6 +324,7 @@ var instructions = map[string]instructionSet{
 		add:       (*build.Context).VADDPS,
 		and:       (*build.Context).VANDPS,
 		cmp:       (*build.Context).VCMPPS,
+		min:       (*build.Context).VMINPS,
 		broadcast: (*build.Context).VBROADCASTSS,
 		movZ:      (*build.Context).VMOVUPS_Z,
 		mulZ:      (*build.Context).VMULPS_Z,
@@ -337,6 +338,7 @@ var instructions = map[string]instructionSet{
 		add:       (*build.Context).VADDPD,
 		and:       (*build.Context).VANDPD,
 		cmp:       (*build.Context).VCMPPD,
+		min:       (*build.Context).VMINPD,
 		broadcast: (*build.Context).VBROADCASTSD,
 		movZ:      (*build.Context).VMOVUPD_Z,
 		mulZ:      (*build.Context).VMULPD_Z,

@@ -56,7 +56,7 @@ var amd64Forms = func() map[string]amd64Form {
 		names string
 		form  amd64Form
 	}{
-		{"VADDPS VADDPD VMULPS VMULPD VDIVPS VDIVPD VCMPPS VCMPPD VSHUFPS VUNPCKLPS VUNPCKHPS VUNPCKLPD VUNPCKHPD", amd64Form{x: avx, y: avx, evex: avx512f}},
+		{"VADDPS VADDPD VMINPS VMINPD VMULPS VMULPD VDIVPS VDIVPD VCMPPS VCMPPD VSHUFPS VUNPCKLPS VUNPCKHPS VUNPCKLPD VUNPCKHPD", amd64Form{x: avx, y: avx, evex: avx512f}},
 		{"VMOVUPS VMOVUPD VMOVNTPS", amd64Form{x: avx, y: avx, evex: avx512f}},
 		{"VANDPS VANDPD VXORPS", amd64Form{x: avx, y: avx, evex: avx512dq}},
 		{"VBLENDVPS VBLENDVPD VMOVMSKPS VMOVMSKPD VMOVDQU", amd64Form{x: avx, y: avx}},

@@ -34,16 +34,16 @@ func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 			p.Doc = append(p.Doc, "It computes in float16, which gives the same numbers.")
 			p.half = false
 		}
+		l := &loops{machine: p, kernel: k}
 		if k.family == compact {
 			c := &neonCompactor{neon: p}
-			(&loops{machine: c, kernel: k}).compaction()
+			l.machine = c
 			if name, _ := c.table(); k.pixels && !tables[name] {
 				tables[name] = true
 				f.AddSection(c.orderTable())
 			}
-		} else {
-			(&loops{p, k}).emit()
 		}
+		l.emit()
 		if p.err != nil {
 			return nil, p.err
 		}
@@ -230,6 +230,10 @@ func (p *neon) takeFill() {
 }
 
 func (p *neon) putFill(b block) { p.store(vValue, width(b.bytes)) }
+
+func (p *neon) jumpIfAux(string) {}
+
+func (p *neon) copyAux(block) {}
 
 func (p *neon) rowTail() {}
 

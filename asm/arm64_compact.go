@@ -50,21 +50,21 @@ func (p *neonCompactor) startGroups() {
 
 // takeGroup shifts a bit in for each factor, which leaves a carry unless it is 0, from the last
 // one to the first.
-func (p *neonCompactor) takeGroup() {
+func (p *neonCompactor) takeGroup(label string) {
 	p.ins("MOVD", imm(groupPlanes), x(xGroup))
 	p.ins("CMP", x(xGroup), x(xCount))
 	p.ins("CSEL", raw("GT"), x(xGroup), x(xCount), x(xGroup))
 	p.ins("LSL", imm(p.shift()), x(xGroup), x(xHelp))
 	p.ins("ADD", x(xFactors), x(xHelp), x(xHelp))
 	p.ins("MOVD", imm(0), x(xToWalk))
-	p.label("bit")
+	p.label(label)
 	p.ins("SUB", imm(p.size), x(xHelp), x(xHelp))
 	p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xHelp), x(xMore))
 	p.ins("LSL", imm(65-8*p.size), x(xMore), x(xMore))
 	p.ins("CMP", imm(1), x(xMore))
 	p.ins("ADC", x(xToWalk), x(xToWalk), x(xToWalk))
 	p.ins("CMP", x(xHelp), x(xFactors))
-	p.branch("BNE", "bit")
+	p.branch("BNE", label)
 	if p.dropped == Zero {
 		p.ins("MOVD", x(xToWalk), x(xKept))
 	}
@@ -110,6 +110,8 @@ func (p *neonCompactor) nextGroup(from string) {
 	p.ins("SUBS", x(xGroup), x(xCount), x(xCount))
 	p.branch("BNE", from)
 }
+
+func (p *neonCompactor) endGroups() {}
 
 func (p *neonCompactor) takeFill() {
 	for u := range width(p.turn()).vectors() {

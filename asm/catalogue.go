@@ -126,6 +126,9 @@ func capital(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 // factor each, or count rows of length channels and as many factors. Operations with
 // shifts take as many shifts, and kernels of four planes take where these lie.
 func (k kernel) signature() string {
+	if k.family != core {
+		return fmt.Sprintf("func(%s *%s, count, length int)", k.family.operands, k.typ)
+	}
 	return fmt.Sprintf("func(dst, src, factors *%s%s, count, length int)", k.typ, map[string]string{"": "", "shifts": ", shifts *" + k.typ, "places": ", places *[13]int"}[k.extra()])
 }
 
@@ -155,6 +158,9 @@ func (k kernel) doc(tier string) []string {
 		factor = "i"
 	}
 	names := map[*expr]string{X: "src[p*length+i]", Y: "dst[p*length+i]", F: "factors[" + factor + "]", S: "shifts[" + factor + "]"}
+	if k.family == fused {
+		names[Y], names[Z], names[A], names[L] = "dst[p*length+i]", "aux[p*length+i]", "scales["+factor+"]", "*limit"
+	}
 	dropped := ""
 	if k.drops() {
 		dropped = fmt.Sprintf(" // %s if %s is 0, whatever src holds", k.dropped.text(names), names[F])
@@ -177,6 +183,9 @@ func (k kernel) conditions() []string {
 	var lines []string
 	if k.sums() {
 		lines = append(lines, "Every operator rounds: none are fused.")
+	}
+	if k.family == fused {
+		lines = append(lines, k.alias())
 	}
 	if k.half {
 		lines = append(lines, "Each rounding is one to float32 and then one to "+map[string]string{"F16": "float16", "BF16": "bfloat16"}[k.elem.name]+".")

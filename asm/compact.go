@@ -12,15 +12,16 @@ type compactor interface {
 	// startGroups prepares a loop over groups of planes. takeGroup leaves a bit for each plane
 	// of the next group whose factor is not 0, or after turnGroup whose factor is 0.
 	startGroups()
-	takeGroup()
+	takeGroup(label string)
 	turnGroup()
 	// jumpIfNone jumps if no bit is left. toPlane goes to the plane of the lowest bit, and
 	// takes its factor. afterPlane takes that bit away and jumps if another is left.
 	jumpIfNone(to string)
 	toPlane()
 	afterPlane(from string)
-	// nextGroup moves to the next group and jumps if there is one.
+	// nextGroup moves to the next group and jumps if there is one. endGroups ends the loop.
 	nextGroup(from string)
+	endGroups()
 
 	// startLanes sets up what all rows need, and finds out where packed ends.
 	startLanes()
@@ -46,25 +47,30 @@ type compactor interface {
 
 // compaction writes the loop of a kernel that compacts.
 func (l *loops) compaction() {
-	l.begin()
 	switch {
-	case !l.pixels:
-		l.compactPlanes()
-		l.ret()
-	case l.gathers():
+	case l.pixels && l.gathers():
 		l.gatherRows()
-	default:
+	case l.pixels:
 		l.scatterRows()
+	default:
+		if l.stream {
+			l.machine.(streamer).jumpIfLong("long")
+			l.cached = true
+			l.compactPlanes("short")
+			l.cached = false
+			l.label("long")
+		}
+		l.compactPlanes("long")
 	}
 }
 
 // compactPlanes walks planes in groups, of each group those that are kept, then the others if
 // they are cleared.
-func (l *loops) compactPlanes() {
+func (l *loops) compactPlanes(name string) {
 	c := l.machine.(compactor)
 	c.startGroups()
-	l.label("group")
-	c.takeGroup()
+	l.label(name + "Group")
+	c.takeGroup(name + "Bit")
 	walk := func(label string, m moves, formula string, step func(block)) {
 		c.jumpIfNone(label + "None")
 		l.label(label)
@@ -73,13 +79,18 @@ func (l *loops) compactPlanes() {
 		c.afterPlane(label)
 		l.label(label + "None")
 	}
-	walk("kept", moves{toDst, toSrc}, l.formula(choice{}), l.element(choice{}))
+	walk(name+"Kept", moves{toDst, toSrc}, l.formula(choice{}), l.element(choice{}))
 	if l.dropped == Zero {
 		c.turnGroup()
 		l.takeFill()
-		walk("dropped", moves{toDst}, "y = "+l.dropped.text(nil), l.putFill)
+		walk(name+"Dropped", moves{toDst}, "y = "+l.dropped.text(nil), func(b block) {
+			b.cached = b.cached || l.cached
+			l.putFill(b)
+		})
 	}
-	c.nextGroup("group")
+	c.nextGroup(name + "Group")
+	c.endGroups()
+	l.ret()
 }
 
 // gatherRows walks rows, of which the products of the kept channels are stored side by side. A

@@ -88,16 +88,19 @@ type stage struct {
 
 // chain returns the operators of e in the order in which they apply, starting from
 // X. Every operator must have a leaf on one side.
-func (e *expr) chain() []stage {
+func (e *expr) chain() []stage { return e.chainFrom(X) }
+
+// chainFrom is chain, starting from another leaf.
+func (e *expr) chainFrom(start *expr) []stage {
 	switch {
-	case e == X:
+	case e == start:
 		return nil
 	case e.isLeaf():
-		panic("an expression does not start from x: " + e.text(nil))
+		panic("an expression does not start from " + start.leaf + ": " + e.text(nil))
 	case e.b.isLeaf():
-		return append(e.a.chain(), stage{e.op, e.b, e.of})
+		return append(e.a.chainFrom(start), stage{e.op, e.b, e.of})
 	case e.a.isLeaf() && e.op != quotient:
-		return append(e.b.chain(), stage{e.op, e.a, e.of})
+		return append(e.b.chainFrom(start), stage{e.op, e.a, e.of})
 	}
 	panic("an expression is no chain: " + e.text(nil))
 }
@@ -128,6 +131,9 @@ func (o operation) drops() bool { return o.dropped != nil }
 
 // readsDst reports whether the result depends on dst.
 func (o operation) readsDst() bool { return o.value.has(Y) }
+
+// readsAux reports whether the result depends on aux.
+func (o operation) readsAux() bool { return o.value.has(Z) }
 
 // shifts reports whether the operation takes shifts.
 func (o operation) shifts() bool { return o.value.has(S) }

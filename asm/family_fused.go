@@ -34,7 +34,7 @@ func describeFused() {
 	}
 	streamed := map[string][]shape{"fuse": shapes[:1], "fuseReLU": shapes[:1], "fuseLeaky": shapes[:1]}
 	fused.kernels = func() []kernel { return fused.kernelsOf(streamed) }
-	fused.written = func(tier, kernel) bool { return false }
+	fused.written = func(t tier, k kernel) bool { return t.arch == "amd64" && !k.half }
 	fused.doc = "The fusions. x is an element of src, z the element of aux, y the element of dst. f is the factor, a the scale and s the shift of its channel, and l is the limit, one number for all. Each product and sum is rounded, none is fused. clip(t, l) is +0 where t <= 0, l where t > l, and t elsewhere, NaN among it. leaky(t, l) is t where t > 0, and l * t elsewhere. gate(g, t, l) is +0 where t <= 0 or t >= l, and g elsewhere, also where t is a NaN. An infinite l limits nothing. slope(g, t, l) is g where t > 0, and l * g elsewhere."
 	fused.entry = func(o operation) string {
 		activation := "linear"
@@ -46,4 +46,18 @@ func describeFused() {
 		}
 		return fmt.Sprintf(", activation: %s, backward: %v, aux: %v, shifts: %v, limit: %v", activation, strings.HasPrefix(o.name, "grad"), o.value.has(Z), o.value.has(S), o.value.has(L))
 	}
+}
+
+// alias says which operands dst may be, and what the operators are that Go lacks.
+func (k kernel) alias() string {
+	text := "dst may be src"
+	if k.readsAux() {
+		text += " or aux"
+	}
+	for _, o := range []operator{clipping, leaking, gating, sloping} {
+		if k.value.applies(o) {
+			return text + ". See [" + k.operation.constant() + "] for " + string(o) + "."
+		}
+	}
+	return text + "."
 }

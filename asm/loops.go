@@ -44,6 +44,9 @@ type machine interface {
 	// takeFill takes what a dropped plane is set to, and putFill stores it to a block.
 	takeFill()
 	putFill(b block)
+	// jumpIfAux jumps if dst is aux, and copyAux copies a block from there.
+	jumpIfAux(to string)
+	copyAux(b block)
 
 	// startShort prepares a loop over short planes. unread says that a dropped plane need
 	// not be read.
@@ -128,6 +131,7 @@ type pointer int
 const (
 	toDst pointer = iota
 	toSrc
+	toAux
 	toFactors
 	toShifts
 )
@@ -165,6 +169,7 @@ func (k kernel) short() int {
 type loops struct {
 	machine
 	kernel
+	cached bool // what follows is not streamed although the kernel streams
 }
 
 // emit writes the loop that fits the kernel's shape.
@@ -172,6 +177,9 @@ func (l *loops) emit() {
 	l.begin()
 	s, _ := l.machine.(streamer)
 	switch {
+	case l.family == compact:
+		l.compaction()
+		return
 	case l.fourPlanes:
 		s.walkFourPlanes(l)
 	case l.pixels && l.stream:
@@ -184,6 +192,13 @@ func (l *loops) emit() {
 			l.ret()
 		}
 		l.rows()
+	case l.family == fused:
+		l.jumpIfLonger(l.short(), "long")
+		l.cached = true
+		l.shortPlanes("short", false)
+		l.cached = false
+		l.label("long")
+		l.longPlanes()
 	case l.stream:
 		s.jumpIfLong("long")
 		s.walkJoined(l)
@@ -213,6 +228,7 @@ func (l *loops) element(c choice) func(block) {
 		if c.row {
 			l.takeFactors(b)
 		}
+		b.cached = b.cached || l.cached
 		l.compute(b, c)
 		l.put(b)
 	}
@@ -237,10 +253,19 @@ func (l *loops) compute(b block, c choice) {
 	l.finish(b, last)
 }
 
+// elements returns the pointers that move along the elements.
+func (l *loops) elements() moves {
+	m := moves{toDst, toSrc}
+	if l.readsAux() {
+		m = append(m, toAux)
+	}
+	return m
+}
+
 // rows walks count rows of length channels, the factors beside them.
 func (l *loops) rows() {
-	m := moves{toDst, toSrc, toFactors}
-	if l.shifts() {
+	m := append(l.elements(), toFactors)
+	if l.shifts() && l.family == core { // in other families one index serves all factors
 		m = append(m, toShifts)
 	}
 	l.label("row")
@@ -270,7 +295,7 @@ func (l *loops) longPlanes() {
 		l.jumpIfZero("dropped")
 	}
 	l.takeFactor()
-	l.sweep("kept", moves{toDst, toSrc}, true, l.formula(choice{}), l.element(choice{}))
+	l.sweep("kept", l.elements(), true, l.formula(choice{}), l.element(choice{}))
 	l.label("next")
 	l.nextFactor()
 	l.repeat("plane")
@@ -282,19 +307,32 @@ func (l *loops) longPlanes() {
 	if l.drops() {
 		l.label("dropped")
 	}
-	if l.drops() && l.dropped != Y {
+	switch {
+	case !l.drops() || l.dropped == Y:
+	case l.dropped == Z:
+		l.jumpIfAux("skip")
+		l.passFactor()
+		l.pass(toSrc)
+		l.sweep("copy", moves{toDst, toAux}, true, "y = z", l.copyAux)
+		l.jump("next")
+	default:
 		l.takeFill()
 		l.pass(toSrc)
+		if l.readsAux() {
+			l.pass(toAux)
+		}
 		l.sweep("fill", moves{toDst}, true, "y = "+l.dropped.text(nil), l.putFill)
 		l.jump("next")
 	}
-	if unchanged {
+	copies := l.drops() && l.dropped == Z
+	if unchanged || copies {
 		l.label("skip")
 	}
-	if unchanged || l.drops() && l.dropped == Y {
+	if unchanged || copies || l.drops() && l.dropped == Y {
 		l.passFactor()
-		l.pass(toDst)
-		l.pass(toSrc)
+		for _, p := range l.elements() {
+			l.pass(p)
+		}
 		l.jump("next")
 	}
 }
@@ -304,14 +342,14 @@ func (l *loops) longPlanes() {
 // 1 stays as it is.
 func (l *loops) shortPlanes(label string, inPlace bool) {
 	c := choice{drop: l.drops(), keep: inPlace}
-	unread := l.drops() && l.dropped == Zero && !inPlace
+	unread := l.drops() && l.dropped == Zero && !inPlace && !l.readsAux()
 	l.startShort(c, unread)
 	l.label(label)
 	l.takeFactor()
 	l.choices(c)
 	l.redirect(unread)
 	l.nextFactor()
-	l.sweep(label, moves{toDst, toSrc}, !inPlace, l.formula(c), l.element(c))
+	l.sweep(label, l.elements(), !inPlace, l.formula(c), l.element(c))
 	l.repeat(label)
 	l.ret()
 }
@@ -334,7 +372,7 @@ func (l *loops) sweep(label string, m moves, apart bool, formula string, step fu
 	}
 	turn := l.turn()
 	l.restart()
-	if l.stream {
+	if l.stream && !l.cached {
 		l.machine.(streamer).head(label, m, step)
 	}
 	l.jumpIfLess(turn/l.size, label+"Rest")

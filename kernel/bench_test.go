@@ -17,9 +17,9 @@ import (
 //
 //	go test ./kernel -run '^$' -bench 'Routines/routine=multiplyPlanesF32/'
 func BenchmarkRoutines(b *testing.B) {
-	eachKernel(func(k id) {
+	eachRoutine(func(k routine) {
 		for _, bytes := range []int{256, 8 << 10} { // of a plane
-			machine.Benchmark(b, fmt.Sprintf("routine=%v/bytes=%d", k, bytes), kernelCall(k, 4, bytes/k.typ().Size(), [2]bool{true, false}))
+			machine.Benchmark(b, fmt.Sprintf("routine=%v/bytes=%d", k, bytes), k.call(4, bytes/k.typ.Size(), [2]bool{true, false}))
 		}
 	})
 }

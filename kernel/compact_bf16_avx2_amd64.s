@@ -26,7 +26,7 @@ TEXT ·gatherPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         BX, R8
 	SHLQ         $0x01, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -34,17 +34,17 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVWLZX -2(DX)(R9*2), R12
 	SHLL    $0x11, R12
 	NEGL    R12
 	ADCQ    R11, R11
 	DECQ    R9
-	JNZ     bit
+	JNZ     longBit
 	TESTQ   R11, R11
-	JZ      keptNone
+	JZ      longKeptNone
 
-kept:
+longKept:
 	BSFQ         R11, R9
 	VPBROADCASTW (DX)(R9*2), Y12
 	VPSLLD       $0x10, Y12, Y12
@@ -52,10 +52,10 @@ kept:
 	LEAQ         (CX)(R9*1), R12
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -130,11 +130,11 @@ prefetched1:
 	ADDQ     $+128, R12
 	SUBQ     $+64, R9
 	CMPQ     R9, $+64
-	JGE      keptTurn
+	JGE      longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+32, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
@@ -175,9 +175,9 @@ prefetched2:
 	ADDQ     $+64, AX
 	ADDQ     $+64, R12
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ    $+16, R9
-	JZ       keptBelow32
+	JZ       longKeptBelow32
 	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -197,9 +197,9 @@ keptBelow64:
 	ADDQ     $+32, AX
 	ADDQ     $+32, R12
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ    $+8, R9
-	JZ       keptBelow16
+	JZ       longKeptBelow16
 	VMOVUPS  (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -219,9 +219,9 @@ keptBelow32:
 	ADDQ     $+16, AX
 	ADDQ     $+16, R12
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ    $+4, R9
-	JZ       keptBelow8
+	JZ       longKeptBelow8
 	VMOVSD   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -241,9 +241,9 @@ keptBelow16:
 	ADDQ     $+8, AX
 	ADDQ     $+8, R12
 
-keptBelow8:
+longKeptBelow8:
 	TESTQ    $+2, R9
-	JZ       keptBelow4
+	JZ       longKeptBelow4
 	VMOVSS   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -263,9 +263,9 @@ keptBelow8:
 	ADDQ     $+4, AX
 	ADDQ     $+4, R12
 
-keptBelow4:
+longKeptBelow4:
 	TESTQ    $+1, R9
-	JZ       keptBelow2
+	JZ       longKeptBelow2
 	VPINSRW  $0x00, (R12), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -285,18 +285,18 @@ keptBelow4:
 	ADDQ     $+2, AX
 	ADDQ     $+2, R12
 
-keptBelow2:
+longKeptBelow2:
 	LEAQ -1(R11), R9
 	ANDQ R9, R11
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, CX
 	LEAQ  (DX)(R10*2), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -827,7 +827,7 @@ TEXT ·scatterPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         BX, R8
 	SHLQ         $0x01, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -835,18 +835,18 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVWLZX -2(DX)(R9*2), R12
 	SHLL    $0x11, R12
 	NEGL    R12
 	ADCQ    R11, R11
 	DECQ    R9
-	JNZ     bit
+	JNZ     longBit
 	MOVQ    R11, R12
 	TESTQ   R12, R12
-	JZ      keptNone
+	JZ      longKeptNone
 
-kept:
+longKept:
 	BSFQ         R12, R9
 	VPBROADCASTW (DX)(R9*2), Y12
 	VPSLLD       $0x10, Y12, Y12
@@ -854,10 +854,10 @@ kept:
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (R13)(DI*1)
@@ -932,11 +932,11 @@ prefetched1:
 	ADDQ     $+128, CX
 	SUBQ     $+64, R9
 	CMPQ     R9, $+64
-	JGE      keptTurn
+	JGE      longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+32, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (R13)(DI*1)
@@ -977,9 +977,9 @@ prefetched2:
 	ADDQ     $+64, R13
 	ADDQ     $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ    $+16, R9
-	JZ       keptBelow32
+	JZ       longKeptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -999,9 +999,9 @@ keptBelow64:
 	ADDQ     $+32, R13
 	ADDQ     $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ    $+8, R9
-	JZ       keptBelow16
+	JZ       longKeptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -1021,9 +1021,9 @@ keptBelow32:
 	ADDQ     $+16, R13
 	ADDQ     $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ    $+4, R9
-	JZ       keptBelow8
+	JZ       longKeptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -1043,9 +1043,9 @@ keptBelow16:
 	ADDQ     $+8, R13
 	ADDQ     $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	TESTQ    $+2, R9
-	JZ       keptBelow4
+	JZ       longKeptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -1065,9 +1065,9 @@ keptBelow8:
 	ADDQ     $+4, R13
 	ADDQ     $+4, CX
 
-keptBelow4:
+longKeptBelow4:
 	TESTQ    $+1, R9
-	JZ       keptBelow2
+	JZ       longKeptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -1087,20 +1087,20 @@ keptBelow4:
 	ADDQ     $+2, R13
 	ADDQ     $+2, CX
 
-keptBelow2:
+longKeptBelow2:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	XORL  R12, R12
 	BTSQ  R10, R12
 	DECQ  R12
 	XORQ  R11, R12
 	TESTQ R12, R12
-	JZ    droppedNone
+	JZ    longDroppedNone
 
-dropped:
+longDropped:
 	BSFQ         R12, R9
 	VPBROADCASTW (DX)(R9*2), Y12
 	VPSLLD       $0x10, Y12, Y12
@@ -1108,10 +1108,10 @@ dropped:
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           droppedRest
+	JL           longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (R13)(DI*1)
@@ -1125,11 +1125,11 @@ prefetched3:
 	ADDQ    $+128, R13
 	SUBQ    $+64, R9
 	CMPQ    R9, $+64
-	JGE     droppedTurn
+	JGE     longDroppedTurn
 
-droppedRest:
+longDroppedRest:
 	TESTQ      $+32, R9
-	JZ         droppedBelow64
+	JZ         longDroppedBelow64
 	TESTQ      DI, DI
 	JZ         prefetched4
 	PREFETCHT0 (R13)(DI*1)
@@ -1139,48 +1139,48 @@ prefetched4:
 	VMOVUPS Y13, 32(R13)
 	ADDQ    $+64, R13
 
-droppedBelow64:
+longDroppedBelow64:
 	TESTQ   $+16, R9
-	JZ      droppedBelow32
+	JZ      longDroppedBelow32
 	VMOVUPS Y13, (R13)
 	ADDQ    $+32, R13
 
-droppedBelow32:
+longDroppedBelow32:
 	TESTQ   $+8, R9
-	JZ      droppedBelow16
+	JZ      longDroppedBelow16
 	VMOVUPS X13, (R13)
 	ADDQ    $+16, R13
 
-droppedBelow16:
+longDroppedBelow16:
 	TESTQ  $+4, R9
-	JZ     droppedBelow8
+	JZ     longDroppedBelow8
 	VMOVSD X13, (R13)
 	ADDQ   $+8, R13
 
-droppedBelow8:
+longDroppedBelow8:
 	TESTQ  $+2, R9
-	JZ     droppedBelow4
+	JZ     longDroppedBelow4
 	VMOVSS X13, (R13)
 	ADDQ   $+4, R13
 
-droppedBelow4:
+longDroppedBelow4:
 	TESTQ   $+1, R9
-	JZ      droppedBelow2
+	JZ      longDroppedBelow2
 	VPEXTRW $0x00, X13, (R13)
 	ADDQ    $+2, R13
 
-droppedBelow2:
+longDroppedBelow2:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  dropped
+	JNZ  longDropped
 
-droppedNone:
+longDroppedNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, AX
 	LEAQ  (DX)(R10*2), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -1706,7 +1706,7 @@ TEXT ·scatterAddPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         BX, DI
 	SHLQ         $0x01, DI
 
-group:
+longGroup:
 	MOVQ    SI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
@@ -1714,17 +1714,17 @@ group:
 	MOVQ    R9, R8
 	XORL    R10, R10
 
-bit:
+longBit:
 	MOVWLZX -2(DX)(R8*2), R11
 	SHLL    $0x11, R11
 	NEGL    R11
 	ADCQ    R10, R10
 	DECQ    R8
-	JNZ     bit
+	JNZ     longBit
 	TESTQ   R10, R10
-	JZ      keptNone
+	JZ      longKeptNone
 
-kept:
+longKept:
 	BSFQ         R10, R8
 	VPBROADCASTW (DX)(R8*2), Y12
 	VPSLLD       $0x10, Y12, Y12
@@ -1732,10 +1732,10 @@ kept:
 	LEAQ         (AX)(R8*1), R11
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -1864,11 +1864,11 @@ keptTurn:
 	ADDQ     $+128, CX
 	SUBQ     $+64, R8
 	CMPQ     R8, $+64
-	JGE      keptTurn
+	JGE      longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ    $+32, R8
-	JZ       keptBelow64
+	JZ       longKeptBelow64
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -1934,9 +1934,9 @@ keptRest:
 	ADDQ     $+64, R11
 	ADDQ     $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ    $+16, R8
-	JZ       keptBelow32
+	JZ       longKeptBelow32
 	VMOVUPS  (CX), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
@@ -1971,9 +1971,9 @@ keptBelow64:
 	ADDQ     $+32, R11
 	ADDQ     $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ    $+8, R8
-	JZ       keptBelow16
+	JZ       longKeptBelow16
 	VMOVUPS  (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -2008,9 +2008,9 @@ keptBelow32:
 	ADDQ     $+16, R11
 	ADDQ     $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ    $+4, R8
-	JZ       keptBelow8
+	JZ       longKeptBelow8
 	VMOVSD   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -2045,9 +2045,9 @@ keptBelow16:
 	ADDQ     $+8, R11
 	ADDQ     $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	TESTQ    $+2, R8
-	JZ       keptBelow4
+	JZ       longKeptBelow4
 	VMOVSS   (CX), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -2082,9 +2082,9 @@ keptBelow8:
 	ADDQ     $+4, R11
 	ADDQ     $+4, CX
 
-keptBelow4:
+longKeptBelow4:
 	TESTQ    $+1, R8
-	JZ       keptBelow2
+	JZ       longKeptBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
@@ -2119,18 +2119,18 @@ keptBelow4:
 	ADDQ     $+2, R11
 	ADDQ     $+2, CX
 
-keptBelow2:
+longKeptBelow2:
 	LEAQ -1(R10), R8
 	ANDQ R8, R10
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  DI, R8
 	IMULQ R9, R8
 	ADDQ  R8, AX
 	LEAQ  (DX)(R9*2), DX
 	SUBQ  R9, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -2418,3 +2418,1518 @@ part6Below8:
 	VPSLLD    $0x10, Y0, Y0
 	LEAQ      (CX)(DI*2), CX
 	JMP       taken
+
+// func streamGatherPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·streamGatherPlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+1536
+	JAE          long
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+
+shortGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+shortBit:
+	MOVWLZX -2(DX)(R8*2), R11
+	SHLL    $0x11, R11
+	NEGL    R11
+	ADCQ    R10, R10
+	DECQ    R8
+	JNZ     shortBit
+	TESTQ   R10, R10
+	JZ      shortKeptNone
+
+shortKept:
+	BSFQ         R10, R8
+	VPBROADCASTW (DX)(R8*2), Y12
+	VPSLLD       $0x10, Y12, Y12
+	IMULQ        DI, R8
+	LEAQ         (CX)(R8*1), R11
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           shortKeptRest
+
+	// y = x * f
+shortKeptTurn:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	VMOVUPS  64(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(AX)
+	VMOVUPS  96(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      shortKeptTurn
+
+shortKeptRest:
+	TESTQ    $+32, R8
+	JZ       shortKeptBelow64
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
+
+shortKeptBelow64:
+	TESTQ    $+16, R8
+	JZ       shortKeptBelow32
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R11
+
+shortKeptBelow32:
+	TESTQ    $+8, R8
+	JZ       shortKeptBelow16
+	VMOVUPS  (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, R11
+
+shortKeptBelow16:
+	TESTQ    $+4, R8
+	JZ       shortKeptBelow8
+	VMOVSD   (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, R11
+
+shortKeptBelow8:
+	TESTQ    $+2, R8
+	JZ       shortKeptBelow4
+	VMOVSS   (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, R11
+
+shortKeptBelow4:
+	TESTQ    $+1, R8
+	JZ       shortKeptBelow2
+	VPINSRW  $0x00, (R11), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, R11
+
+shortKeptBelow2:
+	LEAQ -1(R10), R8
+	ANDQ R8, R10
+	JNZ  shortKept
+
+shortKeptNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, CX
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, SI
+	JNZ   shortGroup
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+longGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+longBit:
+	MOVWLZX -2(DX)(R8*2), R11
+	SHLL    $0x11, R11
+	NEGL    R11
+	ADCQ    R10, R10
+	DECQ    R8
+	JNZ     longBit
+	TESTQ   R10, R10
+	JZ      longKeptNone
+
+longKept:
+	BSFQ         R10, R8
+	VPBROADCASTW (DX)(R8*2), Y12
+	VPSLLD       $0x10, Y12, Y12
+	IMULQ        DI, R8
+	LEAQ         (CX)(R8*1), R11
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           longKeptAligned2
+	VPINSRW      $0x00, (R11), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, R11
+	SUBQ         $+1, R8
+
+longKeptAligned2:
+	TESTQ    $+4, AX
+	JZ       longKeptAligned4
+	VMOVSS   (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, R11
+	SUBQ     $+2, R8
+
+longKeptAligned4:
+	TESTQ    $+8, AX
+	JZ       longKeptAligned8
+	VMOVSD   (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, R11
+	SUBQ     $+4, R8
+
+longKeptAligned8:
+	TESTQ    $+16, AX
+	JZ       longKeptAligned16
+	VMOVUPS  (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, R11
+	SUBQ     $+8, R8
+
+longKeptAligned16:
+	TESTQ    $+32, AX
+	JZ       longKeptAligned32
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R11
+	SUBQ     $+16, R8
+
+longKeptAligned32:
+	CMPQ R8, $+64
+	JL   longKeptRest
+
+	// y = x * f
+longKeptTurn:
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	VMOVUPS  64(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 64(AX)
+	VMOVUPS  96(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      longKeptTurn
+
+longKeptRest:
+	TESTQ    $+32, R8
+	JZ       longKeptBelow64
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
+
+longKeptBelow64:
+	TESTQ    $+16, R8
+	JZ       longKeptBelow32
+	VMOVUPS  (R11), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R11
+
+longKeptBelow32:
+	TESTQ    $+8, R8
+	JZ       longKeptBelow16
+	VMOVUPS  (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, R11
+
+longKeptBelow16:
+	TESTQ    $+4, R8
+	JZ       longKeptBelow8
+	VMOVSD   (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, R11
+
+longKeptBelow8:
+	TESTQ    $+2, R8
+	JZ       longKeptBelow4
+	VMOVSS   (R11), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, R11
+
+longKeptBelow4:
+	TESTQ    $+1, R8
+	JZ       longKeptBelow2
+	VPINSRW  $0x00, (R11), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, R11
+
+longKeptBelow2:
+	LEAQ -1(R10), R8
+	ANDQ R8, R10
+	JNZ  longKept
+
+longKeptNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, CX
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, SI
+	JNZ   longGroup
+	VZEROUPPER
+	RET
+
+// func streamScatterPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·streamScatterPlanesBF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+32(FP), BX
+	MOVQ         count+24(FP), SI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	CMPQ         BX, $+1536
+	JAE          long
+	MOVQ         BX, DI
+	SHLQ         $0x01, DI
+
+shortGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+shortBit:
+	MOVWLZX -2(DX)(R8*2), R11
+	SHLL    $0x11, R11
+	NEGL    R11
+	ADCQ    R10, R10
+	DECQ    R8
+	JNZ     shortBit
+	MOVQ    R10, R11
+	TESTQ   R11, R11
+	JZ      shortKeptNone
+
+shortKept:
+	BSFQ         R11, R8
+	VPBROADCASTW (DX)(R8*2), Y12
+	VPSLLD       $0x10, Y12, Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           shortKeptRest
+
+	// y = x * f
+shortKeptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R12)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R12)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 64(R12)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 96(R12)
+	ADDQ     $+128, R12
+	ADDQ     $+128, CX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      shortKeptTurn
+
+shortKeptRest:
+	TESTQ    $+32, R8
+	JZ       shortKeptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R12)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, 32(R12)
+	ADDQ     $+64, R12
+	ADDQ     $+64, CX
+
+shortKeptBelow64:
+	TESTQ    $+16, R8
+	JZ       shortKeptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R12)
+	ADDQ     $+32, R12
+	ADDQ     $+32, CX
+
+shortKeptBelow32:
+	TESTQ    $+8, R8
+	JZ       shortKeptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (R12)
+	ADDQ     $+16, R12
+	ADDQ     $+16, CX
+
+shortKeptBelow16:
+	TESTQ    $+4, R8
+	JZ       shortKeptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (R12)
+	ADDQ     $+8, R12
+	ADDQ     $+8, CX
+
+shortKeptBelow8:
+	TESTQ    $+2, R8
+	JZ       shortKeptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (R12)
+	ADDQ     $+4, R12
+	ADDQ     $+4, CX
+
+shortKeptBelow4:
+	TESTQ    $+1, R8
+	JZ       shortKeptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (R12)
+	ADDQ     $+2, R12
+	ADDQ     $+2, CX
+
+shortKeptBelow2:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  shortKept
+
+shortKeptNone:
+	XORL  R11, R11
+	BTSQ  R9, R11
+	DECQ  R11
+	XORQ  R10, R11
+	TESTQ R11, R11
+	JZ    shortDroppedNone
+
+shortDropped:
+	BSFQ         R11, R8
+	VPBROADCASTW (DX)(R8*2), Y12
+	VPSLLD       $0x10, Y12, Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	CMPQ         R8, $+64
+	JL           shortDroppedRest
+
+	// y = 0
+shortDroppedTurn:
+	VMOVUPS Y13, (R12)
+	VMOVUPS Y13, 32(R12)
+	VMOVUPS Y13, 64(R12)
+	VMOVUPS Y13, 96(R12)
+	ADDQ    $+128, R12
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
+	JGE     shortDroppedTurn
+
+shortDroppedRest:
+	TESTQ   $+32, R8
+	JZ      shortDroppedBelow64
+	VMOVUPS Y13, (R12)
+	VMOVUPS Y13, 32(R12)
+	ADDQ    $+64, R12
+
+shortDroppedBelow64:
+	TESTQ   $+16, R8
+	JZ      shortDroppedBelow32
+	VMOVUPS Y13, (R12)
+	ADDQ    $+32, R12
+
+shortDroppedBelow32:
+	TESTQ   $+8, R8
+	JZ      shortDroppedBelow16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+
+shortDroppedBelow16:
+	TESTQ  $+4, R8
+	JZ     shortDroppedBelow8
+	VMOVSD X13, (R12)
+	ADDQ   $+8, R12
+
+shortDroppedBelow8:
+	TESTQ  $+2, R8
+	JZ     shortDroppedBelow4
+	VMOVSS X13, (R12)
+	ADDQ   $+4, R12
+
+shortDroppedBelow4:
+	TESTQ   $+1, R8
+	JZ      shortDroppedBelow2
+	VPEXTRW $0x00, X13, (R12)
+	ADDQ    $+2, R12
+
+shortDroppedBelow2:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  shortDropped
+
+shortDroppedNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, AX
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, SI
+	JNZ   shortGroup
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x01, DI
+
+longGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+longBit:
+	MOVWLZX -2(DX)(R8*2), R11
+	SHLL    $0x11, R11
+	NEGL    R11
+	ADCQ    R10, R10
+	DECQ    R8
+	JNZ     longBit
+	MOVQ    R10, R11
+	TESTQ   R11, R11
+	JZ      longKeptNone
+
+longKept:
+	BSFQ         R11, R8
+	VPBROADCASTW (DX)(R8*2), Y12
+	VPSLLD       $0x10, Y12, Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	TESTQ        $+2, R12
+	JZ           longKeptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VPAND        X4, X11, X1
+	VPSLLD       $0x10, X4, X0
+	VMULPS       X12, X0, X0
+	VMULPS       X12, X1, X1
+	VPSRLD       $0x10, X0, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X0, X0
+	VPADDD       X6, X0, X0
+	VPSRLD       $0x10, X1, X6
+	VPAND        X6, X10, X6
+	VPADDD       X9, X1, X1
+	VPADDD       X6, X1, X1
+	VPSRLD       $0x10, X0, X4
+	VPBLENDW     $0xaa, X1, X4, X4
+	VPEXTRW      $0x00, X4, (R12)
+	ADDQ         $+2, R12
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+longKeptAligned2:
+	TESTQ    $+4, R12
+	JZ       longKeptAligned4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (R12)
+	ADDQ     $+4, R12
+	ADDQ     $+4, CX
+	SUBQ     $+2, R8
+
+longKeptAligned4:
+	TESTQ    $+8, R12
+	JZ       longKeptAligned8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (R12)
+	ADDQ     $+8, R12
+	ADDQ     $+8, CX
+	SUBQ     $+4, R8
+
+longKeptAligned8:
+	TESTQ    $+16, R12
+	JZ       longKeptAligned16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (R12)
+	ADDQ     $+16, R12
+	ADDQ     $+16, CX
+	SUBQ     $+8, R8
+
+longKeptAligned16:
+	TESTQ    $+32, R12
+	JZ       longKeptAligned32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVUPS  Y4, (R12)
+	ADDQ     $+32, R12
+	ADDQ     $+32, CX
+	SUBQ     $+16, R8
+
+longKeptAligned32:
+	CMPQ R8, $+64
+	JL   longKeptRest
+
+	// y = x * f
+longKeptTurn:
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (R12)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(R12)
+	VMOVUPS  64(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 64(R12)
+	VMOVUPS  96(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 96(R12)
+	ADDQ     $+128, R12
+	ADDQ     $+128, CX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      longKeptTurn
+
+longKeptRest:
+	TESTQ    $+32, R8
+	JZ       longKeptBelow64
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (R12)
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, 32(R12)
+	ADDQ     $+64, R12
+	ADDQ     $+64, CX
+
+longKeptBelow64:
+	TESTQ    $+16, R8
+	JZ       longKeptBelow32
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMULPS   Y12, Y0, Y0
+	VMULPS   Y12, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VMOVNTPS Y4, (R12)
+	ADDQ     $+32, R12
+	ADDQ     $+32, CX
+
+longKeptBelow32:
+	TESTQ    $+8, R8
+	JZ       longKeptBelow16
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVUPS  X4, (R12)
+	ADDQ     $+16, R12
+	ADDQ     $+16, CX
+
+longKeptBelow16:
+	TESTQ    $+4, R8
+	JZ       longKeptBelow8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSD   X4, (R12)
+	ADDQ     $+8, R12
+	ADDQ     $+8, CX
+
+longKeptBelow8:
+	TESTQ    $+2, R8
+	JZ       longKeptBelow4
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VMOVSS   X4, (R12)
+	ADDQ     $+4, R12
+	ADDQ     $+4, CX
+
+longKeptBelow4:
+	TESTQ    $+1, R8
+	JZ       longKeptBelow2
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMULPS   X12, X0, X0
+	VMULPS   X12, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPEXTRW  $0x00, X4, (R12)
+	ADDQ     $+2, R12
+	ADDQ     $+2, CX
+
+longKeptBelow2:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  longKept
+
+longKeptNone:
+	XORL  R11, R11
+	BTSQ  R9, R11
+	DECQ  R11
+	XORQ  R10, R11
+	TESTQ R11, R11
+	JZ    longDroppedNone
+
+longDropped:
+	BSFQ         R11, R8
+	VPBROADCASTW (DX)(R8*2), Y12
+	VPSLLD       $0x10, Y12, Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	TESTQ        $+2, R12
+	JZ           longDroppedAligned2
+	VPEXTRW      $0x00, X13, (R12)
+	ADDQ         $+2, R12
+	SUBQ         $+1, R8
+
+longDroppedAligned2:
+	TESTQ  $+4, R12
+	JZ     longDroppedAligned4
+	VMOVSS X13, (R12)
+	ADDQ   $+4, R12
+	SUBQ   $+2, R8
+
+longDroppedAligned4:
+	TESTQ  $+8, R12
+	JZ     longDroppedAligned8
+	VMOVSD X13, (R12)
+	ADDQ   $+8, R12
+	SUBQ   $+4, R8
+
+longDroppedAligned8:
+	TESTQ   $+16, R12
+	JZ      longDroppedAligned16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+	SUBQ    $+8, R8
+
+longDroppedAligned16:
+	TESTQ   $+32, R12
+	JZ      longDroppedAligned32
+	VMOVUPS Y13, (R12)
+	ADDQ    $+32, R12
+	SUBQ    $+16, R8
+
+longDroppedAligned32:
+	CMPQ R8, $+64
+	JL   longDroppedRest
+
+	// y = 0
+longDroppedTurn:
+	VMOVNTPS Y13, (R12)
+	VMOVNTPS Y13, 32(R12)
+	VMOVNTPS Y13, 64(R12)
+	VMOVNTPS Y13, 96(R12)
+	ADDQ     $+128, R12
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      longDroppedTurn
+
+longDroppedRest:
+	TESTQ    $+32, R8
+	JZ       longDroppedBelow64
+	VMOVNTPS Y13, (R12)
+	VMOVNTPS Y13, 32(R12)
+	ADDQ     $+64, R12
+
+longDroppedBelow64:
+	TESTQ    $+16, R8
+	JZ       longDroppedBelow32
+	VMOVNTPS Y13, (R12)
+	ADDQ     $+32, R12
+
+longDroppedBelow32:
+	TESTQ   $+8, R8
+	JZ      longDroppedBelow16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+
+longDroppedBelow16:
+	TESTQ  $+4, R8
+	JZ     longDroppedBelow8
+	VMOVSD X13, (R12)
+	ADDQ   $+8, R12
+
+longDroppedBelow8:
+	TESTQ  $+2, R8
+	JZ     longDroppedBelow4
+	VMOVSS X13, (R12)
+	ADDQ   $+4, R12
+
+longDroppedBelow4:
+	TESTQ   $+1, R8
+	JZ      longDroppedBelow2
+	VPEXTRW $0x00, X13, (R12)
+	ADDQ    $+2, R12
+
+longDroppedBelow2:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  longDropped
+
+longDroppedNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, AX
+	LEAQ  (DX)(R9*2), DX
+	SUBQ  R9, SI
+	JNZ   longGroup
+	VZEROUPPER
+	RET

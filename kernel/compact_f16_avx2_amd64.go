@@ -119,3 +119,47 @@ func scatterAddPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count in
 //
 //go:noescape
 func scatterAddPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamGatherPlanesF16AVX2 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		if factors[p] != 0 {
+//			for i := range length {
+//				dst[n*length+i] = src[p*length+i] * factors[p]
+//			}
+//			n++
+//		}
+//	}
+//
+// Each rounding is one to float32 and then one to float16.
+// dst may be src, or begin before it in the same memory. There are as many planes or channels in dst as factors that are not 0, and no others.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGatherPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamScatterPlanesF16AVX2 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		if factors[p] != 0 {
+//			for i := range length {
+//				dst[p*length+i] = src[n*length+i] * factors[p]
+//			}
+//			n++
+//		} else {
+//			for i := range length {
+//				dst[p*length+i] = 0
+//			}
+//		}
+//	}
+//
+// Each rounding is one to float32 and then one to float16.
+// src has as many planes or channels as factors are not 0, and no others. It must not overlap dst.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamScatterPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)

@@ -16,7 +16,7 @@ TEXT ·gatherPlanesF16NEON(SB), NOSPLIT, $0-40
 	LSL  $1, R4, R9
 	MOVD R1, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -24,17 +24,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $2, R20, R20
 	MOVHU (R20), R21
 	LSL   $49, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
-	CBZ   R19, keptNone
+	BNE   longBit
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -45,10 +45,10 @@ kept:
 	ADD   R13, R20, R1
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
@@ -64,10 +64,10 @@ keptTurn:
 	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ     $3, R6, keptBelow16
+longKeptRest:
+	TBZ     $3, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
@@ -77,42 +77,42 @@ keptRest:
 	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $2, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $2, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $1, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $1, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
-	TBZ  $0, R6, keptBelow2
+longKeptBelow4:
+	TBZ  $0, R6, longKeptBelow2
 	WORD $0x7c402420 // ldr h0, [x1], #2
 	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD $0x7c002400 // str h0, [x0], #2
 
-keptBelow2:
+longKeptBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $1, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA compress<>+0(SB)/2, $0x0100
@@ -374,7 +374,7 @@ TEXT ·scatterPlanesF16NEON(SB), NOSPLIT, $0-40
 	LSL  $1, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -382,18 +382,18 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $2, R20, R20
 	MOVHU (R20), R21
 	LSL   $49, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
+	BNE   longBit
 	MOVD  R19, R15
-	CBZ   R19, keptNone
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -404,10 +404,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
@@ -423,10 +423,10 @@ keptTurn:
 	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ     $3, R6, keptBelow16
+longKeptRest:
+	TBZ     $3, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
@@ -436,45 +436,45 @@ keptRest:
 	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $2, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $2, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $1, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $1, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
-	TBZ  $0, R6, keptBelow2
+longKeptBelow4:
+	TBZ  $0, R6, longKeptBelow2
 	WORD $0x7c402420 // ldr h0, [x1], #2
 	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD $0x7c002400 // str h0, [x0], #2
 
-keptBelow2:
+longKeptBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MOVD $1, R19
 	LSL  R14, R19, R19
 	SUB  $1, R19, R19
 	EOR  R15, R19, R19
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
-	CBZ  R19, droppedNone
+	CBZ  R19, longDroppedNone
 
-dropped:
+longDropped:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -485,42 +485,42 @@ dropped:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   droppedRest
+	BLT   longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
-	BGE    droppedTurn
+	BGE    longDroppedTurn
 
-droppedRest:
-	TBZ     $3, R6, droppedBelow16
+longDroppedRest:
+	TBZ     $3, R6, longDroppedBelow16
 	FMOVQ.P F0, 16(R0)
 
-droppedBelow16:
-	TBZ     $2, R6, droppedBelow8
+longDroppedBelow16:
+	TBZ     $2, R6, longDroppedBelow8
 	FMOVD.P F0, 8(R0)
 
-droppedBelow8:
-	TBZ     $1, R6, droppedBelow4
+longDroppedBelow8:
+	TBZ     $1, R6, longDroppedBelow4
 	FMOVS.P F0, 4(R0)
 
-droppedBelow4:
-	TBZ  $0, R6, droppedBelow2
+longDroppedBelow4:
+	TBZ  $0, R6, longDroppedBelow2
 	WORD $0x7c002400 // str h0, [x0], #2
 
-droppedBelow2:
+longDroppedBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, dropped
+	CBNZ R19, longDropped
 
-droppedNone:
+longDroppedNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $1, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA expand<>+0(SB)/2, $0x0100
@@ -791,7 +791,7 @@ TEXT ·scatterAddPlanesF16NEON(SB), NOSPLIT, $0-40
 	LSL  $1, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -799,17 +799,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $2, R20, R20
 	MOVHU (R20), R21
 	LSL   $49, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
-	CBZ   R19, keptNone
+	BNE   longBit
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -820,10 +820,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD   $0x4e217809 // fcvtl2 v9.4s, v0.8h
@@ -856,10 +856,10 @@ keptTurn:
 	WORD   $0x4e216961 // fcvtn2 v1.8h, v11.4s
 	VST1.P [V0.H8, V1.H8], 32(R0)
 	SUBS   $16, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ     $3, R6, keptBelow16
+longKeptRest:
+	TBZ     $3, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x4e217809 // fcvtl2 v9.4s, v0.8h
@@ -878,8 +878,8 @@ keptRest:
 	WORD    $0x4e216920 // fcvtn2 v0.8h, v9.4s
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $2, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $2, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
@@ -891,8 +891,8 @@ keptBelow16:
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $1, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $1, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
@@ -904,8 +904,8 @@ keptBelow8:
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
-	TBZ  $0, R6, keptBelow2
+longKeptBelow4:
+	TBZ  $0, R6, longKeptBelow2
 	WORD $0x7c402420 // ldr h0, [x1], #2
 	WORD $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD $0x6e38dd08 // fmul v8.4s, v8.4s, v24.4s
@@ -917,18 +917,18 @@ keptBelow4:
 	WORD $0x0e216900 // fcvtn v0.4h, v8.4s
 	WORD $0x7c002400 // str h0, [x0], #2
 
-keptBelow2:
+longKeptBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $1, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 // func scatterAddPixelsF16NEON(dst *uint16, src *uint16, factors *uint16, count int, length int)

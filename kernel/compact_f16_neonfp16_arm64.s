@@ -16,7 +16,7 @@ TEXT ·gatherPlanesF16NEONFP16(SB), NOSPLIT, $0-40
 	LSL  $1, R4, R9
 	MOVD R1, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -24,17 +24,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $2, R20, R20
 	MOVHU (R20), R21
 	LSL   $49, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
-	CBZ   R19, keptNone
+	BNE   longBit
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -44,10 +44,10 @@ kept:
 	ADD   R13, R20, R1
 	MOVD  R4, R6
 	SUBS  $32, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
@@ -55,51 +55,51 @@ keptTurn:
 	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $4, R6, keptBelow32
+longKeptRest:
+	TBZ    $4, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
-keptBelow32:
-	TBZ     $3, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $3, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $2, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $2, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $1, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $1, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
-	TBZ  $0, R6, keptBelow2
+longKeptBelow4:
+	TBZ  $0, R6, longKeptBelow2
 	WORD $0x7c402420 // ldr h0, [x1], #2
 	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x7c002400 // str h0, [x0], #2
 
-keptBelow2:
+longKeptBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $1, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA compress<>+0(SB)/2, $0x0100
@@ -355,7 +355,7 @@ TEXT ·scatterPlanesF16NEONFP16(SB), NOSPLIT, $0-40
 	LSL  $1, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -363,18 +363,18 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $2, R20, R20
 	MOVHU (R20), R21
 	LSL   $49, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
+	BNE   longBit
 	MOVD  R19, R15
-	CBZ   R19, keptNone
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -384,10 +384,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $32, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
@@ -395,45 +395,45 @@ keptTurn:
 	WORD   $0x6e581c63 // fmul v3.8h, v3.8h, v24.8h
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $4, R6, keptBelow32
+longKeptRest:
+	TBZ    $4, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
-keptBelow32:
-	TBZ     $3, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $3, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $2, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $2, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $1, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $1, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
-	TBZ  $0, R6, keptBelow2
+longKeptBelow4:
+	TBZ  $0, R6, longKeptBelow2
 	WORD $0x7c402420 // ldr h0, [x1], #2
 	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x7c002400 // str h0, [x0], #2
 
-keptBelow2:
+longKeptBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MOVD $1, R19
 	LSL  R14, R19, R19
 	SUB  $1, R19, R19
@@ -442,9 +442,9 @@ keptNone:
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	CBZ  R19, droppedNone
+	CBZ  R19, longDroppedNone
 
-dropped:
+longDropped:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -454,46 +454,46 @@ dropped:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $32, R6, R6
-	BLT   droppedRest
+	BLT   longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
-	BGE    droppedTurn
+	BGE    longDroppedTurn
 
-droppedRest:
-	TBZ    $4, R6, droppedBelow32
+longDroppedRest:
+	TBZ    $4, R6, longDroppedBelow32
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
-droppedBelow32:
-	TBZ     $3, R6, droppedBelow16
+longDroppedBelow32:
+	TBZ     $3, R6, longDroppedBelow16
 	FMOVQ.P F0, 16(R0)
 
-droppedBelow16:
-	TBZ     $2, R6, droppedBelow8
+longDroppedBelow16:
+	TBZ     $2, R6, longDroppedBelow8
 	FMOVD.P F0, 8(R0)
 
-droppedBelow8:
-	TBZ     $1, R6, droppedBelow4
+longDroppedBelow8:
+	TBZ     $1, R6, longDroppedBelow4
 	FMOVS.P F0, 4(R0)
 
-droppedBelow4:
-	TBZ  $0, R6, droppedBelow2
+longDroppedBelow4:
+	TBZ  $0, R6, longDroppedBelow2
 	WORD $0x7c002400 // str h0, [x0], #2
 
-droppedBelow2:
+longDroppedBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, dropped
+	CBNZ R19, longDropped
 
-droppedNone:
+longDroppedNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $1, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA expand<>+0(SB)/2, $0x0100
@@ -758,7 +758,7 @@ TEXT ·scatterAddPlanesF16NEONFP16(SB), NOSPLIT, $0-40
 	LSL  $1, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -766,17 +766,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $2, R20, R20
 	MOVHU (R20), R21
 	LSL   $49, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
-	CBZ   R19, keptNone
+	BNE   longBit
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $1, R20, R21
@@ -786,10 +786,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $32, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.H8, V1.H8, V2.H8, V3.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
@@ -802,10 +802,10 @@ keptTurn:
 	WORD   $0x4e431663 // fadd v3.8h, v19.8h, v3.8h
 	VST1.P [V0.H8, V1.H8, V2.H8, V3.H8], 64(R0)
 	SUBS   $32, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $4, R6, keptBelow32
+longKeptRest:
+	TBZ    $4, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.H8, V1.H8]
 	WORD   $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD   $0x6e581c21 // fmul v1.8h, v1.8h, v24.8h
@@ -814,50 +814,50 @@ keptRest:
 	WORD   $0x4e411621 // fadd v1.8h, v17.8h, v1.8h
 	VST1.P [V0.H8, V1.H8], 32(R0)
 
-keptBelow32:
-	TBZ     $3, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $3, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVQ   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $2, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $2, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVD   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $1, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $1, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	FMOVS   (R0), F16
 	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
-	TBZ  $0, R6, keptBelow2
+longKeptBelow4:
+	TBZ  $0, R6, longKeptBelow2
 	WORD $0x7c402420 // ldr h0, [x1], #2
 	WORD $0x6e581c00 // fmul v0.8h, v0.8h, v24.8h
 	WORD $0x7d400010 // ldr h16, [x0]
 	WORD $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
 	WORD $0x7c002400 // str h0, [x0], #2
 
-keptBelow2:
+longKeptBelow2:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $1, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 // func scatterAddPixelsF16NEONFP16(dst *uint16, src *uint16, factors *uint16, count int, length int)

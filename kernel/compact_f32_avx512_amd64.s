@@ -17,7 +17,7 @@ TEXT ·gatherPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   BX, R8
 	SHLQ   $0x02, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -25,27 +25,27 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVL  -4(DX)(R9*4), R12
 	ADDL  R12, R12
 	NEGL  R12
 	ADCQ  R11, R11
 	DECQ  R9
-	JNZ   bit
+	JNZ   longBit
 	TESTQ R11, R11
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R11, R9
 	VBROADCASTSS (DX)(R9*4), Z12
 	IMULQ        R8, R9
 	LEAQ         (CX)(R9*1), R12
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -66,11 +66,11 @@ prefetched1:
 	ADDQ    $+256, R12
 	SUBQ    $+64, R9
 	CMPQ    R9, $+64
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+32, R9
-	JZ         keptBelow128
+	JZ         longKeptBelow128
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
@@ -84,9 +84,9 @@ prefetched2:
 	ADDQ    $+128, AX
 	ADDQ    $+128, R12
 
-keptBelow128:
+longKeptBelow128:
 	TESTQ      $+16, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
@@ -97,52 +97,52 @@ prefetched3:
 	ADDQ    $+64, AX
 	ADDQ    $+64, R12
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+8, R9
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPS  (R12), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, R12
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+4, R9
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPS  (R12), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, R12
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+2, R9
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (R12), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, R12
 
-keptBelow8:
+longKeptBelow8:
 	TESTQ  $+1, R9
-	JZ     keptBelow4
+	JZ     longKeptBelow4
 	VMOVSS (R12), X0
 	VMULPS X0, X12, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
 	ADDQ   $+4, R12
 
-keptBelow4:
+longKeptBelow4:
 	LEAQ -1(R11), R9
 	ANDQ R9, R11
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, CX
 	LEAQ  (DX)(R10*4), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -268,7 +268,7 @@ TEXT ·scatterPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   BX, R8
 	SHLQ   $0x02, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -276,28 +276,28 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVL  -4(DX)(R9*4), R12
 	ADDL  R12, R12
 	NEGL  R12
 	ADCQ  R11, R11
 	DECQ  R9
-	JNZ   bit
+	JNZ   longBit
 	MOVQ  R11, R12
 	TESTQ R12, R12
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R12, R9
 	VBROADCASTSS (DX)(R9*4), Z12
 	IMULQ        R8, R9
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (R13)(DI*1)
@@ -318,11 +318,11 @@ prefetched1:
 	ADDQ    $+256, CX
 	SUBQ    $+64, R9
 	CMPQ    R9, $+64
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+32, R9
-	JZ         keptBelow128
+	JZ         longKeptBelow128
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (R13)(DI*1)
@@ -336,9 +336,9 @@ prefetched2:
 	ADDQ    $+128, R13
 	ADDQ    $+128, CX
 
-keptBelow128:
+longKeptBelow128:
 	TESTQ      $+16, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (R13)(DI*1)
@@ -349,64 +349,64 @@ prefetched3:
 	ADDQ    $+64, R13
 	ADDQ    $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+8, R9
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPS  (CX), Y12, Y0
 	VMOVUPS Y0, (R13)
 	ADDQ    $+32, R13
 	ADDQ    $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+4, R9
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPS  (CX), X12, X0
 	VMOVUPS X0, (R13)
 	ADDQ    $+16, R13
 	ADDQ    $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+2, R9
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (R13)
 	ADDQ   $+8, R13
 	ADDQ   $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	TESTQ  $+1, R9
-	JZ     keptBelow4
+	JZ     longKeptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSS X0, (R13)
 	ADDQ   $+4, R13
 	ADDQ   $+4, CX
 
-keptBelow4:
+longKeptBelow4:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	XORL  R12, R12
 	BTSQ  R10, R12
 	DECQ  R12
 	XORQ  R11, R12
 	TESTQ R12, R12
-	JZ    droppedNone
+	JZ    longDroppedNone
 
-dropped:
+longDropped:
 	BSFQ         R12, R9
 	VBROADCASTSS (DX)(R9*4), Z12
 	IMULQ        R8, R9
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+64
-	JL           droppedRest
+	JL           longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	TESTQ      DI, DI
 	JZ         prefetched4
 	PREFETCHT0 (R13)(DI*1)
@@ -422,11 +422,11 @@ prefetched4:
 	ADDQ    $+256, R13
 	SUBQ    $+64, R9
 	CMPQ    R9, $+64
-	JGE     droppedTurn
+	JGE     longDroppedTurn
 
-droppedRest:
+longDroppedRest:
 	TESTQ      $+32, R9
-	JZ         droppedBelow128
+	JZ         longDroppedBelow128
 	TESTQ      DI, DI
 	JZ         prefetched5
 	PREFETCHT0 (R13)(DI*1)
@@ -437,9 +437,9 @@ prefetched5:
 	VMOVUPS Z13, 64(R13)
 	ADDQ    $+128, R13
 
-droppedBelow128:
+longDroppedBelow128:
 	TESTQ      $+16, R9
-	JZ         droppedBelow64
+	JZ         longDroppedBelow64
 	TESTQ      DI, DI
 	JZ         prefetched6
 	PREFETCHT0 (R13)(DI*1)
@@ -448,42 +448,42 @@ prefetched6:
 	VMOVUPS Z13, (R13)
 	ADDQ    $+64, R13
 
-droppedBelow64:
+longDroppedBelow64:
 	TESTQ   $+8, R9
-	JZ      droppedBelow32
+	JZ      longDroppedBelow32
 	VMOVUPS Y13, (R13)
 	ADDQ    $+32, R13
 
-droppedBelow32:
+longDroppedBelow32:
 	TESTQ   $+4, R9
-	JZ      droppedBelow16
+	JZ      longDroppedBelow16
 	VMOVUPS X13, (R13)
 	ADDQ    $+16, R13
 
-droppedBelow16:
+longDroppedBelow16:
 	TESTQ  $+2, R9
-	JZ     droppedBelow8
+	JZ     longDroppedBelow8
 	VMOVSD X13, (R13)
 	ADDQ   $+8, R13
 
-droppedBelow8:
+longDroppedBelow8:
 	TESTQ  $+1, R9
-	JZ     droppedBelow4
+	JZ     longDroppedBelow4
 	VMOVSS X13, (R13)
 	ADDQ   $+4, R13
 
-droppedBelow4:
+longDroppedBelow4:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  dropped
+	JNZ  longDropped
 
-droppedNone:
+longDroppedNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, AX
 	LEAQ  (DX)(R10*4), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -609,7 +609,7 @@ TEXT ·scatterAddPlanesF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   BX, DI
 	SHLQ   $0x02, DI
 
-group:
+longGroup:
 	MOVQ    SI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
@@ -617,27 +617,27 @@ group:
 	MOVQ    R9, R8
 	XORL    R10, R10
 
-bit:
+longBit:
 	MOVL  -4(DX)(R8*4), R11
 	ADDL  R11, R11
 	NEGL  R11
 	ADCQ  R10, R10
 	DECQ  R8
-	JNZ   bit
+	JNZ   longBit
 	TESTQ R10, R10
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R10, R8
 	VBROADCASTSS (DX)(R8*4), Z12
 	IMULQ        DI, R8
 	LEAQ         (AX)(R8*1), R11
 	MOVQ         BX, R8
 	CMPQ         R8, $+64
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VMULPS  (CX), Z12, Z0
 	VADDPS  (R11), Z0, Z0
 	VMOVUPS Z0, (R11)
@@ -654,11 +654,11 @@ keptTurn:
 	ADDQ    $+256, CX
 	SUBQ    $+64, R8
 	CMPQ    R8, $+64
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ   $+32, R8
-	JZ      keptBelow128
+	JZ      longKeptBelow128
 	VMULPS  (CX), Z12, Z0
 	VADDPS  (R11), Z0, Z0
 	VMOVUPS Z0, (R11)
@@ -668,36 +668,36 @@ keptRest:
 	ADDQ    $+128, R11
 	ADDQ    $+128, CX
 
-keptBelow128:
+longKeptBelow128:
 	TESTQ   $+16, R8
-	JZ      keptBelow64
+	JZ      longKeptBelow64
 	VMULPS  (CX), Z12, Z0
 	VADDPS  (R11), Z0, Z0
 	VMOVUPS Z0, (R11)
 	ADDQ    $+64, R11
 	ADDQ    $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+8, R8
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPS  (CX), Y12, Y0
 	VADDPS  (R11), Y0, Y0
 	VMOVUPS Y0, (R11)
 	ADDQ    $+32, R11
 	ADDQ    $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+4, R8
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPS  (CX), X12, X0
 	VADDPS  (R11), X0, X0
 	VMOVUPS X0, (R11)
 	ADDQ    $+16, R11
 	ADDQ    $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+2, R8
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSD (R11), X8
@@ -706,9 +706,9 @@ keptBelow16:
 	ADDQ   $+8, R11
 	ADDQ   $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	TESTQ  $+1, R8
-	JZ     keptBelow4
+	JZ     longKeptBelow4
 	VMOVSS (CX), X0
 	VMULPS X0, X12, X0
 	VMOVSS (R11), X8
@@ -717,18 +717,18 @@ keptBelow8:
 	ADDQ   $+4, R11
 	ADDQ   $+4, CX
 
-keptBelow4:
+longKeptBelow4:
 	LEAQ -1(R10), R8
 	ANDQ R8, R10
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  DI, R8
 	IMULQ R9, R8
 	ADDQ  R8, AX
 	LEAQ  (DX)(R9*4), DX
 	SUBQ  R9, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 

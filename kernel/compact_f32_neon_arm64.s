@@ -16,7 +16,7 @@ TEXT ·gatherPlanesF32NEON(SB), NOSPLIT, $0-40
 	LSL  $2, R4, R9
 	MOVD R1, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -24,17 +24,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $4, R20, R20
 	MOVWU (R20), R21
 	LSL   $33, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
-	CBZ   R19, keptNone
+	BNE   longBit
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $2, R20, R21
@@ -44,10 +44,10 @@ kept:
 	ADD   R13, R20, R1
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
@@ -55,45 +55,45 @@ keptTurn:
 	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $3, R6, keptBelow32
+longKeptRest:
+	TBZ    $3, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.S4, V1.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	VST1.P [V0.S4, V1.S4], 32(R0)
 
-keptBelow32:
-	TBZ     $2, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $2, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $1, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $1, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $0, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $0, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
+longKeptBelow4:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $2, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA compress<>+0(SB)/4, $0x03020100
@@ -345,7 +345,7 @@ TEXT ·scatterPlanesF32NEON(SB), NOSPLIT, $0-40
 	LSL  $2, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -353,18 +353,18 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $4, R20, R20
 	MOVWU (R20), R21
 	LSL   $33, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
+	BNE   longBit
 	MOVD  R19, R15
-	CBZ   R19, keptNone
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $2, R20, R21
@@ -374,10 +374,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
@@ -385,39 +385,39 @@ keptTurn:
 	WORD   $0x6e38dc63 // fmul v3.4s, v3.4s, v24.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $3, R6, keptBelow32
+longKeptRest:
+	TBZ    $3, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.S4, V1.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
 	VST1.P [V0.S4, V1.S4], 32(R0)
 
-keptBelow32:
-	TBZ     $2, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $2, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $1, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $1, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $0, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $0, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
+longKeptBelow4:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MOVD $1, R19
 	LSL  R14, R19, R19
 	SUB  $1, R19, R19
@@ -426,9 +426,9 @@ keptNone:
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	CBZ  R19, droppedNone
+	CBZ  R19, longDroppedNone
 
-dropped:
+longDropped:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $2, R20, R21
@@ -438,42 +438,42 @@ dropped:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   droppedRest
+	BLT   longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
-	BGE    droppedTurn
+	BGE    longDroppedTurn
 
-droppedRest:
-	TBZ    $3, R6, droppedBelow32
+longDroppedRest:
+	TBZ    $3, R6, longDroppedBelow32
 	VST1.P [V0.S4, V1.S4], 32(R0)
 
-droppedBelow32:
-	TBZ     $2, R6, droppedBelow16
+longDroppedBelow32:
+	TBZ     $2, R6, longDroppedBelow16
 	FMOVQ.P F0, 16(R0)
 
-droppedBelow16:
-	TBZ     $1, R6, droppedBelow8
+longDroppedBelow16:
+	TBZ     $1, R6, longDroppedBelow8
 	FMOVD.P F0, 8(R0)
 
-droppedBelow8:
-	TBZ     $0, R6, droppedBelow4
+longDroppedBelow8:
+	TBZ     $0, R6, longDroppedBelow4
 	FMOVS.P F0, 4(R0)
 
-droppedBelow4:
+longDroppedBelow4:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, dropped
+	CBNZ R19, longDropped
 
-droppedNone:
+longDroppedNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $2, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA expand<>+0(SB)/4, $0x03020100
@@ -734,7 +734,7 @@ TEXT ·scatterAddPlanesF32NEON(SB), NOSPLIT, $0-40
 	LSL  $2, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -742,17 +742,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB   $4, R20, R20
 	MOVWU (R20), R21
 	LSL   $33, R21, R21
 	CMP   $1, R21
 	ADC   R19, R19, R19
 	CMP   R20, R2
-	BNE   bit
-	CBZ   R19, keptNone
+	BNE   longBit
+	CBZ   R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $2, R20, R21
@@ -762,10 +762,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $16, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
@@ -778,10 +778,10 @@ keptTurn:
 	WORD   $0x4e23d663 // fadd v3.4s, v19.4s, v3.4s
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R0)
 	SUBS   $16, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $3, R6, keptBelow32
+longKeptRest:
+	TBZ    $3, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.S4, V1.S4]
 	WORD   $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	WORD   $0x6e38dc21 // fmul v1.4s, v1.4s, v24.4s
@@ -790,42 +790,42 @@ keptRest:
 	WORD   $0x4e21d621 // fadd v1.4s, v17.4s, v1.4s
 	VST1.P [V0.S4, V1.S4], 32(R0)
 
-keptBelow32:
-	TBZ     $2, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $2, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVQ   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $1, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $1, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVD   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
-	TBZ     $0, R6, keptBelow4
+longKeptBelow8:
+	TBZ     $0, R6, longKeptBelow4
 	FMOVS.P 4(R1), F0
 	WORD    $0x6e38dc00 // fmul v0.4s, v0.4s, v24.4s
 	FMOVS   (R0), F16
 	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
 	FMOVS.P F0, 4(R0)
 
-keptBelow4:
+longKeptBelow4:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $2, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 // func scatterAddPixelsF32NEON(dst *float32, src *float32, factors *float32, count int, length int)

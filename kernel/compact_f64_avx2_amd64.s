@@ -17,7 +17,7 @@ TEXT ·gatherPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   BX, R8
 	SHLQ   $0x03, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -25,27 +25,27 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVQ  -8(DX)(R9*8), R12
 	ADDQ  R12, R12
 	NEGQ  R12
 	ADCQ  R11, R11
 	DECQ  R9
-	JNZ   bit
+	JNZ   longBit
 	TESTQ R11, R11
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R11, R9
 	VBROADCASTSD (DX)(R9*8), Y12
 	IMULQ        R8, R9
 	LEAQ         (CX)(R9*1), R12
 	MOVQ         BX, R9
 	CMPQ         R9, $+16
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -64,11 +64,11 @@ prefetched1:
 	ADDQ    $+128, R12
 	SUBQ    $+16, R9
 	CMPQ    R9, $+16
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+8, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
@@ -81,43 +81,43 @@ prefetched2:
 	ADDQ    $+64, AX
 	ADDQ    $+64, R12
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+4, R9
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPD  (R12), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, R12
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+2, R9
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPD  (R12), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, R12
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+1, R9
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (R12), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, R12
 
-keptBelow8:
+longKeptBelow8:
 	LEAQ -1(R11), R9
 	ANDQ R9, R11
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, CX
 	LEAQ  (DX)(R10*8), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -331,7 +331,7 @@ TEXT ·scatterPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   BX, R8
 	SHLQ   $0x03, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -339,28 +339,28 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVQ  -8(DX)(R9*8), R12
 	ADDQ  R12, R12
 	NEGQ  R12
 	ADCQ  R11, R11
 	DECQ  R9
-	JNZ   bit
+	JNZ   longBit
 	MOVQ  R11, R12
 	TESTQ R12, R12
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R12, R9
 	VBROADCASTSD (DX)(R9*8), Y12
 	IMULQ        R8, R9
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+16
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (R13)(DI*1)
@@ -379,11 +379,11 @@ prefetched1:
 	ADDQ    $+128, CX
 	SUBQ    $+16, R9
 	CMPQ    R9, $+16
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+8, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (R13)(DI*1)
@@ -396,55 +396,55 @@ prefetched2:
 	ADDQ    $+64, R13
 	ADDQ    $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+4, R9
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (R13)
 	ADDQ    $+32, R13
 	ADDQ    $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+2, R9
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (R13)
 	ADDQ    $+16, R13
 	ADDQ    $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+1, R9
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (R13)
 	ADDQ   $+8, R13
 	ADDQ   $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	XORL  R12, R12
 	BTSQ  R10, R12
 	DECQ  R12
 	XORQ  R11, R12
 	TESTQ R12, R12
-	JZ    droppedNone
+	JZ    longDroppedNone
 
-dropped:
+longDropped:
 	BSFQ         R12, R9
 	VBROADCASTSD (DX)(R9*8), Y12
 	IMULQ        R8, R9
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+16
-	JL           droppedRest
+	JL           longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (R13)(DI*1)
@@ -458,11 +458,11 @@ prefetched3:
 	ADDQ    $+128, R13
 	SUBQ    $+16, R9
 	CMPQ    R9, $+16
-	JGE     droppedTurn
+	JGE     longDroppedTurn
 
-droppedRest:
+longDroppedRest:
 	TESTQ      $+8, R9
-	JZ         droppedBelow64
+	JZ         longDroppedBelow64
 	TESTQ      DI, DI
 	JZ         prefetched4
 	PREFETCHT0 (R13)(DI*1)
@@ -472,36 +472,36 @@ prefetched4:
 	VMOVUPS Y13, 32(R13)
 	ADDQ    $+64, R13
 
-droppedBelow64:
+longDroppedBelow64:
 	TESTQ   $+4, R9
-	JZ      droppedBelow32
+	JZ      longDroppedBelow32
 	VMOVUPS Y13, (R13)
 	ADDQ    $+32, R13
 
-droppedBelow32:
+longDroppedBelow32:
 	TESTQ   $+2, R9
-	JZ      droppedBelow16
+	JZ      longDroppedBelow16
 	VMOVUPS X13, (R13)
 	ADDQ    $+16, R13
 
-droppedBelow16:
+longDroppedBelow16:
 	TESTQ  $+1, R9
-	JZ     droppedBelow8
+	JZ     longDroppedBelow8
 	VMOVSD X13, (R13)
 	ADDQ   $+8, R13
 
-droppedBelow8:
+longDroppedBelow8:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  dropped
+	JNZ  longDropped
 
-droppedNone:
+longDroppedNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, AX
 	LEAQ  (DX)(R10*8), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -709,7 +709,7 @@ TEXT ·scatterAddPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   BX, DI
 	SHLQ   $0x03, DI
 
-group:
+longGroup:
 	MOVQ    SI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
@@ -717,27 +717,27 @@ group:
 	MOVQ    R9, R8
 	XORL    R10, R10
 
-bit:
+longBit:
 	MOVQ  -8(DX)(R8*8), R11
 	ADDQ  R11, R11
 	NEGQ  R11
 	ADCQ  R10, R10
 	DECQ  R8
-	JNZ   bit
+	JNZ   longBit
 	TESTQ R10, R10
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R10, R8
 	VBROADCASTSD (DX)(R8*8), Y12
 	IMULQ        DI, R8
 	LEAQ         (AX)(R8*1), R11
 	MOVQ         BX, R8
 	CMPQ         R8, $+16
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (R11), Y0, Y0
 	VMOVUPS Y0, (R11)
@@ -754,11 +754,11 @@ keptTurn:
 	ADDQ    $+128, CX
 	SUBQ    $+16, R8
 	CMPQ    R8, $+16
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ   $+8, R8
-	JZ      keptBelow64
+	JZ      longKeptBelow64
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (R11), Y0, Y0
 	VMOVUPS Y0, (R11)
@@ -768,27 +768,27 @@ keptRest:
 	ADDQ    $+64, R11
 	ADDQ    $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+4, R8
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (R11), Y0, Y0
 	VMOVUPS Y0, (R11)
 	ADDQ    $+32, R11
 	ADDQ    $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+2, R8
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  (R11), X0, X0
 	VMOVUPS X0, (R11)
 	ADDQ    $+16, R11
 	ADDQ    $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+1, R8
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VMOVSD (R11), X8
@@ -797,18 +797,18 @@ keptBelow16:
 	ADDQ   $+8, R11
 	ADDQ   $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	LEAQ -1(R10), R8
 	ANDQ R8, R10
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  DI, R8
 	IMULQ R9, R8
 	ADDQ  R8, AX
 	LEAQ  (DX)(R9*8), DX
 	SUBQ  R9, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -1002,3 +1002,606 @@ part6Below2:
 part6Below4:
 	LEAQ (CX)(DI*8), CX
 	JMP  taken
+
+// func streamGatherPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, CMOV
+TEXT ·streamGatherPlanesF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+384
+	JAE    long
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+
+shortGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+shortBit:
+	MOVQ  -8(DX)(R8*8), R11
+	ADDQ  R11, R11
+	NEGQ  R11
+	ADCQ  R10, R10
+	DECQ  R8
+	JNZ   shortBit
+	TESTQ R10, R10
+	JZ    shortKeptNone
+
+shortKept:
+	BSFQ         R10, R8
+	VBROADCASTSD (DX)(R8*8), Y12
+	IMULQ        DI, R8
+	LEAQ         (CX)(R8*1), R11
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           shortKeptRest
+
+	// y = x * f
+shortKeptTurn:
+	VMULPD  (R11), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(R11), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPD  64(R11), Y12, Y2
+	VMOVUPS Y2, 64(AX)
+	VMULPD  96(R11), Y12, Y3
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R11
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     shortKeptTurn
+
+shortKeptRest:
+	TESTQ   $+8, R8
+	JZ      shortKeptBelow64
+	VMULPD  (R11), Y12, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(R11), Y12, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, R11
+
+shortKeptBelow64:
+	TESTQ   $+4, R8
+	JZ      shortKeptBelow32
+	VMULPD  (R11), Y12, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R11
+
+shortKeptBelow32:
+	TESTQ   $+2, R8
+	JZ      shortKeptBelow16
+	VMULPD  (R11), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R11
+
+shortKeptBelow16:
+	TESTQ  $+1, R8
+	JZ     shortKeptBelow8
+	VMOVSD (R11), X0
+	VMULPD X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R11
+
+shortKeptBelow8:
+	LEAQ -1(R10), R8
+	ANDQ R8, R10
+	JNZ  shortKept
+
+shortKeptNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, CX
+	LEAQ  (DX)(R9*8), DX
+	SUBQ  R9, SI
+	JNZ   shortGroup
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
+
+longGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+longBit:
+	MOVQ  -8(DX)(R8*8), R11
+	ADDQ  R11, R11
+	NEGQ  R11
+	ADCQ  R10, R10
+	DECQ  R8
+	JNZ   longBit
+	TESTQ R10, R10
+	JZ    longKeptNone
+
+longKept:
+	BSFQ         R10, R8
+	VBROADCASTSD (DX)(R8*8), Y12
+	IMULQ        DI, R8
+	LEAQ         (CX)(R8*1), R11
+	MOVQ         BX, R8
+	TESTQ        $+8, AX
+	JZ           longKeptAligned8
+	VMOVSD       (R11), X0
+	VMULPD       X0, X12, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, R11
+	SUBQ         $+1, R8
+
+longKeptAligned8:
+	TESTQ   $+16, AX
+	JZ      longKeptAligned16
+	VMULPD  (R11), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R11
+	SUBQ    $+2, R8
+
+longKeptAligned16:
+	TESTQ   $+32, AX
+	JZ      longKeptAligned32
+	VMULPD  (R11), Y12, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R11
+	SUBQ    $+4, R8
+
+longKeptAligned32:
+	CMPQ R8, $+16
+	JL   longKeptRest
+
+	// y = x * f
+longKeptTurn:
+	VMULPD   (R11), Y12, Y0
+	VMOVNTPS Y0, (AX)
+	VMULPD   32(R11), Y12, Y1
+	VMOVNTPS Y1, 32(AX)
+	VMULPD   64(R11), Y12, Y2
+	VMOVNTPS Y2, 64(AX)
+	VMULPD   96(R11), Y12, Y3
+	VMOVNTPS Y3, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R11
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      longKeptTurn
+
+longKeptRest:
+	TESTQ    $+8, R8
+	JZ       longKeptBelow64
+	VMULPD   (R11), Y12, Y0
+	VMOVNTPS Y0, (AX)
+	VMULPD   32(R11), Y12, Y1
+	VMOVNTPS Y1, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R11
+
+longKeptBelow64:
+	TESTQ    $+4, R8
+	JZ       longKeptBelow32
+	VMULPD   (R11), Y12, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R11
+
+longKeptBelow32:
+	TESTQ   $+2, R8
+	JZ      longKeptBelow16
+	VMULPD  (R11), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R11
+
+longKeptBelow16:
+	TESTQ  $+1, R8
+	JZ     longKeptBelow8
+	VMOVSD (R11), X0
+	VMULPD X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R11
+
+longKeptBelow8:
+	LEAQ -1(R10), R8
+	ANDQ R8, R10
+	JNZ  longKept
+
+longKeptNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, CX
+	LEAQ  (DX)(R9*8), DX
+	SUBQ  R9, SI
+	JNZ   longGroup
+	VZEROUPPER
+	RET
+
+// func streamScatterPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+// Requires: AVX, CMOV
+TEXT ·streamScatterPlanesF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+16(FP), DX
+	MOVQ   length+32(FP), BX
+	MOVQ   count+24(FP), SI
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+384
+	JAE    long
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+
+shortGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+shortBit:
+	MOVQ  -8(DX)(R8*8), R11
+	ADDQ  R11, R11
+	NEGQ  R11
+	ADCQ  R10, R10
+	DECQ  R8
+	JNZ   shortBit
+	MOVQ  R10, R11
+	TESTQ R11, R11
+	JZ    shortKeptNone
+
+shortKept:
+	BSFQ         R11, R8
+	VBROADCASTSD (DX)(R8*8), Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           shortKeptRest
+
+	// y = x * f
+shortKeptTurn:
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (R12)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(R12)
+	VMULPD  64(CX), Y12, Y2
+	VMOVUPS Y2, 64(R12)
+	VMULPD  96(CX), Y12, Y3
+	VMOVUPS Y3, 96(R12)
+	ADDQ    $+128, R12
+	ADDQ    $+128, CX
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     shortKeptTurn
+
+shortKeptRest:
+	TESTQ   $+8, R8
+	JZ      shortKeptBelow64
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (R12)
+	VMULPD  32(CX), Y12, Y1
+	VMOVUPS Y1, 32(R12)
+	ADDQ    $+64, R12
+	ADDQ    $+64, CX
+
+shortKeptBelow64:
+	TESTQ   $+4, R8
+	JZ      shortKeptBelow32
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (R12)
+	ADDQ    $+32, R12
+	ADDQ    $+32, CX
+
+shortKeptBelow32:
+	TESTQ   $+2, R8
+	JZ      shortKeptBelow16
+	VMULPD  (CX), X12, X0
+	VMOVUPS X0, (R12)
+	ADDQ    $+16, R12
+	ADDQ    $+16, CX
+
+shortKeptBelow16:
+	TESTQ  $+1, R8
+	JZ     shortKeptBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VMOVSD X0, (R12)
+	ADDQ   $+8, R12
+	ADDQ   $+8, CX
+
+shortKeptBelow8:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  shortKept
+
+shortKeptNone:
+	XORL  R11, R11
+	BTSQ  R9, R11
+	DECQ  R11
+	XORQ  R10, R11
+	TESTQ R11, R11
+	JZ    shortDroppedNone
+
+shortDropped:
+	BSFQ         R11, R8
+	VBROADCASTSD (DX)(R8*8), Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	CMPQ         R8, $+16
+	JL           shortDroppedRest
+
+	// y = 0
+shortDroppedTurn:
+	VMOVUPS Y13, (R12)
+	VMOVUPS Y13, 32(R12)
+	VMOVUPS Y13, 64(R12)
+	VMOVUPS Y13, 96(R12)
+	ADDQ    $+128, R12
+	SUBQ    $+16, R8
+	CMPQ    R8, $+16
+	JGE     shortDroppedTurn
+
+shortDroppedRest:
+	TESTQ   $+8, R8
+	JZ      shortDroppedBelow64
+	VMOVUPS Y13, (R12)
+	VMOVUPS Y13, 32(R12)
+	ADDQ    $+64, R12
+
+shortDroppedBelow64:
+	TESTQ   $+4, R8
+	JZ      shortDroppedBelow32
+	VMOVUPS Y13, (R12)
+	ADDQ    $+32, R12
+
+shortDroppedBelow32:
+	TESTQ   $+2, R8
+	JZ      shortDroppedBelow16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+
+shortDroppedBelow16:
+	TESTQ  $+1, R8
+	JZ     shortDroppedBelow8
+	VMOVSD X13, (R12)
+	ADDQ   $+8, R12
+
+shortDroppedBelow8:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  shortDropped
+
+shortDroppedNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, AX
+	LEAQ  (DX)(R9*8), DX
+	SUBQ  R9, SI
+	JNZ   shortGroup
+	VZEROUPPER
+	RET
+
+long:
+	MOVQ BX, DI
+	SHLQ $0x03, DI
+
+longGroup:
+	MOVQ    SI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+longBit:
+	MOVQ  -8(DX)(R8*8), R11
+	ADDQ  R11, R11
+	NEGQ  R11
+	ADCQ  R10, R10
+	DECQ  R8
+	JNZ   longBit
+	MOVQ  R10, R11
+	TESTQ R11, R11
+	JZ    longKeptNone
+
+longKept:
+	BSFQ         R11, R8
+	VBROADCASTSD (DX)(R8*8), Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	TESTQ        $+8, R12
+	JZ           longKeptAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X0, X12, X0
+	VMOVSD       X0, (R12)
+	ADDQ         $+8, R12
+	ADDQ         $+8, CX
+	SUBQ         $+1, R8
+
+longKeptAligned8:
+	TESTQ   $+16, R12
+	JZ      longKeptAligned16
+	VMULPD  (CX), X12, X0
+	VMOVUPS X0, (R12)
+	ADDQ    $+16, R12
+	ADDQ    $+16, CX
+	SUBQ    $+2, R8
+
+longKeptAligned16:
+	TESTQ   $+32, R12
+	JZ      longKeptAligned32
+	VMULPD  (CX), Y12, Y0
+	VMOVUPS Y0, (R12)
+	ADDQ    $+32, R12
+	ADDQ    $+32, CX
+	SUBQ    $+4, R8
+
+longKeptAligned32:
+	CMPQ R8, $+16
+	JL   longKeptRest
+
+	// y = x * f
+longKeptTurn:
+	VMULPD   (CX), Y12, Y0
+	VMOVNTPS Y0, (R12)
+	VMULPD   32(CX), Y12, Y1
+	VMOVNTPS Y1, 32(R12)
+	VMULPD   64(CX), Y12, Y2
+	VMOVNTPS Y2, 64(R12)
+	VMULPD   96(CX), Y12, Y3
+	VMOVNTPS Y3, 96(R12)
+	ADDQ     $+128, R12
+	ADDQ     $+128, CX
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      longKeptTurn
+
+longKeptRest:
+	TESTQ    $+8, R8
+	JZ       longKeptBelow64
+	VMULPD   (CX), Y12, Y0
+	VMOVNTPS Y0, (R12)
+	VMULPD   32(CX), Y12, Y1
+	VMOVNTPS Y1, 32(R12)
+	ADDQ     $+64, R12
+	ADDQ     $+64, CX
+
+longKeptBelow64:
+	TESTQ    $+4, R8
+	JZ       longKeptBelow32
+	VMULPD   (CX), Y12, Y0
+	VMOVNTPS Y0, (R12)
+	ADDQ     $+32, R12
+	ADDQ     $+32, CX
+
+longKeptBelow32:
+	TESTQ   $+2, R8
+	JZ      longKeptBelow16
+	VMULPD  (CX), X12, X0
+	VMOVUPS X0, (R12)
+	ADDQ    $+16, R12
+	ADDQ    $+16, CX
+
+longKeptBelow16:
+	TESTQ  $+1, R8
+	JZ     longKeptBelow8
+	VMOVSD (CX), X0
+	VMULPD X0, X12, X0
+	VMOVSD X0, (R12)
+	ADDQ   $+8, R12
+	ADDQ   $+8, CX
+
+longKeptBelow8:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  longKept
+
+longKeptNone:
+	XORL  R11, R11
+	BTSQ  R9, R11
+	DECQ  R11
+	XORQ  R10, R11
+	TESTQ R11, R11
+	JZ    longDroppedNone
+
+longDropped:
+	BSFQ         R11, R8
+	VBROADCASTSD (DX)(R8*8), Y12
+	IMULQ        DI, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         BX, R8
+	TESTQ        $+8, R12
+	JZ           longDroppedAligned8
+	VMOVSD       X13, (R12)
+	ADDQ         $+8, R12
+	SUBQ         $+1, R8
+
+longDroppedAligned8:
+	TESTQ   $+16, R12
+	JZ      longDroppedAligned16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+	SUBQ    $+2, R8
+
+longDroppedAligned16:
+	TESTQ   $+32, R12
+	JZ      longDroppedAligned32
+	VMOVUPS Y13, (R12)
+	ADDQ    $+32, R12
+	SUBQ    $+4, R8
+
+longDroppedAligned32:
+	CMPQ R8, $+16
+	JL   longDroppedRest
+
+	// y = 0
+longDroppedTurn:
+	VMOVNTPS Y13, (R12)
+	VMOVNTPS Y13, 32(R12)
+	VMOVNTPS Y13, 64(R12)
+	VMOVNTPS Y13, 96(R12)
+	ADDQ     $+128, R12
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      longDroppedTurn
+
+longDroppedRest:
+	TESTQ    $+8, R8
+	JZ       longDroppedBelow64
+	VMOVNTPS Y13, (R12)
+	VMOVNTPS Y13, 32(R12)
+	ADDQ     $+64, R12
+
+longDroppedBelow64:
+	TESTQ    $+4, R8
+	JZ       longDroppedBelow32
+	VMOVNTPS Y13, (R12)
+	ADDQ     $+32, R12
+
+longDroppedBelow32:
+	TESTQ   $+2, R8
+	JZ      longDroppedBelow16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+
+longDroppedBelow16:
+	TESTQ  $+1, R8
+	JZ     longDroppedBelow8
+	VMOVSD X13, (R12)
+	ADDQ   $+8, R12
+
+longDroppedBelow8:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  longDropped
+
+longDroppedNone:
+	MOVQ  DI, R8
+	IMULQ R9, R8
+	ADDQ  R8, AX
+	LEAQ  (DX)(R9*8), DX
+	SUBQ  R9, SI
+	JNZ   longGroup
+	VZEROUPPER
+	RET

@@ -17,7 +17,7 @@ TEXT ·gatherPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   BX, R8
 	SHLQ   $0x03, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -25,27 +25,27 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVQ  -8(DX)(R9*8), R12
 	ADDQ  R12, R12
 	NEGQ  R12
 	ADCQ  R11, R11
 	DECQ  R9
-	JNZ   bit
+	JNZ   longBit
 	TESTQ R11, R11
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R11, R9
 	VBROADCASTSD (DX)(R9*8), Z12
 	IMULQ        R8, R9
 	LEAQ         (CX)(R9*1), R12
 	MOVQ         BX, R9
 	CMPQ         R9, $+32
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (AX)(DI*1)
@@ -66,11 +66,11 @@ prefetched1:
 	ADDQ    $+256, R12
 	SUBQ    $+32, R9
 	CMPQ    R9, $+32
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+16, R9
-	JZ         keptBelow128
+	JZ         longKeptBelow128
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (AX)(DI*1)
@@ -84,9 +84,9 @@ prefetched2:
 	ADDQ    $+128, AX
 	ADDQ    $+128, R12
 
-keptBelow128:
+longKeptBelow128:
 	TESTQ      $+8, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (AX)(DI*1)
@@ -97,43 +97,43 @@ prefetched3:
 	ADDQ    $+64, AX
 	ADDQ    $+64, R12
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+4, R9
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPD  (R12), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
 	ADDQ    $+32, R12
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+2, R9
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPD  (R12), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
 	ADDQ    $+16, R12
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+1, R9
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (R12), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
 	ADDQ   $+8, R12
 
-keptBelow8:
+longKeptBelow8:
 	LEAQ -1(R11), R9
 	ANDQ R9, R11
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, CX
 	LEAQ  (DX)(R10*8), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -259,7 +259,7 @@ TEXT ·scatterPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   BX, R8
 	SHLQ   $0x03, R8
 
-group:
+longGroup:
 	MOVQ    SI, R10
 	MOVQ    $+63, R9
 	CMPQ    R10, R9
@@ -267,28 +267,28 @@ group:
 	MOVQ    R10, R9
 	XORL    R11, R11
 
-bit:
+longBit:
 	MOVQ  -8(DX)(R9*8), R12
 	ADDQ  R12, R12
 	NEGQ  R12
 	ADCQ  R11, R11
 	DECQ  R9
-	JNZ   bit
+	JNZ   longBit
 	MOVQ  R11, R12
 	TESTQ R12, R12
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R12, R9
 	VBROADCASTSD (DX)(R9*8), Z12
 	IMULQ        R8, R9
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+32
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	PREFETCHT0 (R13)(DI*1)
@@ -309,11 +309,11 @@ prefetched1:
 	ADDQ    $+256, CX
 	SUBQ    $+32, R9
 	CMPQ    R9, $+32
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ      $+16, R9
-	JZ         keptBelow128
+	JZ         longKeptBelow128
 	TESTQ      DI, DI
 	JZ         prefetched2
 	PREFETCHT0 (R13)(DI*1)
@@ -327,9 +327,9 @@ prefetched2:
 	ADDQ    $+128, R13
 	ADDQ    $+128, CX
 
-keptBelow128:
+longKeptBelow128:
 	TESTQ      $+8, R9
-	JZ         keptBelow64
+	JZ         longKeptBelow64
 	TESTQ      DI, DI
 	JZ         prefetched3
 	PREFETCHT0 (R13)(DI*1)
@@ -340,55 +340,55 @@ prefetched3:
 	ADDQ    $+64, R13
 	ADDQ    $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+4, R9
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPD  (CX), Y12, Y0
 	VMOVUPS Y0, (R13)
 	ADDQ    $+32, R13
 	ADDQ    $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+2, R9
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPD  (CX), X12, X0
 	VMOVUPS X0, (R13)
 	ADDQ    $+16, R13
 	ADDQ    $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+1, R9
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (R13)
 	ADDQ   $+8, R13
 	ADDQ   $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	XORL  R12, R12
 	BTSQ  R10, R12
 	DECQ  R12
 	XORQ  R11, R12
 	TESTQ R12, R12
-	JZ    droppedNone
+	JZ    longDroppedNone
 
-dropped:
+longDropped:
 	BSFQ         R12, R9
 	VBROADCASTSD (DX)(R9*8), Z12
 	IMULQ        R8, R9
 	LEAQ         (AX)(R9*1), R13
 	MOVQ         BX, R9
 	CMPQ         R9, $+32
-	JL           droppedRest
+	JL           longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	TESTQ      DI, DI
 	JZ         prefetched4
 	PREFETCHT0 (R13)(DI*1)
@@ -404,11 +404,11 @@ prefetched4:
 	ADDQ    $+256, R13
 	SUBQ    $+32, R9
 	CMPQ    R9, $+32
-	JGE     droppedTurn
+	JGE     longDroppedTurn
 
-droppedRest:
+longDroppedRest:
 	TESTQ      $+16, R9
-	JZ         droppedBelow128
+	JZ         longDroppedBelow128
 	TESTQ      DI, DI
 	JZ         prefetched5
 	PREFETCHT0 (R13)(DI*1)
@@ -419,9 +419,9 @@ prefetched5:
 	VMOVUPS Z13, 64(R13)
 	ADDQ    $+128, R13
 
-droppedBelow128:
+longDroppedBelow128:
 	TESTQ      $+8, R9
-	JZ         droppedBelow64
+	JZ         longDroppedBelow64
 	TESTQ      DI, DI
 	JZ         prefetched6
 	PREFETCHT0 (R13)(DI*1)
@@ -430,36 +430,36 @@ prefetched6:
 	VMOVUPS Z13, (R13)
 	ADDQ    $+64, R13
 
-droppedBelow64:
+longDroppedBelow64:
 	TESTQ   $+4, R9
-	JZ      droppedBelow32
+	JZ      longDroppedBelow32
 	VMOVUPS Y13, (R13)
 	ADDQ    $+32, R13
 
-droppedBelow32:
+longDroppedBelow32:
 	TESTQ   $+2, R9
-	JZ      droppedBelow16
+	JZ      longDroppedBelow16
 	VMOVUPS X13, (R13)
 	ADDQ    $+16, R13
 
-droppedBelow16:
+longDroppedBelow16:
 	TESTQ  $+1, R9
-	JZ     droppedBelow8
+	JZ     longDroppedBelow8
 	VMOVSD X13, (R13)
 	ADDQ   $+8, R13
 
-droppedBelow8:
+longDroppedBelow8:
 	LEAQ -1(R12), R9
 	ANDQ R9, R12
-	JNZ  dropped
+	JNZ  longDropped
 
-droppedNone:
+longDroppedNone:
 	MOVQ  R8, R9
 	IMULQ R10, R9
 	ADDQ  R9, AX
 	LEAQ  (DX)(R10*8), DX
 	SUBQ  R10, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 
@@ -585,7 +585,7 @@ TEXT ·scatterAddPlanesF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   BX, DI
 	SHLQ   $0x03, DI
 
-group:
+longGroup:
 	MOVQ    SI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
@@ -593,27 +593,27 @@ group:
 	MOVQ    R9, R8
 	XORL    R10, R10
 
-bit:
+longBit:
 	MOVQ  -8(DX)(R8*8), R11
 	ADDQ  R11, R11
 	NEGQ  R11
 	ADCQ  R10, R10
 	DECQ  R8
-	JNZ   bit
+	JNZ   longBit
 	TESTQ R10, R10
-	JZ    keptNone
+	JZ    longKeptNone
 
-kept:
+longKept:
 	BSFQ         R10, R8
 	VBROADCASTSD (DX)(R8*8), Z12
 	IMULQ        DI, R8
 	LEAQ         (AX)(R8*1), R11
 	MOVQ         BX, R8
 	CMPQ         R8, $+32
-	JL           keptRest
+	JL           longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (R11), Z0, Z0
 	VMOVUPS Z0, (R11)
@@ -630,11 +630,11 @@ keptTurn:
 	ADDQ    $+256, CX
 	SUBQ    $+32, R8
 	CMPQ    R8, $+32
-	JGE     keptTurn
+	JGE     longKeptTurn
 
-keptRest:
+longKeptRest:
 	TESTQ   $+16, R8
-	JZ      keptBelow128
+	JZ      longKeptBelow128
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (R11), Z0, Z0
 	VMOVUPS Z0, (R11)
@@ -644,36 +644,36 @@ keptRest:
 	ADDQ    $+128, R11
 	ADDQ    $+128, CX
 
-keptBelow128:
+longKeptBelow128:
 	TESTQ   $+8, R8
-	JZ      keptBelow64
+	JZ      longKeptBelow64
 	VMULPD  (CX), Z12, Z0
 	VADDPD  (R11), Z0, Z0
 	VMOVUPS Z0, (R11)
 	ADDQ    $+64, R11
 	ADDQ    $+64, CX
 
-keptBelow64:
+longKeptBelow64:
 	TESTQ   $+4, R8
-	JZ      keptBelow32
+	JZ      longKeptBelow32
 	VMULPD  (CX), Y12, Y0
 	VADDPD  (R11), Y0, Y0
 	VMOVUPS Y0, (R11)
 	ADDQ    $+32, R11
 	ADDQ    $+32, CX
 
-keptBelow32:
+longKeptBelow32:
 	TESTQ   $+2, R8
-	JZ      keptBelow16
+	JZ      longKeptBelow16
 	VMULPD  (CX), X12, X0
 	VADDPD  (R11), X0, X0
 	VMOVUPS X0, (R11)
 	ADDQ    $+16, R11
 	ADDQ    $+16, CX
 
-keptBelow16:
+longKeptBelow16:
 	TESTQ  $+1, R8
-	JZ     keptBelow8
+	JZ     longKeptBelow8
 	VMOVSD (CX), X0
 	VMULPD X0, X12, X0
 	VMOVSD (R11), X8
@@ -682,18 +682,18 @@ keptBelow16:
 	ADDQ   $+8, R11
 	ADDQ   $+8, CX
 
-keptBelow8:
+longKeptBelow8:
 	LEAQ -1(R10), R8
 	ANDQ R8, R10
-	JNZ  kept
+	JNZ  longKept
 
-keptNone:
+longKeptNone:
 	MOVQ  DI, R8
 	IMULQ R9, R8
 	ADDQ  R8, AX
 	LEAQ  (DX)(R9*8), DX
 	SUBQ  R9, SI
-	JNZ   group
+	JNZ   longGroup
 	VZEROUPPER
 	RET
 

@@ -16,7 +16,7 @@ TEXT ·gatherPlanesF64NEON(SB), NOSPLIT, $0-40
 	LSL  $3, R4, R9
 	MOVD R1, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -24,17 +24,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB  $8, R20, R20
 	MOVD (R20), R21
 	LSL  $1, R21, R21
 	CMP  $1, R21
 	ADC  R19, R19, R19
 	CMP  R20, R2
-	BNE  bit
-	CBZ  R19, keptNone
+	BNE  longBit
+	CBZ  R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $3, R20, R21
@@ -44,10 +44,10 @@ kept:
 	ADD   R13, R20, R1
 	MOVD  R4, R6
 	SUBS  $8, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
@@ -55,39 +55,39 @@ keptTurn:
 	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $2, R6, keptBelow32
+longKeptRest:
+	TBZ    $2, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.D2, V1.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
 	VST1.P [V0.D2, V1.D2], 32(R0)
 
-keptBelow32:
-	TBZ     $1, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $1, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $0, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $0, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
+longKeptBelow8:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $3, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA compress<>+0(SB)/8, $0x0706050403020100
@@ -249,7 +249,7 @@ TEXT ·scatterPlanesF64NEON(SB), NOSPLIT, $0-40
 	LSL  $3, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -257,18 +257,18 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB  $8, R20, R20
 	MOVD (R20), R21
 	LSL  $1, R21, R21
 	CMP  $1, R21
 	ADC  R19, R19, R19
 	CMP  R20, R2
-	BNE  bit
+	BNE  longBit
 	MOVD R19, R15
-	CBZ  R19, keptNone
+	CBZ  R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $3, R20, R21
@@ -278,10 +278,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $8, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
@@ -289,33 +289,33 @@ keptTurn:
 	WORD   $0x6e78dc63 // fmul v3.2d, v3.2d, v24.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $2, R6, keptBelow32
+longKeptRest:
+	TBZ    $2, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.D2, V1.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
 	VST1.P [V0.D2, V1.D2], 32(R0)
 
-keptBelow32:
-	TBZ     $1, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $1, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $0, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $0, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
+longKeptBelow8:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MOVD $1, R19
 	LSL  R14, R19, R19
 	SUB  $1, R19, R19
@@ -324,9 +324,9 @@ keptNone:
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	CBZ  R19, droppedNone
+	CBZ  R19, longDroppedNone
 
-dropped:
+longDropped:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $3, R20, R21
@@ -336,38 +336,38 @@ dropped:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $8, R6, R6
-	BLT   droppedRest
+	BLT   longDroppedRest
 
 	// y = 0
-droppedTurn:
+longDroppedTurn:
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
-	BGE    droppedTurn
+	BGE    longDroppedTurn
 
-droppedRest:
-	TBZ    $2, R6, droppedBelow32
+longDroppedRest:
+	TBZ    $2, R6, longDroppedBelow32
 	VST1.P [V0.D2, V1.D2], 32(R0)
 
-droppedBelow32:
-	TBZ     $1, R6, droppedBelow16
+longDroppedBelow32:
+	TBZ     $1, R6, longDroppedBelow16
 	FMOVQ.P F0, 16(R0)
 
-droppedBelow16:
-	TBZ     $0, R6, droppedBelow8
+longDroppedBelow16:
+	TBZ     $0, R6, longDroppedBelow8
 	FMOVD.P F0, 8(R0)
 
-droppedBelow8:
+longDroppedBelow8:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, dropped
+	CBNZ R19, longDropped
 
-droppedNone:
+longDroppedNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $3, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 DATA expand<>+0(SB)/8, $0x0706050403020100
@@ -537,7 +537,7 @@ TEXT ·scatterAddPlanesF64NEON(SB), NOSPLIT, $0-40
 	LSL  $3, R4, R9
 	MOVD R0, R13
 
-group:
+longGroup:
 	MOVD $63, R14
 	CMP  R14, R3
 	CSEL GT, R14, R3, R14
@@ -545,17 +545,17 @@ group:
 	ADD  R2, R20, R20
 	MOVD $0, R19
 
-bit:
+longBit:
 	SUB  $8, R20, R20
 	MOVD (R20), R21
 	LSL  $1, R21, R21
 	CMP  $1, R21
 	ADC  R19, R19, R19
 	CMP  R20, R2
-	BNE  bit
-	CBZ  R19, keptNone
+	BNE  longBit
+	CBZ  R19, longKeptNone
 
-kept:
+longKept:
 	RBIT  R19, R20
 	CLZ   R20, R20
 	LSL   $3, R20, R21
@@ -565,10 +565,10 @@ kept:
 	ADD   R13, R20, R0
 	MOVD  R4, R6
 	SUBS  $8, R6, R6
-	BLT   keptRest
+	BLT   longKeptRest
 
 	// y = y + x * f
-keptTurn:
+longKeptTurn:
 	VLD1.P 64(R1), [V0.D2, V1.D2, V2.D2, V3.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
@@ -581,10 +581,10 @@ keptTurn:
 	WORD   $0x4e63d663 // fadd v3.2d, v19.2d, v3.2d
 	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R0)
 	SUBS   $8, R6, R6
-	BGE    keptTurn
+	BGE    longKeptTurn
 
-keptRest:
-	TBZ    $2, R6, keptBelow32
+longKeptRest:
+	TBZ    $2, R6, longKeptBelow32
 	VLD1.P 32(R1), [V0.D2, V1.D2]
 	WORD   $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	WORD   $0x6e78dc21 // fmul v1.2d, v1.2d, v24.2d
@@ -593,34 +593,34 @@ keptRest:
 	WORD   $0x4e61d621 // fadd v1.2d, v17.2d, v1.2d
 	VST1.P [V0.D2, V1.D2], 32(R0)
 
-keptBelow32:
-	TBZ     $1, R6, keptBelow16
+longKeptBelow32:
+	TBZ     $1, R6, longKeptBelow16
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVQ   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	FMOVQ.P F0, 16(R0)
 
-keptBelow16:
-	TBZ     $0, R6, keptBelow8
+longKeptBelow16:
+	TBZ     $0, R6, longKeptBelow8
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e78dc00 // fmul v0.2d, v0.2d, v24.2d
 	FMOVD   (R0), F16
 	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
 	FMOVD.P F0, 8(R0)
 
-keptBelow8:
+longKeptBelow8:
 	SUB  $1, R19, R20
 	AND  R20, R19, R19
-	CBNZ R19, kept
+	CBNZ R19, longKept
 
-keptNone:
+longKeptNone:
 	MUL  R9, R14, R20
 	ADD  R20, R13, R13
 	LSL  $3, R14, R20
 	ADD  R20, R2, R2
 	SUBS R14, R3, R3
-	BNE  group
+	BNE  longGroup
 	RET
 
 // func scatterAddPixelsF64NEON(dst *float64, src *float64, factors *float64, count int, length int)

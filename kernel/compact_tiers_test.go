@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
@@ -32,7 +33,7 @@ func testCompact[T number](t *testing.T, k compactID) {
 	most := max(dense*mostRows, lengths[len(lengths)-1]*4) + lanes + 4*guard
 	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most)
 	loose := make([]bool, most)
-	e := expect(r, hard[T], c.op.meaning(), most+dense, false, false)
+	e := expect(r, hard[T], most+dense, elsewhere, coreOracle(formatOf[T](), c.op.meaning(), false))
 	machine.EveryTier(t, func(t *testing.T) {
 		for _, length := range lengths {
 			switch plain := Tier() == tier.Generic; {
@@ -54,7 +55,7 @@ func testCompact[T number](t *testing.T, k compactID) {
 				if c.shape == pixels {
 					entries = length
 				}
-				channels, factors, _ := e.draw(r, entries)
+				channels, factors, _, _ := e.draw(r, entries)
 				if rep%4 == 3 { // few are kept, at one end or anywhere
 					for i := range channels {
 						if i > 1 && i < entries-1 && r.IntN(8) > 0 {
@@ -105,7 +106,7 @@ func testCompact[T number](t *testing.T, k compactID) {
 					}
 				}
 				before := append([]T(nil), from[:guard+source+n]...)
-				kinds[c.typ].compact(k, unsafe.Pointer(&room[begin]), unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&factors[0]), count, length)
+				compactDispatch[c.typ](k, unsafe.Pointer(&room[begin]), unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&factors[0]), count, length)
 				if i := differ(room[:all], want[:all], loose); i >= 0 {
 					t.Fatalf("%v of %d×%d, %d kept, dst %d and src %d elements from a cache line, way %d: element %d is %#x, want %#x", k, count, length, len(kept), shift, source, rep, i-begin, bitsOf(room[i]), bitsOf(want[i]))
 				}
@@ -117,27 +118,40 @@ func testCompact[T number](t *testing.T, k compactID) {
 	})
 }
 
-// compact runs a kernel that compacts on the tier in use.
-func (k *Kind) compact(c compactID, dst, src, factors unsafe.Pointer, count, length int) {
-	[...]func(c compactID, dst, src, factors unsafe.Pointer, count, length int){dispatchCompactF32, dispatchCompactF64, dispatchCompactF16, dispatchCompactBF16}[k.typ](c, dst, src, factors, count, length)
+// compactDispatch has the function of each type.
+var compactDispatch = [...]func(k compactID, dst, src, factors unsafe.Pointer, count, length int){
+	dtype.Float32: dispatchCompactF32, dtype.Float64: dispatchCompactF64, dtype.Float16: dispatchCompactF16, dtype.BFloat16: dispatchCompactBF16,
 }
 
-func TestCompactingKernelsMeanTheirReferenceLoop(t *testing.T) {
-	if Instrumented {
-		return // there is a single goroutine
+func compactRoutine(k compactID) routine {
+	c := compactCatalogue[k]
+	r := routine{family: "compact", name: c.name, typ: c.typ, past: c.past, shape: c.shape}
+	r.exec = func(a arguments, count, length int) {
+		compactDispatch[c.typ](k, a.dst, a.src, a.factors, count, length)
 	}
-	for k := noCompact + 1; k < compactIDs; k++ {
-		t.Run(k.String(), func(t *testing.T) {
-			switch kinds[compactCatalogue[k].typ] {
-			case F32:
-				testCompact[float32](t, k)
-			case F64:
-				testCompact[float64](t, k)
-			case F16:
-				testCompact[float16](t, k)
-			case BF16:
-				testCompact[bfloat16](t, k)
+	r.call = func(count, length int, kept [2]bool) machine.Call {
+		channels, each := count, length
+		if c.shape == pixels {
+			channels, each = length, count
+		}
+		keeps := 0
+		for i := range channels {
+			if kept[i%2] {
+				keeps++
 			}
-		})
+		}
+		to, from := channels*each, keeps*each
+		if compactTable[c.op].gathers {
+			to, from = from, to
+		}
+		dst := operand("dst", c.typ, to)
+		dst.Written = true
+		return machine.Call{
+			Operands: []machine.Operand{dst, operand("src", c.typ, from), factorOperand(c.typ, channels, kept)},
+			Run: func(at []unsafe.Pointer) {
+				r.exec(arguments{dst: at[0], src: at[1], factors: at[2]}, count, length)
+			},
+		}
 	}
+	return r
 }

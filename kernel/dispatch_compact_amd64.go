@@ -71,6 +71,24 @@ func dispatchCompactF32(k compactID, dst, src, factors unsafe.Pointer, count, le
 			scatterAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
+	case streamGatherPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF32(k, dst, src, factors, count, length)
 }
@@ -133,6 +151,24 @@ func dispatchCompactF64(k compactID, dst, src, factors unsafe.Pointer, count, le
 			return
 		case tier.AVX2:
 			scatterAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	}
@@ -199,6 +235,24 @@ func dispatchCompactF16(k compactID, dst, src, factors unsafe.Pointer, count, le
 			scatterAddPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
+	case streamGatherPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF16(k, dst, src, factors, count, length)
 }
@@ -261,6 +315,24 @@ func dispatchCompactBF16(k compactID, dst, src, factors unsafe.Pointer, count, l
 			return
 		case tier.AVX2:
 			scatterAddPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/race"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 // dispatchFusedF32 runs kernel k of float32 on the best tier in use.
@@ -16,6 +17,231 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesF32:
+		switch {
+		case tier.AVX512:
+			fusePlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fusePixelsF32:
+		switch {
+		case tier.AVX512:
+			fusePixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesF32:
+		switch {
+		case tier.AVX512:
+			fuseReLUPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsF32:
+		switch {
+		case tier.AVX512:
+			fuseReLUPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesF32:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsF32:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesF32:
+		switch {
+		case tier.AVX512:
+			fuseAddPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsF32:
+		switch {
+		case tier.AVX512:
+			fuseAddPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesF32:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsF32:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesF32:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsF32:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradPlanesF32:
+		switch {
+		case tier.AVX512:
+			gradPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradPixelsF32:
+		switch {
+		case tier.AVX512:
+			gradPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesF32:
+		switch {
+		case tier.AVX512:
+			gradReLUPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsF32:
+		switch {
+		case tier.AVX512:
+			gradReLUPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesF32:
+		switch {
+		case tier.AVX512:
+			gradLeakyPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsF32:
+		switch {
+		case tier.AVX512:
+			gradLeakyPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesF32:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsF32:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesF32:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsF32:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFusePlanesF32:
+		switch {
+		case tier.AVX512:
+			streamFusePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF32(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
@@ -26,6 +252,231 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 		raceFused(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 	}
 	switch k {
+	case fusePlanesF64:
+		switch {
+		case tier.AVX512:
+			fusePlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fusePixelsF64:
+		switch {
+		case tier.AVX512:
+			fusePixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fusePixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUPlanesF64:
+		switch {
+		case tier.AVX512:
+			fuseReLUPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUPixelsF64:
+		switch {
+		case tier.AVX512:
+			fuseReLUPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyPlanesF64:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyPixelsF64:
+		switch {
+		case tier.AVX512:
+			fuseLeakyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseAddPlanesF64:
+		switch {
+		case tier.AVX512:
+			fuseAddPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseAddPixelsF64:
+		switch {
+		case tier.AVX512:
+			fuseAddPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPlanesF64:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseReLUAddPixelsF64:
+		switch {
+		case tier.AVX512:
+			fuseReLUAddPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseReLUAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPlanesF64:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case fuseLeakyAddPixelsF64:
+		switch {
+		case tier.AVX512:
+			fuseLeakyAddPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			fuseLeakyAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradPlanesF64:
+		switch {
+		case tier.AVX512:
+			gradPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradPixelsF64:
+		switch {
+		case tier.AVX512:
+			gradPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUPlanesF64:
+		switch {
+		case tier.AVX512:
+			gradReLUPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUPixelsF64:
+		switch {
+		case tier.AVX512:
+			gradReLUPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyPlanesF64:
+		switch {
+		case tier.AVX512:
+			gradLeakyPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyPixelsF64:
+		switch {
+		case tier.AVX512:
+			gradLeakyPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUOutPlanesF64:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradReLUOutPixelsF64:
+		switch {
+		case tier.AVX512:
+			gradReLUOutPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradReLUOutPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPlanesF64:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case gradLeakyOutPixelsF64:
+		switch {
+		case tier.AVX512:
+			gradLeakyOutPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			gradLeakyOutPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFusePlanesF64:
+		switch {
+		case tier.AVX512:
+			streamFusePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFusePlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseReLUPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseLeakyPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamFuseLeakyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseLeakyPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF64(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }

@@ -11,7 +11,7 @@ import (
 
 // racing calls f with a call of every routine.
 func racing(f func(name string, c machine.Call)) {
-	eachKernel(func(k id) { f(k.String(), kernelCall(k, 3, 64, [2]bool{true, false})) })
+	eachRoutine(func(k routine) { f(k.name, k.call(3, 64, [2]bool{true, false})) })
 	for _, t := range transpositions {
 		f(t.name, t.call(17, 33, 0, 0))
 	}

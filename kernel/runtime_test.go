@@ -142,22 +142,22 @@ func TestCollectionsDuringCalls(t *testing.T) {
 // which share cache lines, with the same factors and shifts.
 func TestNeighboursWorkSimultaneously(t *testing.T) {
 	machine.EveryTier(t, func(t *testing.T) {
-		eachKernel(func(k id) {
+		eachRoutine(func(k routine) {
 			length := 37
 			if !k.takes(length) {
 				length = 64
 			}
 			const workers = 8
-			one := kernelCall(k, 3, length, [2]bool{true, false})
+			one := k.call(3, length, [2]bool{true, false})
 			var want []byte
 			for _, alone := range []bool{true, false} {
 				// The memory of all, one after the other.
-				n := one.Operands[0].Bytes
+				n := max(one.Operands[0].Bytes, one.Operands[1].Bytes)
 				dst, src := aligned[float64]((workers*n+7)/8), aligned[float64]((workers*n+7)/8)
 				for i := range src {
 					src[i], dst[i] = float64(i), float64(-i)
 				}
-				at := make([]unsafe.Pointer, 4)
+				var at [machine.MaxOperands]unsafe.Pointer
 				for i, o := range one.Operands[2:] {
 					at[2+i] = unsafe.Pointer(&make([]uint64, o.Bytes/8+1)[0])
 					if o.Fill != nil {
@@ -167,7 +167,8 @@ func TestNeighboursWorkSimultaneously(t *testing.T) {
 				var group sync.WaitGroup
 				for w := range workers {
 					work := func() {
-						at := [4]unsafe.Pointer{unsafe.Add(unsafe.Pointer(&dst[0]), w*n), unsafe.Add(unsafe.Pointer(&src[0]), w*n), at[2], at[3]}
+						at := at
+						at[0], at[1] = unsafe.Add(unsafe.Pointer(&dst[0]), w*n), unsafe.Add(unsafe.Pointer(&src[0]), w*n)
 						one.Run(at[:])
 					}
 					if alone {

@@ -13,63 +13,72 @@ import (
 )
 
 // channel is what all elements of a channel share.
-type channel struct{ factor, shift uint64 }
+type channel struct{ factor, shift, scale uint64 }
 
 // channels returns channels with factors that dropout uses, more of the dropped ones,
 // and with others that are hard to compute with.
 func (f *format) channels() []channel {
 	sign, nan := f.sign(), f.inf()|f.quiet()|1
-	return []channel{
-		{0, f.of(0.5)}, {0, f.inf() | 1}, {0, sign}, {sign, f.of(-3)}, {sign, nan},
-		{f.one(), sign}, {f.one(), f.of(0.1)},
-		{f.of(1.25), f.of(-1.0 / 3)}, {f.of(1.25), f.inf() | 1}, {f.of(0.9), f.of(0.25)}, {f.of(1.0 / 3), 1 | sign}, {f.of(2), f.inf() | sign},
-		{1, f.of(1)}, {f.of(-1.0 / 3), 0}, {f.inf() - 1, f.inf() - 1}, {f.inf(), f.of(3)}, {nan | sign, f.of(-1)},
+	all := []channel{
+		{factor: 0, shift: f.of(0.5)}, {factor: 0, shift: f.inf() | 1}, {factor: 0, shift: sign}, {factor: sign, shift: f.of(-3)}, {factor: sign, shift: nan},
+		{factor: f.one(), shift: sign}, {factor: f.one(), shift: f.of(0.1)},
+		{factor: f.of(1.25), shift: f.of(-1.0 / 3)}, {factor: f.of(1.25), shift: f.inf() | 1}, {factor: f.of(0.9), shift: f.of(0.25)}, {factor: f.of(1.0 / 3), shift: 1 | sign}, {factor: f.of(2), shift: f.inf() | sign},
+		{factor: 1, shift: f.of(1)}, {factor: f.of(-1.0 / 3), shift: 0}, {factor: f.inf() - 1, shift: f.inf() - 1}, {factor: f.inf(), shift: f.of(3)}, {factor: nan | sign, shift: f.of(-1)},
 	}
+	// Scales of layers, more of those that change nothing, and others that are hard.
+	scales := []uint64{f.one(), f.of(1.1), f.of(-0.7), 0, f.of(2), nan, f.inf(), f.one(), 1, f.of(0.3), f.inf() - 1, sign | f.one(), f.inf() | 1}
+	for i := range all {
+		all[i].scale = scales[i*5%len(scales)]
+	}
+	return all
 }
 
 // expectation is a sequence of elements before op, and their results with each channel.
 // Tests take all their data from one such sequence, beginning anywhere in it, which
 // keeps the slow oracle out of their loops.
 type expectation[T number] struct {
-	y, x            []T
-	factors, shifts []T   // of the channels
-	want            [][]T // by channel
-	loose           [][]bool
+	y, x, z                 []T
+	factors, shifts, scales []T   // of the channels
+	want                    [][]T // by channel
+	loose                   [][]bool
 }
 
-// expect returns an expectation of n drawn elements. In place x is y. For untouched
-// see [format.oracle].
-func expect[T number](r *rand.Rand, draw func(r *rand.Rand) T, op Op, n int, inPlace, untouched bool) *expectation[T] {
+// expect returns an expectation of n drawn elements. In place x is y, and z is y where dst
+// is aux.
+func expect[T number](r *rand.Rand, draw func(r *rand.Rand) T, n int, place placement, oracle oracle) *expectation[T] {
 	f, e := formatOf[T](), new(expectation[T])
 	for range n {
 		y := draw(r)
-		x := y
-		if !inPlace {
+		x, z := y, y
+		if place != ofSrc {
 			x = draw(r)
 		}
-		e.y, e.x = append(e.y, y), append(e.x, x)
+		if place != ofAux {
+			z = draw(r)
+		}
+		e.y, e.x, e.z = append(e.y, y), append(e.x, x), append(e.z, z)
 	}
 	for _, c := range f.channels() {
 		want, loose := make([]T, n), make([]bool, n)
 		for i := range want {
 			var bits uint64
-			bits, loose[i] = f.oracle(op, bitsOf(e.y[i]), bitsOf(e.x[i]), c.factor, c.shift, untouched)
+			bits, loose[i] = oracle(bitsOf(e.y[i]), bitsOf(e.x[i]), bitsOf(e.z[i]), c)
 			want[i] = fromBits[T](bits)
 		}
-		e.factors, e.shifts = append(e.factors, fromBits[T](c.factor)), append(e.shifts, fromBits[T](c.shift))
+		e.factors, e.shifts, e.scales = append(e.factors, fromBits[T](c.factor)), append(e.shifts, fromBits[T](c.shift)), append(e.scales, fromBits[T](c.scale))
 		e.want, e.loose = append(e.want, want), append(e.loose, loose)
 	}
 	return e
 }
 
-// draw returns n random channels with their factors and shifts.
-func (e *expectation[T]) draw(r *rand.Rand, n int) (channels []int, factors, shifts []T) {
-	channels, factors, shifts = make([]int, n), make([]T, n), make([]T, n)
+// draw returns n random channels with their factors, shifts and scales.
+func (e *expectation[T]) draw(r *rand.Rand, n int) (channels []int, factors, shifts, scales []T) {
+	channels, factors, shifts, scales = make([]int, n), make([]T, n), make([]T, n), make([]T, n)
 	for i := range channels {
 		c := r.IntN(len(e.factors))
-		channels[i], factors[i], shifts[i] = c, e.factors[c], e.shifts[c]
+		channels[i], factors[i], shifts[i], scales[i] = c, e.factors[c], e.shifts[c], e.scales[c]
 	}
-	return channels, factors, shifts
+	return channels, factors, shifts, scales
 }
 
 // differ returns the index of the first element that is not the wanted one, -1 if there
@@ -116,8 +125,7 @@ func lengths(e dtype.Type) (all []int) {
 
 // counts returns how many planes or rows of a length a test tries. Kernels process
 // several of them together where they are short or whole cache lines.
-func counts(r *rand.Rand, k id, length int) []int {
-	c := catalogue[k]
+func counts(r *rand.Rand, c routine, length int) []int {
 	switch lines := length*c.typ.Size()%64 == 0; {
 	case length > dense:
 		return []int{1 + r.IntN(3)}
@@ -130,8 +138,7 @@ func counts(r *rand.Rand, k id, length int) []int {
 }
 
 // misalignments returns the distances of dst from a cache line, in elements.
-func misalignments(r *rand.Rand, k id, length int) []int {
-	c := catalogue[k]
+func misalignments(r *rand.Rand, c routine, length int) []int {
 	all := make([]int, 64/c.typ.Size())
 	if !(c.past && c.shape == pixels) { // those need dst on a cache line, and src anywhere
 		for i := range all {
@@ -164,10 +171,10 @@ func misalignments(r *rand.Rand, k id, length int) []int {
 
 // sources returns the distances of src from a cache line, in elements: a random one, or
 // all of them at a length at which every loop of a kernel runs.
-func sources(r *rand.Rand, k id, length int) []int {
-	lanes := 64 / k.typ().Size()
+func sources(r *rand.Rand, c routine, length int) []int {
+	lanes := 64 / c.typ.Size()
 	turn := 5*lanes - 1 // four cache lines at a time, and all remainders
-	if catalogue[k].shape == pixels && catalogue[k].past {
+	if c.shape == pixels && c.past {
 		turn = 5 * lanes
 	}
 	if length != turn || Tier() == tier.Generic {
@@ -180,28 +187,25 @@ func sources(r *rand.Rand, k id, length int) []int {
 	return all
 }
 
-// testKernel runs a kernel on planes or rows of all lengths, some of each, in place and
-// out of place, at every misalignment of dst with one of src, or with all of them. What
+// testKernel runs a kernel on planes or rows of all lengths, some of each, wherever dst may
+// be, at every misalignment of dst with one of src and aux, or with all of them. What
 // surrounds dst must stay, also where src is the neighbour of dst.
-func testKernel[T number](t *testing.T, k id) {
-	c := catalogue[k]
-	r := rand.New(rand.NewPCG(1, uint64(k)))
-	size := c.typ.Size()
+func testKernel[T number](t *testing.T, k routine) {
+	r := rand.New(rand.NewPCG(1, k.number))
+	size := k.typ.Size()
 	lanes := 64 / size
 	guard := 2 * lanes
-	lengths := lengths(c.typ)
+	lengths := lengths(k.typ)
 	largest := max(dense*mostRows, lengths[len(lengths)-1]*3)
 	most := 2*largest + lanes + 3*guard
-	room, want, from := aligned[T](most), aligned[T](most), aligned[T](most)
+	room, want, from, beside := aligned[T](most), aligned[T](most), aligned[T](most), aligned[T](most)
 	loose := make([]bool, most)
-	for _, inPlace := range []bool{false, true} {
-		if c.past && inPlace {
-			continue
-		}
-		e := expect(r, hard[T], c.op, largest+lanes+2*guard+dense, inPlace, inPlace && c.shape != pixels)
+	for _, m := range k.meanings {
+		e := expect(r, hard[T], largest+lanes+2*guard+dense, m.place, m.oracle)
+		limit := fromBits[T](m.limit)
 		machine.EveryTier(t, func(t *testing.T) {
 			for _, length := range lengths {
-				if c.past && (length < lanes || c.shape == pixels && length%lanes != 0) {
+				if !k.takes(length) {
 					continue
 				}
 				if testing.Short() && Tier() == tier.Generic && length > 20 && length%5 != 0 && length%lanes != 0 {
@@ -218,7 +222,8 @@ func testKernel[T number](t *testing.T, k id) {
 							copy(want[:all], e.y[at:])
 							dst := room[guard+shift:][:n]
 							src := from[guard+source:][:n]
-							if inPlace {
+							aux := beside[guard+(source*3+shift)%lanes:][:n]
+							if m.place == ofSrc {
 								src = dst
 							} else if r.IntN(4) == 0 && len(sources) == 1 {
 								src = room[guard+shift+n:][:n]
@@ -229,14 +234,19 @@ func testKernel[T number](t *testing.T, k id) {
 							}
 							clear(loose[:all])
 							at += guard + shift
-							if !inPlace {
+							if m.place != ofSrc {
 								copy(src, e.x[at:])
 							}
+							if m.place == ofAux {
+								aux = dst
+							} else {
+								copy(aux, e.z[at:])
+							}
 							drawn, part := count, length // channels, and neighbours of one channel
-							if c.shape == pixels {
+							if k.shape == pixels {
 								drawn, part = length, 1
 							}
-							channels, factors, shifts := e.draw(r, drawn)
+							channels, factors, shifts, scales := e.draw(r, drawn)
 							wanted, loosened := want[guard+shift:][:n], loose[guard+shift:][:n]
 							for i := 0; i < n; i += part {
 								channel := channels[i/part%drawn]
@@ -247,18 +257,21 @@ func testKernel[T number](t *testing.T, k id) {
 								copy(wanted[i:], e.want[channel][at+i:][:part])
 								copy(loosened[i:], e.loose[channel][at+i:][:part])
 							}
-							k.exec(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&shifts[0]), count, length)
+							k.exec(arguments{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&aux[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&scales[0]), unsafe.Pointer(&shifts[0]), unsafe.Pointer(&limit)}, count, length)
 							if i := differ(room[:all], want[:all], loose); i >= 0 {
 								i -= guard + shift
 								if i < 0 || i >= n {
-									t.Fatalf("%v of %d×%d, shift %d, in place %v wrote to element %d of what surrounds dst", k, count, length, shift, inPlace, i)
+									t.Fatalf("%v of %d×%d, shift %d, %v wrote to element %d of what surrounds dst", k, count, length, shift, m.place, i)
 								}
 								channel := channels[i/part%drawn]
-								t.Fatalf("%v of %d×%d, element %d, shift %d, in place %v: y %#x, x %#x, factor %#x, shift %#x gave %#x, want %#x", k, count, length, i, shift, inPlace,
-									bitsOf(e.y[at+i]), bitsOf(e.x[at+i]), bitsOf(e.factors[channel]), bitsOf(e.shifts[channel]), bitsOf(dst[i]), bitsOf(e.want[channel][at+i]))
+								t.Fatalf("%v of %d×%d, element %d, shift %d, %v: y %#x, x %#x, z %#x, factor %#x, scale %#x, shift %#x, limit %#x gave %#x, want %#x", k, count, length, i, shift, m.place,
+									bitsOf(e.y[at+i]), bitsOf(e.x[at+i]), bitsOf(e.z[at+i]), bitsOf(e.factors[channel]), bitsOf(e.scales[channel]), bitsOf(e.shifts[channel]), m.limit, bitsOf(dst[i]), bitsOf(e.want[channel][at+i]))
 							}
-							if !inPlace && !bytes.Equal(bytesOf(src), bytesOf(e.x[at:][:n])) {
+							if m.place != ofSrc && !bytes.Equal(bytesOf(src), bytesOf(e.x[at:][:n])) {
 								t.Fatalf("%v of %d×%d, shift %d wrote to src", k, count, length, shift)
+							}
+							if m.place != ofAux && !bytes.Equal(bytesOf(aux), bytesOf(e.z[at:][:n])) {
+								t.Fatalf("%v of %d×%d, shift %d wrote to aux", k, count, length, shift)
 							}
 						}
 					}
@@ -284,7 +297,8 @@ func testFourPlanes[T number](t *testing.T, k id) {
 		if c.past && inPlace {
 			continue
 		}
-		e := expect(r, hard[T], c.op, 2*longest*lanes, inPlace, false)
+		place := map[bool]placement{true: ofSrc}[inPlace]
+		e := expect(r, hard[T], 2*longest*lanes, place, coreOracle(formatOf[T](), c.op, false))
 		machine.EveryTier(t, func(t *testing.T) {
 			for lines := 1; lines <= longest; lines++ {
 				for rep := range 5 * reps * lanes {
@@ -292,11 +306,11 @@ func testFourPlanes[T number](t *testing.T, k id) {
 						continue // these are slow, see misalignments
 					}
 					length, shift, fills := lines*lanes, rep%lanes, rep/lanes%5
-					channels, factors, _ := e.draw(r, all)
+					channels, factors, _, _ := e.draw(r, all)
 					for s := range factors {
 						// A plane that would be divided by 0 is dropped, and never one of the four.
 						for formatOf[T]().zero(bitsOf(factors[s])) && (c.op == Divide || c.op == AddDivide) {
-							one, factor, _ := e.draw(r, 1)
+							one, factor, _, _ := e.draw(r, 1)
 							channels[s], factors[s] = one[0], factor[0]
 						}
 					}
@@ -355,29 +369,55 @@ func testFourPlanes[T number](t *testing.T, k id) {
 	}
 }
 
-func testEitherKernel[T number](t *testing.T, k id) {
-	if catalogue[k].shape == fourPlanes {
-		testFourPlanes[T](t, k)
-	} else {
-		testKernel[T](t, k)
-	}
-}
-
 func TestKernelsMeanTheirReferenceLoop(t *testing.T) {
 	if Instrumented {
 		return // there is a single goroutine
 	}
 	eachKernel(func(k id) {
+		if catalogue[k].shape != fourPlanes {
+			return
+		}
 		t.Run(k.String(), func(t *testing.T) {
 			switch k.typ() {
 			case dtype.Float32:
-				testEitherKernel[float32](t, k)
+				testFourPlanes[float32](t, k)
 			case dtype.Float64:
-				testEitherKernel[float64](t, k)
+				testFourPlanes[float64](t, k)
 			case dtype.Float16:
-				testEitherKernel[float16](t, k)
+				testFourPlanes[float16](t, k)
 			case dtype.BFloat16:
-				testEitherKernel[bfloat16](t, k)
+				testFourPlanes[bfloat16](t, k)
+			}
+		})
+	})
+	for k := noCompact + 1; k < compactIDs; k++ {
+		t.Run(k.String(), func(t *testing.T) {
+			switch compactCatalogue[k].typ {
+			case dtype.Float32:
+				testCompact[float32](t, k)
+			case dtype.Float64:
+				testCompact[float64](t, k)
+			case dtype.Float16:
+				testCompact[float16](t, k)
+			case dtype.BFloat16:
+				testCompact[bfloat16](t, k)
+			}
+		})
+	}
+	eachRoutine(func(k routine) {
+		if k.meanings == nil {
+			return
+		}
+		t.Run(k.name, func(t *testing.T) {
+			switch k.typ {
+			case dtype.Float32:
+				testKernel[float32](t, k)
+			case dtype.Float64:
+				testKernel[float64](t, k)
+			case dtype.Float16:
+				testKernel[float16](t, k)
+			case dtype.BFloat16:
+				testKernel[bfloat16](t, k)
 			}
 		})
 	})

@@ -29,7 +29,7 @@ type Call struct {
 }
 
 // MaxOperands is how many operands a call may have.
-const MaxOperands = 4
+const MaxOperands = 7
 
 // String says which operands a call has.
 func (c Call) String() string {

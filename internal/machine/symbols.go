@@ -82,28 +82,34 @@ func symbols(t *testing.T, arch string) map[string]bool {
 func dispatched(t *testing.T, arch string) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
-	file, err := parser.ParseFile(token.NewFileSet(), "dispatch_"+arch+".go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
+	names, err := filepath.Glob("dispatch_*" + arch + ".go")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("dispatch for %s: %v, %v", arch, names, err)
 	}
-	var routine string
-	ast.Inspect(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.FuncDecl:
-			routine = strings.ToLower(strings.TrimPrefix(n.Name.Name, "dispatch"))
-		case *ast.CaseClause:
-			for _, e := range n.List {
-				if name, ok := e.(*ast.Ident); ok {
-					routine = name.Name
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var routine string
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				routine = strings.ToLower(strings.TrimPrefix(n.Name.Name, "dispatch"))
+			case *ast.CaseClause:
+				for _, e := range n.List {
+					if name, ok := e.(*ast.Ident); ok {
+						routine = name.Name
+					}
+				}
+			case *ast.CallExpr:
+				if name, ok := n.Fun.(*ast.Ident); ok && hasTier(arch, name.Name) {
+					all[routine] = append(all[routine], name.Name)
 				}
 			}
-		case *ast.CallExpr:
-			if name, ok := n.Fun.(*ast.Ident); ok && hasTier(arch, name.Name) {
-				all[routine] = append(all[routine], name.Name)
-			}
-		}
-		return true
-	})
+			return true
+		})
+	}
 	return all
 }
 

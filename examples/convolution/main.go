@@ -118,7 +118,7 @@ func (o options) run(stdout, stderr io.Writer) error {
 			return err
 		}
 		var err error
-		if before, err = read(filepath.Join(o.out, timesFile)); err != nil {
+		if before, err = read(filepath.Join(o.out, timesFile), library); err != nil {
 			return err
 		}
 		if err := before.fits(o.plan); err != nil {

@@ -83,7 +83,7 @@ func TestTimes(t *testing.T) {
 	if err := m.write(name); err != nil {
 		t.Fatal(err)
 	}
-	got, err := read(name)
+	got, err := read(name, library)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestTimes(t *testing.T) {
 		if err := os.WriteFile(name, bytes.Replace(data, []byte(c.from), []byte(c.to), 1), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := read(name); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := read(name, library); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s instead of %s: error %v, want %q", c.to, c.from, err, c.want)
 		}
 	}

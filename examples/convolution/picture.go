@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -127,7 +128,12 @@ func (m measurement) panel(contender string, legend bool) (*plot.Plot, error) {
 			p.Legend.Add(fmt.Sprintf("%d×%[1]d filters, %d×%[2]d", s.filter, s.side), line)
 		}
 	}
+	var ticks plot.ConstantTicks
+	for _, rate := range append([]float64{0}, m.rates...) {
+		ticks = append(ticks, plot.Tick{Value: rate, Label: strconv.FormatFloat(rate, 'g', -1, 64)})
+	}
+	p.X.Tick.Marker = ticks
 	p.X.Min, p.X.Max = 0, max(0.5, slices.Max(m.rates))
-	p.Y.Min, p.Y.Max = 0, 1.25/(1-p.X.Max)
+	p.Y.Min, p.Y.Max = 0, 1.6/(1-p.X.Max) // the legend is above the lines
 	return p, nil
 }

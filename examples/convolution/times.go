@@ -119,8 +119,9 @@ func (m measurement) write(name string) error {
 	return os.WriteFile(name, []byte(text.String()), 0o666)
 }
 
-// read returns the times of a file, none if there is no such file.
-func read(name string) (measurement, error) {
+// read returns the times of a file, none if there is no such file. It refuses times with other products
+// of matrices than those of the given library.
+func read(name, library string) (measurement, error) {
 	var m measurement
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -138,7 +139,7 @@ func read(name string) (measurement, error) {
 		return m, fmt.Errorf("%s: want a first line %q", name, strings.Join(header, ","))
 	}
 	for i, row := range rows[1:] {
-		t, err := m.parse(row)
+		t, err := m.parse(row, library)
 		if err != nil {
 			return m, fmt.Errorf("%s: line %d: %w", name, i+2, err)
 		}
@@ -148,7 +149,7 @@ func read(name string) (measurement, error) {
 }
 
 // parse returns the timing of a row, and checks or sets what all rows have in common.
-func (m *measurement) parse(row []string) (t timing, err error) {
+func (m *measurement) parse(row []string, library string) (t timing, err error) {
 	if row[0] != library {
 		return t, fmt.Errorf("products by %s, want %s", row[0], library)
 	}

@@ -34,7 +34,7 @@ func BenchmarkCompact(b *testing.B) {
 			b.Fatal(err)
 		}
 		c := compact(b, m, g)
-		full, other, packed := make([]float32, g.Len()), make([]float32, g.Len()), make([]float32, c.Len())
+		full, other, packed := filled[float32](g.Len(), 1), filled[float32](g.Len(), 1), filled[float32](c.Len(), 1)
 		of := kernel.Of[float32]
 		for _, does := range []struct {
 			name string

@@ -25,8 +25,9 @@ type packing struct {
 	bounce [bounceBytes / 8]uint64
 }
 
-// bounceBytes is the size of the memory through which elements go in place where the place they come
-// from and the one they go to overlap.
+// bounceBytes is the size of the memory through which elements go that Scatter moves in place, where the place they
+// come from and the one they go to overlap: the kernels go forwards. (Gather may store what it has read to where
+// that was, or before.)
 const bounceBytes = 4 << 10
 
 // packings holds calls for reuse: a call does not allocate.
@@ -352,9 +353,6 @@ func (c *packing) walk(at unsafe.Pointer, lo, hi int) {
 // of the packed tensor. It returns the offset after the last.
 func (c *packing) forwards(n *nest, at place, packed, from, to int) int {
 	most := callBytes >> c.shift
-	if c.inPlace {
-		most = bounceBytes >> c.shift
-	}
 	before := c.within(&n.block, at.factor, from)
 	for from < to {
 		most, end := most, 0
@@ -417,24 +415,15 @@ func (c *packing) piece(n *nest, at place, packed, from, end, kept int) {
 	}
 	other := unsafe.Add(c.packed, packed<<c.shift)
 	switch {
-	case c.inPlace && within(full, (end-from)<<c.shift, other, kept<<c.shift):
-		c.throughBounce(n, b, full, other, entry, kept)
+	case c.inPlace && c.op == Scatter && within(full, (end-from)<<c.shift, other, kept<<c.shift):
+		c.call(n, b, unsafe.Pointer(&c.bounce), other, entry)
+		bytes := b.count * b.length << c.shift
+		copy(unsafe.Slice((*byte)(full), bytes), unsafe.Slice((*byte)(unsafe.Pointer(&c.bounce)), bytes))
 	case c.op == Gather:
 		c.call(n, b, other, full, entry)
 	default:
 		c.call(n, b, full, other, entry)
 	}
-}
-
-// throughBounce is piece where the two sides overlap.
-func (c *packing) throughBounce(n *nest, b block, full, packed unsafe.Pointer, entry, kept int) {
-	bounce := unsafe.Pointer(&c.bounce)
-	to, from, bytes := packed, full, kept<<c.shift
-	if c.op != Gather {
-		to, from, bytes = full, packed, b.count*b.length<<c.shift
-	}
-	c.call(n, b, bounce, from, entry)
-	copy(unsafe.Slice((*byte)(to), bytes), unsafe.Slice((*byte)(bounce), bytes))
 }
 
 // call runs the kernel on a block.

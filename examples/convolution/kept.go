@@ -46,8 +46,9 @@ func (l *kept) forward(y, x []float32) error {
 			return err
 		}
 	}
+	gathered := l.samples[0].filters
 	return l.each(func(w, i int) error {
-		at, filters := &l.samples[w], l.samples[0].filters
+		at, filters := &l.samples[w], gathered
 		if !l.channels.Shared() {
 			if err := l.gather(at, i, 1); err != nil {
 				return err

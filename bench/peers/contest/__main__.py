@@ -152,7 +152,8 @@ def describe(name):
     row = next(row for row in rows.ROWS if row.name == name)
     return {"work": row.work, "stage": row.stage, "batch": row.batch, "channels": row.channels,
             "spatial": row.spatial, "dtype": row.dtype, "layout": row.layout, "place": row.place,
-            "rate": row.rate, "payload": row.payload}
+            "rate": row.rate, "payload": row.payload, "family": row.family, "activation": row.activation,
+            "reads": row.reads, "mask": row.mask}
 
 
 def process(request, threads):

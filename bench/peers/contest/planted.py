@@ -5,6 +5,10 @@ import numpy as np
 from .check import Wrong, check
 from .job import BITS
 from .with_numpy import NumPyWork
+from .with_numpy_compact import CompactNumPy
+from .with_numpy_fused import FusedNumPy
+
+RIGHT = {"core": NumPyWork, "fused": FusedNumPy, "compact": CompactNumPy}
 
 
 def faults(job):
@@ -39,27 +43,26 @@ def faults(job):
     return found
 
 
-class Spoilt(NumPyWork):
+def spoilt(job, spoil, tolerance=""):
     """NumPy, with a fault in its results."""
+    work = RIGHT[job.row.family](job)
+    right = work.call
 
-    def __init__(self, job, spoil):
-        super().__init__(job)
-        right = self.call
-
-        def call():
-            right()
-            spoil()
-        self.call = call
+    def call():
+        right()
+        spoil()
+    work.call, work.tolerance = call, tolerance
+    return work
 
 
 def survivors(job):
     """Checks that each fault is found. Returns how many are, and the names of the others."""
     job.reset()
-    NumPyWork(job).call()
+    RIGHT[job.row.family](job).call()
     found, missed = 0, []
     for name, spoil in faults(job).items():
         try:
-            check(Spoilt(job, spoil), job)
+            check(spoilt(job, spoil), job)
         except Wrong:
             found += 1
         else:

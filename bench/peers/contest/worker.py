@@ -16,7 +16,7 @@ import time
 from . import frameworks, golib, machine, rows
 from .check import check
 from .contender import Unsupported, select
-from .job import Job
+from .jobs import job as job_of
 from .measure import from_memory, summarize, take_turns
 from .planted import survivors
 
@@ -84,9 +84,11 @@ def run_row(row, name, contenders, library, request, say):
     readers = {"warm": None}
     if row.place == "out" and row.work != "draw":
         readers["read"] = library.read
-    job = Job(row)
+    job = job_of(row)
     works, agree, absent, bounds = {}, {}, {}, []
     for c in contenders:
+        if c.family != row.family:
+            continue
         if c.name in request["skip"]:
             absent[c.name] = request["skip"][c.name]
             continue

@@ -11,14 +11,13 @@ from .contender import Contender, Unsupported, Work
 
 TITLE = "oneDNN"
 
-# Values of dnnl_types.h: those of the first block are the same in all versions 3, and the
-# number of a post-operation is that of versions up to 3.6.
+# Values of dnnl_types.h, the same in all versions 3.
 CPU, IN_ORDER = 1, 1
 BINARY_ADD, BINARY_MUL, BINARY_GT, BINARY_LT = 0x1fff0, 0x1fff1, 0x1fff7, 0x1fff9
 ELTWISE_RELU, ELTWISE_LINEAR, ELTWISE_CLIP = 0x20, 0x26, 0x2e
 TYPES = {"bfloat16": 2, "float32": 3}
 SOURCE_0, SOURCE_1, DESTINATION = 1, 2, 17
-POST_OPERATION = 16384
+POST_OPERATION = 32768
 
 
 class Argument(ctypes.Structure):

@@ -2,6 +2,8 @@
 
 import ctypes
 
+import numpy as np
+
 from .contender import Contender, Unsupported
 from .job import aligned
 from .with_onednn import (BINARY_ADD, BINARY_GT, BINARY_LT, BINARY_MUL, DESTINATION, ELTWISE_CLIP, ELTWISE_LINEAR,
@@ -18,78 +20,112 @@ def contenders(threads):
 
 
 class OneDNNFused(Primitive):
-    """One primitive for all. It computes in float32, and rounds once."""
+    """One primitive for all. It computes in float32, and rounds once.
+
+    Its fast code knows numbers for each channel, and none for each channel of each sample.
+    So the samples of NCHW are one with more channels, and those of NHWC are executed one
+    by one.
+    """
 
     def __init__(self, job, library):
         super().__init__(job, library, tolerance="rounds to the type once")
+        if job.row.work == "fuse-backward" and job.in_place:
+            raise Unsupported("in place the result is the first source, which is that of the activation")
+        channels, self.samples = job.samples * job.channels, 1
+        if job.row.layout == "NHWC":
+            channels, self.samples = job.channels, job.samples
+        whole, ones = list(job.shape), [1] * len(job.shape)
+        whole[0], whole[job.channel_axis] = 1, channels
+        numbers = list(ones)
+        numbers[job.channel_axis] = channels
+        # The descriptors of a sample, of numbers for its channels, and of one number.
+        self.whole, self.numbers, self.one = map(self.describe, (whole, numbers, ones))
+        repeats = channels // job.channels
+        self.a, self.b = self.constant(np.tile(job.scales, repeats)), self.constant(np.tile(job.shifts, repeats))
+        self.zero, self.limit = self.constant(np.zeros(1)), self.constant(np.full(1, job.limit))
+
+        self.given = []  # the number of each argument, its descriptor, and its memory
+        self.count = 0  # of post-operations
         self.operations = ctypes.c_void_p()
         must(self.lib.dnnl_post_ops_create(ctypes.byref(self.operations)))
-        self.given = []  # arguments of the post-operations: the number of each, and its memory
-        self.count = 0
-        y = self.described(job.y, job.shape)
         if job.row.work == "fuse-backward":
-            if job.in_place:
-                raise Unsupported("in place the result is the first source, which is that of the activation")
-            first, algorithm, second = self.backward()
+            algorithm, second = self.backward()
         else:
-            first, algorithm, second = self.forward(y)
+            algorithm, second = self.forward()
         attributes = ctypes.c_void_p()
         must(self.lib.dnnl_primitive_attr_create(ctypes.byref(attributes)))
         must(self.lib.dnnl_primitive_attr_set_post_ops(attributes, self.operations))
-        self.create(algorithm, first[0], second[0], y[0], attributes)
+        self.create(algorithm, self.whole, second, self.whole, attributes)
         self.lib.dnnl_primitive_attr_destroy(attributes)
         self.lib.dnnl_post_ops_destroy(self.operations)
-        arguments = [(SOURCE_0, first[1]), (SOURCE_1, second[1]), (DESTINATION, y[1])] + self.given
-        self.executions = [self.arguments(arguments)]
+        self.executions = [self.execution(n) for n in range(self.samples)]
 
-    def forward(self, y):
+    def constant(self, values):
+        flat = aligned(len(values), self.job.dtype)
+        flat[:] = values
+        return flat
+
+    def forward(self):
         job = self.job
-        self.binary(BINARY_ADD, job.shifts, job.channel_shape)
+        self.first(job.source)
+        self.argument(SOURCE_1, self.numbers, self.a)
+        self.binary(BINARY_ADD, self.numbers, self.b)
         if job.row.activation == "ReLU6":
             self.eltwise(ELTWISE_CLIP, 0, job.limit)
         else:
             self.eltwise(ELTWISE_RELU, job.limit if job.row.activation == "LeakyReLU" else 0, 0)
-        self.binary(BINARY_MUL, job.factors, job.factor_shape)
+        self.binary(BINARY_MUL, self.numbers, job.factors)
         if job.row.work == "fuse-add" and job.in_place:
             must(self.lib.dnnl_post_ops_append_sum(self.operations, ctypes.c_float(1), 0, 0))
             self.count += 1
         elif job.row.work == "fuse-add":
-            self.binary(BINARY_ADD, job.residual, job.shape)
-        # A tensor in place is one memory, as oneDNN wants it.
-        first = y if job.source is job.y else self.described(job.source, job.shape)
-        return first, BINARY_MUL, self.described(job.scales, job.channel_shape)
+            self.binary(BINARY_ADD, self.whole, job.residual)
+        return BINARY_MUL, self.numbers
 
     def backward(self):
         """1 where the activation lets the gradient through and 0 elsewhere, times the rest."""
         job = self.job
-        ones = (1,) * len(job.shape)
-        self.zero, self.limit = aligned(1, job.dtype), aligned(1, job.dtype)
-        self.limit[:] = job.limit
-        saved = self.described(job.saved, job.shape)
-        algorithm, second = BINARY_GT, self.described(self.zero, ones)
+        self.first(job.saved)
+        algorithm = BINARY_GT
         if job.row.activation == "ReLU6":
-            algorithm, second = BINARY_LT, self.described(self.limit, ones)
-            self.binary(BINARY_MUL, job.saved, job.shape)
-            self.binary(BINARY_GT, self.zero, ones)
-        elif job.row.activation == "LeakyReLU":
+            algorithm = BINARY_LT
+            self.binary(BINARY_MUL, self.whole, job.saved)
+            self.binary(BINARY_GT, self.one, self.zero)
+        self.argument(SOURCE_1, self.one, self.limit if algorithm == BINARY_LT else self.zero)
+        if job.row.activation == "LeakyReLU":
             self.eltwise(ELTWISE_LINEAR, 1 - job.limit, job.limit)
-        self.binary(BINARY_MUL, job.x, job.shape)
-        self.binary(BINARY_MUL, job.factors, job.factor_shape)
-        self.binary(BINARY_MUL, job.scales, job.channel_shape)
-        return saved, algorithm, second
+        self.binary(BINARY_MUL, self.whole, job.x)
+        self.binary(BINARY_MUL, self.numbers, job.factors)
+        self.binary(BINARY_MUL, self.numbers, self.a)
+        return algorithm, self.one
 
-    def described(self, flat, shape):
-        """The descriptor of a tensor, and its memory."""
-        description = self.describe(shape)
-        return description, self.memory(description, flat)
+    def first(self, flat):
+        self.argument(SOURCE_0, self.whole, flat)
+        self.argument(DESTINATION, self.whole, self.job.y)
 
-    def binary(self, algorithm, flat, shape):
-        description, memory = self.described(flat, shape)
+    def argument(self, number, description, flat):
+        self.given.append((number, description, flat))
+
+    def binary(self, algorithm, description, flat):
         must(self.lib.dnnl_post_ops_append_binary(self.operations, algorithm, description))
-        self.given.append((POST_OPERATION * (self.count + 1) | SOURCE_1, memory))
+        self.argument(POST_OPERATION * (self.count + 1) | SOURCE_1, description, flat)
         self.count += 1
 
     def eltwise(self, algorithm, alpha, beta):
         must(self.lib.dnnl_post_ops_append_eltwise(
             self.operations, algorithm, ctypes.c_float(alpha), ctypes.c_float(beta)))
         self.count += 1
+
+    def execution(self, n):
+        """The arguments for a sample. What is shorter than all samples serves each of them."""
+        found, pairs = {}, []
+        for number, description, flat in self.given:
+            part = flat
+            if flat is self.job.factors or len(flat) == self.job.length:
+                part = np.split(flat, self.samples)[n]
+            # A tensor in place is one memory, as oneDNN wants it.
+            address = part.ctypes.data
+            if address not in found:
+                found[address] = self.memory(description, part)
+            pairs.append((number, found[address]))
+        return self.arguments(pairs)

@@ -15,6 +15,7 @@ type contender struct {
 	module  string // whose version is reported, "" for the Go distribution
 	policy  policies
 	missing string // why this machine cannot run it, "" if it can
+	signed  bool   // whether a dropped element may be -0 in a backward pass with scales
 	// The functions that prepare jobs, one for each family. Those that are not offered are nil.
 	prepare, fused, compact func(j job) (func(), error)
 }

@@ -47,6 +47,7 @@ func peersDescribe(buffer *C.char, size C.int64_t) C.int64_t {
 		Version  string   `json:"version"`
 		Policies policies `json:"policies"`
 		Families []family `json:"families"`
+		Signed   bool     `json:"signed"`
 	}
 	description := struct {
 		Go         string  `json:"go"`
@@ -72,7 +73,7 @@ func peersDescribe(buffer *C.char, size C.int64_t) C.int64_t {
 		if c.module != "" {
 			version = versions[c.module]
 		}
-		description.Contenders = append(description.Contenders, entry{name, version, c.policy, c.families()})
+		description.Contenders = append(description.Contenders, entry{name, version, c.policy, c.families(), c.signed})
 	}
 	text, err := json.Marshal(description)
 	if err != nil {

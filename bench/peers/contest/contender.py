@@ -17,6 +17,8 @@ class Work:
     # The policy of dropped elements in this job: "select" or "multiply"; None for a bound,
     # whose results are not dropout.
     policy = "multiply"
+    # Whether a zero may have either sign.
+    signed = False
     # Why results may differ from the oracle by one unit in the last place, "" if they may not.
     tolerance = ""
 

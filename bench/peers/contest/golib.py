@@ -70,7 +70,9 @@ class Library:
     def _preparer(self, entry, threads):
         def prepare(job):
             handle = self._prepare(entry["name"], job, threads)
-            return GoWork(job, self.lib, handle, entry["policies"][ORDERS.index(job.row.layout)])
+            work = GoWork(job, self.lib, handle, entry["policies"][ORDERS.index(job.row.layout)])
+            work.signed = entry["signed"] and job.row.work == "fuse-backward"
+            return work
         return prepare
 
     def _prepare(self, name, job, threads):

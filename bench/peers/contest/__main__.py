@@ -66,7 +66,10 @@ def main():
     full = not (a.quick or a.rows or a.peers or a.check)
     keep = full or a.out
     if a.add and os.path.exists(os.path.join(out, report.DATA)):
-        results["rows"] = report.load(out)["rows"]
+        earlier = report.load(out)
+        results["rows"], results["versions"] = earlier["rows"], earlier["versions"]
+        for result in results["rows"].values():
+            result.setdefault("commit", earlier["commit"])
     started = time.monotonic()
     bad = 0
     with tqdm(total=len(wanted), unit="row", dynamic_ncols=True, disable=None) as bar:
@@ -74,6 +77,7 @@ def main():
             some = [row for row in wanted if row.threads == threads]
             for result in work(some, threads, a, results, bar):
                 bad += sum(text.startswith("failed") for text in result["absent"].values())
+                result["commit"] = results["commit"]
                 results["rows"][result["name"]] = result
                 if a.check:
                     tqdm.write(report.check_lines(result))
@@ -152,8 +156,7 @@ def describe(name):
     row = next(row for row in rows.ROWS if row.name == name)
     return {"work": row.work, "stage": row.stage, "batch": row.batch, "channels": row.channels,
             "spatial": row.spatial, "dtype": row.dtype, "layout": row.layout, "place": row.place,
-            "rate": row.rate, "payload": row.payload, "family": row.family, "activation": row.activation,
-            "reads": row.reads, "mask": row.mask}
+            "rate": row.rate, "payload": row.payload, "variant": row.variant}
 
 
 def process(request, threads):

@@ -39,6 +39,11 @@ FAMILIES = {"core": ("apply", "both", "layer", "training", "draw"),
             "compact": ("gather", "scatter")}
 
 
+def family_of(work):
+    """A key of FAMILIES."""
+    return next(family for family, works in FAMILIES.items() if work in works)
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """A row of the table.
@@ -62,8 +67,7 @@ class Row:
 
     @property
     def family(self):
-        """A key of FAMILIES."""
-        return next(family for family, works in FAMILIES.items() if self.work in works)
+        return family_of(self.work)
 
     @property
     def channels(self):
@@ -77,9 +81,13 @@ class Row:
     def name(self):
         """The name in results and for --rows."""
         stage = self.stage.replace(", ", " ").replace(" ", "-")
-        parts = [self.work, stage, "batch%d" % self.batch, self.dtype, self.layout,
-                 self.place, "rate%g" % self.rate, self.threads, self.activation, self.reads, self.mask]
-        return "/".join(part for part in parts if part)
+        return "/".join([self.work, stage, "batch%d" % self.batch, self.dtype, self.layout,
+                         self.place, "rate%g" % self.rate, self.threads] + self.variant)
+
+    @property
+    def variant(self):
+        """What a family tells apart besides."""
+        return [word for word in (self.activation, self.reads, self.mask) if word]
 
     @property
     def backward(self):

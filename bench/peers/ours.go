@@ -17,7 +17,7 @@ const ourModule = "github.com/spatialdropout/spatialdropout"
 func init() {
 	register(contender{name: "ours", module: ourModule, policy: alwaysSelect, prepare: func(j job) (func(), error) {
 		return ours(j, mask.Arithmetic{}, "philox:1")
-	}, fused: oursFused})
+	}, fused: oursFused, compact: oursCompact})
 	register(contender{name: "ours, separate", module: ourModule, policy: alwaysSelect, signed: true, fused: oursSeparate})
 	register(contender{name: "ours, multiply", module: ourModule, policy: alwaysMultiply, prepare: func(j job) (func(), error) {
 		if j.work == draw {

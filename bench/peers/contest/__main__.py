@@ -94,7 +94,7 @@ def main():
         return 1 if bad else 0
     if keep:
         report.save(out, results)
-        finish(out, results, a)
+        finish(out, report.load(out), a)  # with the digits that the data keep
     else:
         print(report.markdown(results))
     return 0

@@ -139,7 +139,7 @@ def commits(results):
     counts = collections.Counter(r.get("commit", results["commit"]) for r in results["rows"].values())
     if len(counts) == 1:
         return next(iter(counts))
-    return " and ".join("%s (%d rows)" % pair for pair in counts.items())
+    return " and ".join("%s (%d)" % pair for pair in counts.items())
 
 
 def section(results, work, heading):

@@ -29,7 +29,8 @@ def arguments():
     p.add_argument("--peers", action="append", default=[], metavar="NAME",
                    help="only contenders whose names contain this, and ours; may be given several times")
     p.add_argument("--list", action="store_true", help="print the names of the rows")
-    p.add_argument("--rounds", type=int, help="rounds of turns, 25 without --quick and 9 with it")
+    p.add_argument("--rounds", type=int, help="rounds of turns; without it 9 with --quick, otherwise 25, or 11 in the "
+                        "families of fuse and gather")
     p.add_argument("--turn", type=float, default=8, metavar="MS", help="milliseconds of a turn, 8")
     p.add_argument("--out", metavar="FOLDER",
                    help="where results go; without it a full run writes to results/CPU and to "
@@ -117,7 +118,7 @@ def work(some, threads, a, results, bar):
     count = 1 if threads == "one" else results["machine"]["cores"]
     while names:
         request = {"library": a.library, "threads": count, "rows": names, "peers": a.peers,
-                "skip": skip, "check": a.check, "rounds": a.rounds or (9 if a.quick else 25),
+                "skip": skip, "check": a.check, "rounds": a.rounds or (9 if a.quick else None),
                 "turn_ns": int(a.turn * 1e6)}
         trying = None
         for event in process(request, count):

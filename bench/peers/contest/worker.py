@@ -21,6 +21,10 @@ from .measure import from_memory, summarize, take_turns
 from .planted import survivors
 
 
+# The rounds of a row in a complete run.
+ROUNDS = {"core": 25, "fused": 11, "compact": 11}
+
+
 def environment(threads):
     """Settings for a process of so many threads, which libraries read when they start.
 
@@ -113,12 +117,12 @@ def run_row(row, name, contenders, library, request, say):
     else:
         say("try", row=name, contender=None)
         job.reset()
-        failed = {}
+        failed, rounds = {}, request["rounds"] or ROUNDS[row.family]
         for kind, reader in readers.items():
-            samples = take_turns(works, request["rounds"], request["turn_ns"], failed, reader)
+            samples = take_turns(works, rounds, request["turn_ns"], failed, reader)
             result["measured"][kind] = summarize(samples, "ours")
         if row.work != "draw":
-            samples = from_memory(works, request["rounds"], library.evictor(machine.largest_cache()), failed)
+            samples = from_memory(works, rounds, library.evictor(machine.largest_cache()), failed)
             result["measured"]["cold"] = summarize(samples, "ours")
         absent.update((name, failure(error)) for name, error in failed.items())
     for work in works.values():

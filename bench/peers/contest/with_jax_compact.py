@@ -24,15 +24,14 @@ class JAXCompact(OwnArrays):
         ragged_rows = not job.packed and job.row.layout == "NHWC"
         axis, whole, packed = job.channel_axis, job.shape, job.packed
         if not packed:
-            axis, whole, packed = 0, (-1, job.spatial), (-1, job.spatial)
+            axis, whole, packed = 0, (job.samples * job.channels, job.spatial), (-1, job.spatial)
         at = (slice(None),) * axis
 
         def gather(x, indices):
             return x.at[at + (indices,)].get(**KNOWN) * factor
 
         def scatter(x, indices):
-            y = jnp.zeros((job.samples * job.channels, job.spatial) if whole[0] < 0 else whole, x.dtype)
-            return y.at[at + (indices,)].set(x * factor, **KNOWN)
+            return jnp.zeros(whole, x.dtype).at[at + (indices,)].set(x * factor, **KNOWN)
 
         def gather_rows(x, indices):
             some = [x[n].at[..., i].get(**KNOWN) * factor for n, i in enumerate(indices)]

@@ -85,16 +85,10 @@ func (p *plainPass) rows(from, to int) {
 
 // activate returns the activation of t.
 func (p *plainPass) activate(t float32) float32 {
-	if t > 0 {
-		if p.activation == relu && t > p.cap {
-			return p.cap
-		}
-		return t
-	}
 	if p.activation == leaky {
-		return t * p.cap
+		return max(t, 0) + float32(min(t, 0)*p.cap)
 	}
-	return 0
+	return min(max(t, 0), p.cap)
 }
 
 // gate returns the gradient g of the activation, which is known by z.

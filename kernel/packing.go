@@ -379,18 +379,25 @@ func (c *packing) backwards(n *nest, at place, packed int) {
 	end := n.count * n.length
 	after := c.within(&n.block, at.factor, end)
 	for end > 0 {
-		from := 0
-		if n.length <= most {
-			from = (end - 1) / n.length * n.length
-			from -= min(from, (most/n.length-1)*n.length)
-		} else {
-			from = (end - 1) / n.length * n.length
-			from += (end - 1 - from) / most * most
-		}
+		from := (end - 1) / n.length * n.length // of a plane or row
 		before := c.within(&n.block, at.factor, from)
+		switch {
+		case n.length <= most:
+			from -= min(from, (most/n.length-1)*n.length)
+			before = c.within(&n.block, at.factor, from)
+		case end-from > callBytes>>c.shift || c.overlaps(at.dst+from, end-from, packed+before, after-before):
+			from += (end - 1 - from) / most * most
+			before = c.within(&n.block, at.factor, from)
+		}
 		c.piece(n, at, packed+before, from, end, after-before)
 		end, after = from, before
 	}
+}
+
+// overlaps reports whether so many elements at an offset of the full tensor share memory with so many at an
+// offset of the packed tensor, in place.
+func (c *packing) overlaps(full, elements, packed, kept int) bool {
+	return c.inPlace && kept > 0 && packed+kept > full && packed < full+elements
 }
 
 // piece does elements from to end of the block at a place, whole rows or planes or a part of one, of which so
@@ -415,7 +422,7 @@ func (c *packing) piece(n *nest, at place, packed, from, end, kept int) {
 	}
 	other := unsafe.Add(c.packed, packed<<c.shift)
 	switch {
-	case c.inPlace && c.op == Scatter && within(full, (end-from)<<c.shift, other, kept<<c.shift):
+	case c.op == Scatter && c.overlaps(at.dst+from, end-from, packed, kept):
 		c.call(n, b, unsafe.Pointer(&c.bounce), other, entry)
 		bytes := b.count * b.length << c.shift
 		copy(unsafe.Slice((*byte)(full), bytes), unsafe.Slice((*byte)(unsafe.Pointer(&c.bounce)), bytes))

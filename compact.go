@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -177,12 +178,10 @@ func (s *scaling) refuse(t mask.Type) error {
 	a, r := s.actions[t], s.arithmetic.Rule
 	reason := ""
 	switch {
-	case a == mask.Action{Drop: true}, s.all && !a.Shift && !a.Divide && r != mask.Gaussian:
+	case a == mask.Action{Drop: true}, s.divides(t), s.all && !a.Shift && r != mask.Gaussian:
 		return nil
 	case a.Shift:
 		reason = "which shifts dropped channels, want a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
-	case a.Divide:
-		reason = fmt.Sprintf("which divides %v, want a rule that multiplies, such as mask.RoundedReciprocal", t)
 	case r == mask.Gaussian:
 		reason = "which drops no channel, want a rule that drops some"
 	case s.arithmetic.Policy == mask.Multiply:
@@ -192,6 +191,9 @@ func (s *scaling) refuse(t mask.Type) error {
 	}
 	return &CompactionError{fmt.Sprintf("a mask with %v and %v, %s", r, s.arithmetic.Policy, reason)}
 }
+
+// divides reports whether elements of a type are divided.
+func (s *scaling) divides(t mask.Type) bool { return !s.unscaled && !s.identity && s.actions[t].Divide }
 
 // must panics if c is none that a function has made.
 func (c *Compaction) must() {
@@ -282,8 +284,8 @@ func (c *Compaction) Unscaled() Compaction {
 //
 // Gather does not allocate after warm-up. It returns a [*LengthError], a [*ListError] or a [*PackedError]
 // for a slice of the wrong length, a [*kernel.KindError] for two kinds, a [*kernel.OverlapError], a
-// [*kernel.WorkersError], a [*ZeroError] if c is not made, and a [*CompactionError] if the mask divides
-// elements of this kind, or its factor is rounded to 0. On an error dst is untouched.
+// [*kernel.WorkersError], a [*ZeroError] if c is not made, and a [*CompactionError] if the
+// factor of the mask is rounded to 0 in this kind. On an error dst is untouched.
 func (c *Compaction) Gather(dst, src kernel.Vector, workers int) error {
 	return c.run(kernel.Gather, dst, src, workers)
 }
@@ -354,7 +356,19 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 			return nil
 		}
 		src = kernel.OfBytes(kind, nil)
+	} else if c.divides(kind.Type()) {
+		return c.divide(op, dst, src, workers)
 	}
+	return c.move(op, dst, src, workers)
+}
+
+// move does a compaction of tensors that fit.
+func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
+	g, full, packed := &c.geometry, dst, src
+	if op == kernel.Gather {
+		full, packed = packed, full
+	}
+	kind := full.Kind()
 	if c.identity && op != kernel.ScatterAdd && (packed.Data() != full.Data() || c.Len() == g.Len()) {
 		to, from := g, &c.packed
 		if !c.uniform {
@@ -369,14 +383,9 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 		}
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, joined, workers)
 	}
-	samples := g.Samples()
-	if c.shared {
-		samples = 1
-	}
 	few := g.Len() <= fewElements && full.Slices() == 0 && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
-	room := scratchOf(samples * g.PaddedChannels() * kind.Size())
+	room := c.fill(kind)
 	defer scratch.Put(room)
-	c.fill(*room, kind, samples)
 	factors := kernel.OfBytes(kind, *room)
 	if few { // one call of a kernel, which is all overhead
 		if g.Planes() {
@@ -392,6 +401,42 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 	return kernel.RunCompact(op, dst, src, factors, g.Loops(), workers)
 }
 
+// divide is move where elements are divided: the packed ones all by the same number.
+func (c *Compaction) divide(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
+	moved, kind := c.Unscaled(), dst.Kind()
+	room := c.fill(kind)
+	defer scratch.Put(room)
+	factors := kernel.OfBytes(kind, *room)
+	line := [1]layout.Loop{{Size: c.Len(), Dst: 1, Src: 1}}
+	one := factors.From(c.firstKept())
+	switch op {
+	case kernel.Gather:
+		if err := moved.move(op, dst, src, workers); err != nil {
+			return err
+		}
+		return kernel.RunOf(kernel.Divide, dst, dst, one, kernel.Vector{}, line[:], workers)
+	case kernel.Scatter:
+		if err := moved.move(op, dst, src, workers); err != nil {
+			return err
+		}
+		if c.shared {
+			return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.SharedLoops(), workers)
+		}
+		return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.Loops(), workers)
+	}
+	to, from := memory(dst, c.geometry.Len()), memory(src, c.Len())
+	if with, distance, shared := loop.Shared(&to, &from, kind.Size(), false); shared {
+		return &kernel.OverlapError{With: with, Elements: to.Length, Distance: distance, Packed: with == "src"}
+	}
+	quotients := scratchOf(c.Len() * kind.Size())
+	defer scratch.Put(quotients)
+	packed := kernel.OfBytes(kind, *quotients)
+	if err := kernel.RunOf(kernel.Divide, packed, src, one, kernel.Vector{}, line[:], workers); err != nil {
+		return err
+	}
+	return moved.move(op, dst, packed, workers)
+}
+
 // separateFrom reports whether two vectors of one kind have no memory in common.
 func separateFrom(v, w kernel.Vector) bool {
 	size := uintptr(v.Kind().Size())
@@ -399,8 +444,12 @@ func separateFrom(v, w kernel.Vector) bool {
 	return from+uintptr(v.Len())*size <= to || to+uintptr(w.Len())*size <= from
 }
 
-// fill writes the factors of so many samples.
-func (c *Compaction) fill(factors []byte, kind *kernel.Kind, samples int) {
+// fill returns the factors of all samples, or of one for all, in memory of the pool.
+func (c *Compaction) fill(kind *kernel.Kind) *[]byte {
+	samples := c.geometry.Samples()
+	if c.shared {
+		samples = 1
+	}
 	t := kind.Type()
 	f := c.factors[t]
 	switch {
@@ -411,6 +460,8 @@ func (c *Compaction) fill(factors []byte, kind *kernel.Kind, samples int) {
 	case c.unscaled:
 		f = uint64(t.Narrow(1))
 	}
+	room := scratchOf(samples * c.geometry.PaddedChannels() * kind.Size())
+	factors := *room
 	clear(factors)
 	switch data := unsafe.Pointer(unsafe.SliceData(factors)); kind.Size() {
 	case 2:
@@ -420,6 +471,16 @@ func (c *Compaction) fill(factors []byte, kind *kernel.Kind, samples int) {
 	default:
 		fillKept(unsafe.Slice((*uint64)(data), len(factors)/8), f, c, samples)
 	}
+	return room
+}
+
+// firstKept returns the entry of the factors of the first channel that is kept, of which there is one.
+func (c *Compaction) firstKept() int {
+	n := 0
+	for c.starts[n+1] == 0 {
+		n++
+	}
+	return n*c.geometry.PaddedChannels() + c.kept[0]
 }
 
 // fillKept is fill for words of the elements' size.

@@ -139,6 +139,16 @@ func TestCompactionsDoNotAllocateAfterWarmUp(t *testing.T) {
 	} {
 		m := draw(t, newDropout(t, 0.5, spatialdropout.WithSharing(mask.PerChannel)), x.geom)
 		c := compact(t, m, x.geom)
+		divided, err := mask.New(x.samples, x.channels, 0.5, mask.Arithmetic{Rule: mask.Quotient})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range x.samples {
+			for ch := range x.channels {
+				divided.Set(n, ch, m.Kept(n, ch))
+			}
+		}
+		quotient := compact(t, divided, x.geom)
 		full, packed := make([]float32, x.length), make([]float32, c.Len())
 		halves, some := make([]uint16, x.length), make([]uint16, c.Len())
 		list := [][]float32{full}
@@ -164,6 +174,9 @@ func TestCompactionsDoNotAllocateAfterWarmUp(t *testing.T) {
 			"Gather of halves":       func() { check(c.Gather(kernel.As(kernel.F16, some), kernel.As(kernel.F16, halves), 2)) },
 			"Gather of a list":       func() { check(c.Gather(of(packed), kernel.OfList(list), 2)) },
 			"Scatter to a list":      func() { check(c.Scatter(kernel.OfList(list), of(packed), 2)) },
+			"Gather and divide":      func() { check(quotient.Gather(of(packed), of(full), 2)) },
+			"Scatter and divide":     func() { check(quotient.Scatter(of(full), of(packed), 2)) },
+			"ScatterAdd and divide":  func() { check(quotient.ScatterAdd(of(full), of(packed), 2)) },
 			"Scatter without factor": func() { u := c.Unscaled(); check(u.Scatter(of(full), of(packed), 1)) },
 		} {
 			if n := allocs(f); n != 0 {

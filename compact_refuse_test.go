@@ -26,6 +26,13 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 	m.Set(0, 1, false)
 	m.Set(1, 0, false) // three channels of each sample
 	c, strange := compact(t, m, g), compact(t, m, view)
+	divided, err := mask.New(2, 4, 0.5, mask.Arithmetic{Rule: mask.Quotient})
+	if err != nil {
+		t.Fatal(err)
+	}
+	divided.Set(0, 1, false)
+	divided.Set(1, 0, false)
+	quotient := compact(t, divided, g)
 	buffer := make([]float32, 80)
 	for i := range buffer {
 		buffer[i] = float32(i)
@@ -64,6 +71,10 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{call(c, kernel.Gather, of(x[:18]), list, 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, list, of(buffer[20:38]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, kernel.OfList([][]float32{buffer[:12], buffer[6:18]}), of(y), 1), new(kernel.OverlapError), "in the list dst"},
+		{call(quotient, kernel.Gather, of(buffer[1:19]), of(x), 1), new(kernel.OverlapError), "one of them packed"},
+		{call(quotient, kernel.ScatterAdd, of(x), of(x[:18]), 1), new(kernel.OverlapError), "begins 0 bytes from src"},
+		{call(quotient, kernel.ScatterAdd, list, of(buffer[20:38]), 1), new(kernel.OverlapError), "one of them packed"},
+		{call(quotient, kernel.ScatterAdd, kernel.OfList([][]float32{buffer[:12], buffer[6:18]}), of(y), 1), new(kernel.OverlapError), "in the list dst"},
 	} {
 		if r.err == nil || fmt.Sprintf("%T", r.err) != fmt.Sprintf("%T", r.as) || !strings.Contains(r.err.Error(), r.words) {
 			t.Errorf("%T %v, want a %T with %q", r.err, r.err, r.as, r.words)

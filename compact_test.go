@@ -176,6 +176,40 @@ func testCompact[T number](t *testing.T) {
 	}
 }
 
+func testPackedRules[T number](t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	for _, rule := range []mask.Rule{mask.WideReciprocal, mask.RoundedReciprocal, mask.Quotient, mask.CompiledQuotient, mask.Unscaled, mask.AlphaGradient} {
+		for _, x := range tensors(t) {
+			m := draw(t, newDropout(t, 0.3, spatialdropout.WithSharing(mask.PerChannel)), x.geom)
+			ruled, err := mask.New(x.samples, x.channels, 0.3, mask.Arithmetic{Rule: rule})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := range x.samples {
+				for c := range x.channels {
+					ruled.Set(n, c, m.Kept(n, c))
+				}
+			}
+			packed := compact(t, ruled, x.geom)
+			for _, op := range compactions {
+				onTiers(t, func(string) {
+					if err := checkCompact[T](r, x, op, call{rate: 0.3, rule: rule}, ruled, packed, 0, 1, 3); err != nil {
+						t.Errorf("%s: %v", x.name, err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// Elements are scaled, or divided, as Apply does with the rule.
+func TestEveryRuleIsPackedAsTheOracleSays(t *testing.T) {
+	t.Run("float32", testPackedRules[float32])
+	t.Run("float64", testPackedRules[float64])
+	t.Run("float16", testPackedRules[float16])
+	t.Run("bfloat16", testPackedRules[bfloat16])
+}
+
 func TestEveryPackedBitIsTheOracles(t *testing.T) {
 	t.Run("float32", testCompact[float32])
 	t.Run("float64", testCompact[float64])

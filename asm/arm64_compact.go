@@ -17,7 +17,7 @@ const (
 	xToWalk = 19 // the bits that are left
 
 	// Of pixels.
-	xLimit  = 13 // the last place where packed has a whole vector
+	xLast   = 13 // the last place where packed has a whole vector
 	xChosen = 14 // how many channels of a step are kept
 	xTable  = 15 // by which lanes are compressed or expanded
 	xTail   = 19 // channels of a row that are no whole step
@@ -144,23 +144,23 @@ func (p *neonCompactor) startLanes() {
 	p.ins("ADD", imm(weights), x(xTable), x(xHelp))
 	p.ins("FMOVQ", at(xHelp), f(vWeights))
 	p.ins("AND", imm(p.lanes()-1), x(xLength), x(xTail))
-	p.ins("MOVD", imm(0), x(xLimit))
+	p.ins("MOVD", imm(0), x(xLast))
 	p.startRow()
 	p.restart()
 	p.jumpIfLess(p.lanes(), "countRest")
 	p.label("count")
 	p.takeLanes(false)
-	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
+	p.ins("ADD", x(xChosen), x(xLast), x(xLast))
 	p.again(p.lanes(), "count")
 	p.label("countRest")
 	p.jumpIfWhole("counted")
 	p.takeLanes(true)
-	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
+	p.ins("ADD", x(xChosen), x(xLast), x(xLast))
 	p.label("counted")
-	p.ins("MUL", x(xCount), x(xLimit), x(xLimit))
-	p.ins("LSL", imm(p.shift()), x(xLimit), x(xLimit))
-	p.ins("ADD", x(p.packed()), x(xLimit), x(xLimit))
-	p.ins("SUB", imm(int(p.step())), x(xLimit), x(xLimit))
+	p.ins("MUL", x(xCount), x(xLast), x(xLast))
+	p.ins("LSL", imm(p.shift()), x(xLast), x(xLast))
+	p.ins("ADD", x(p.packed()), x(xLast), x(xLast))
+	p.ins("SUB", imm(int(p.step())), x(xLast), x(xLast))
 }
 
 // countBits is how many bits of the sum of the weights count the channels that are kept. Above
@@ -193,7 +193,7 @@ func (p *neonCompactor) takeLanes(tail bool) {
 }
 
 func (p *neonCompactor) jumpIfNear(to string) {
-	p.ins("CMP", x(xLimit), x(p.packed()))
+	p.ins("CMP", x(xLast), x(p.packed()))
 	p.branch("BHI", to)
 }
 

@@ -17,6 +17,7 @@ func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 	c := build.NewContext()
 	c.ConstraintExpr("!purego")
 	table, nothing := new(operand.Mem), new(operand.Mem)
+	orders := new(orderTables)
 	for _, k := range kernels {
 		p := &x86{Context: c, kernel: k, tier: t, table: table, nothing: nothing, factor: regPlane}
 		floats := &x86Floats{x86: p, set: instructions[k.elem.name]}
@@ -30,7 +31,11 @@ func amd64Program(kernels []kernel, t tier) (*ir.File, error) {
 		default:
 			p.arithmetic = floats
 		}
-		(&loops{machine: p, kernel: k}).emit()
+		l := &loops{machine: p, kernel: k}
+		if k.family == compact {
+			l.machine = &x86Compactor{x86: p, tables: orders}
+		}
+		l.emit()
 	}
 	f, err := c.Result()
 	if err != nil {

@@ -24,6 +24,7 @@ const (
 	vbmi     = "AVX512VBMI"
 	vnni     = "AVX512VNNI"
 	gfni     = "GFNI"
+	popcnt   = "POPCNT"
 	cpuid    = "CPUID" // every amd64 has it, and no kernel needs it
 )
 
@@ -31,8 +32,8 @@ const (
 // has (GOAMD64=v1).
 var amd64Plain = words(
 	"MOVB MOVL MOVQ MOVWLZX LEAQ CMOVQEQ CMOVQGT",
-	"ADDL ADDQ SUBQ IMULQ NEGQ INCQ DECL DECQ CMPL CMPQ",
-	"ANDL ANDQ ORQ XORL NOTL TESTL TESTQ SHLL SHLQ SHRQ BTL SETCS",
+	"ADDL ADDQ ADCQ SUBQ IMULQ NEGL NEGQ INCQ DECL DECQ CMPL CMPQ",
+	"ANDL ANDQ ORQ XORL XORQ NOTL TESTL TESTQ SHLL SHLQ SHRQ BSFQ BTL BTSQ SETCS",
 	"PREFETCHT0 RET",
 )
 
@@ -58,7 +59,7 @@ var amd64Forms = func() map[string]amd64Form {
 		{"VADDPS VADDPD VMINPS VMINPD VMULPS VMULPD VDIVPS VDIVPD VCMPPS VCMPPD VSHUFPS VUNPCKLPS VUNPCKHPS VUNPCKLPD VUNPCKHPD", amd64Form{x: avx, y: avx, evex: avx512f}},
 		{"VMOVUPS VMOVUPD VMOVNTPS", amd64Form{x: avx, y: avx, evex: avx512f}},
 		{"VANDPS VANDPD VXORPS", amd64Form{x: avx, y: avx, evex: avx512dq}},
-		{"VBLENDVPS VBLENDVPD VMOVMSKPS VMOVDQU", amd64Form{x: avx, y: avx}},
+		{"VBLENDVPS VBLENDVPD VMOVMSKPS VMOVMSKPD VMOVDQU", amd64Form{x: avx, y: avx}},
 		{"VBROADCASTSS", amd64Form{x: avx, y: avx, evex: avx512f}},
 		{"VBROADCASTSS:x", amd64Form{x: avx2, y: avx2, evex: avx512f}},
 		{"VBROADCASTSD", amd64Form{y: avx, evex: avx512f}},
@@ -70,18 +71,21 @@ var amd64Forms = func() map[string]amd64Form {
 
 		{"VPADDD VPSUBD VPMULLD VPMULUDQ VPMINUD VPSLLD VPSLLQ VPSRLD VPSRLQ", amd64Form{x: avx, y: avx2, evex: avx512f}},
 		{"VPCMPEQD VPCMPGTD VPCMPGTQ VPSHUFD VPUNPCKLQDQ VPUNPCKHQDQ VPUNPCKLDQ VPUNPCKHDQ", amd64Form{x: avx, y: avx2, evex: avx512f}},
-		{"VPADDW VPCMPEQW VPSHUFB VPACKSSDW VPACKSSWB VPUNPCKLWD VPUNPCKHWD", amd64Form{x: avx, y: avx2, evex: avx512bw}},
+		{"VPADDW VPCMPEQW VPSHUFB VPACKSSDW VPACKUSDW VPACKSSWB VPUNPCKLWD VPUNPCKHWD", amd64Form{x: avx, y: avx2, evex: avx512bw}},
 		{"VPAND VPANDN VPXOR VPBLENDW VPBLENDVB VPMOVMSKB", amd64Form{x: avx, y: avx2}},
 		{"VINSERTI128 VEXTRACTI128", amd64Form{y: avx2}},
 		{"VINSERTF128", amd64Form{y: avx}},
-		{"VPERMD VPERMQ", amd64Form{y: avx2, evex: avx512f}},
+		{"VPERMD VPERMQ VPERMPS", amd64Form{y: avx2, evex: avx512f}},
+		{"VPMOVZXWD", amd64Form{x: avx, y: avx2, evex: avx512f}},
+		{"VPSRLVD", amd64Form{x: avx2, y: avx2, evex: avx512f}},
 		{"VPBROADCASTD VPBROADCASTQ", amd64Form{x: avx2, y: avx2, evex: avx512f}},
 		{"VPBROADCASTW", amd64Form{x: avx2, y: avx2, evex: avx512bw}},
 		{"VPBROADCASTD:general VPBROADCASTQ:general", amd64Form{evex: avx512f}},
 		{"VPBROADCASTW:general", amd64Form{evex: avx512bw}},
 
 		{"VPANDD VPANDQ VPXORD VPTERNLOGD VPROLD VPROLQ VMOVDQU32", amd64Form{evex: avx512f}},
-		{"VPCMPUD VPCMPUQ VPTESTMD VINSERTI64X4 VEXTRACTI64X4", amd64Form{evex: avx512f}},
+		{"VPCMPUD VPCMPUQ VPTESTMD VINSERTI64X4 VEXTRACTI64X4 VPMOVDW", amd64Form{evex: avx512f}},
+		{"VCOMPRESSPS VCOMPRESSPD VEXPANDPS VEXPANDPD", amd64Form{evex: avx512f}},
 		{"VPCMPW VPTESTMW VMOVDQU16", amd64Form{evex: avx512bw}},
 
 		// Encoded with VEX, but on the masks of AVX-512.
@@ -108,7 +112,7 @@ var amd64Forbidden = forbidden{
 	{regexp.MustCompile(`^(STD|CLD|POPF[LQW]?)$`), "changes the direction flag, which is clear in Go"},
 	{regexp.MustCompile(`^(REPN?|(MOVS|STOS|LODS|SCAS|CMPS)[BWLQ])$`), "repeats by the direction flag"},
 	{regexp.MustCompile(`^(CALL|SYSCALL|INT)$`), "calls"},
-	{regexp.MustCompile(`^(PUSH|POP|ENTER|LEAVE)`), "moves the stack pointer"},
+	{regexp.MustCompile(`^(PUSH|POP[^C]|POP$|ENTER|LEAVE)`), "moves the stack pointer"},
 	{regexp.MustCompile(`^(BYTE|WORD|LONG|QUAD)$`), "is machine code that the gate cannot read"},
 	{regexp.MustCompile(`^(V?MOVNT(DQA?|I[LQ]|Q)|MOVNTP[SD]|V?MASKMOVDQU|MASKMOVQ)$`), "streams in a way that no kernel needs"},
 }
@@ -151,8 +155,8 @@ func amd64Kind(operand string) (kind string, number int) {
 // amd64Needs returns the instruction sets that an instruction needs beyond those
 // of every amd64, and a complaint if it does not know.
 func amd64Needs(in instruction) (sets []string, complaint string) {
-	if in.name == "CPUID" && len(in.suffixes) == 0 {
-		return []string{cpuid}, ""
+	if set, ok := map[string]string{"CPUID": cpuid, "POPCNTL": popcnt}[in.name]; ok && len(in.suffixes) == 0 {
+		return []string{set}, ""
 	}
 	if amd64Plain[in.name] || amd64Jumps[in.name] || in.name == "VZEROUPPER" {
 		if len(in.suffixes) > 0 {

@@ -24,6 +24,7 @@ func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 		return nil, err
 	}
 	f.Constraints = buildtags.Constraints{constraint}
+	tables := map[string]bool{} // of compaction, which the kernels of a file share
 	for _, k := range kernels {
 		p := &neon{Function: ir.NewFunction(k.name() + t.name), kernel: k}
 		p.Doc = p.doc(t.name)
@@ -33,7 +34,16 @@ func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 			p.Doc = append(p.Doc, "It computes in float16, which gives the same numbers.")
 			p.half = false
 		}
-		(&loops{machine: p, kernel: k}).emit()
+		l := &loops{machine: p, kernel: k}
+		if k.family == compact {
+			c := &neonCompactor{neon: p}
+			l.machine = c
+			if name, _ := c.table(); k.pixels && !tables[name] {
+				tables[name] = true
+				f.AddSection(c.orderTable())
+			}
+		}
+		l.emit()
 		if p.err != nil {
 			return nil, p.err
 		}

@@ -18,14 +18,14 @@ const fp16 = "FP16"
 // assembler: on general registers, on vectors of integers, loads and stores.
 var arm64Plain = words(
 	"MOVD MOVWU MOVHU MOVB FMOVS FMOVD FMOVQ",
-	"ADD ADDW AND EORW LSL LSR MUL SUB SUBS CMP CSEL RET",
+	"ADC ADD ADDW AND CLZ EOR EORW LSL LSR MUL RBIT SUB SUBS CMP CSEL RET",
 	"VLD1 VLD1R VST1 VMOV VDUP",
 	"VADD VADDP VSUB VUMIN VCMEQ VCMTST",
 	"VAND VEOR VBIT VBIF VSHL VSRI VUSHR VUSRA",
 	"VREV32 VREV64 VTBL VUZP1 VUZP2 VZIP1 VZIP2",
 )
 
-var arm64Jumps = words("B BEQ BNE BLT BLE BGE BHI CBZ TBZ")
+var arm64Jumps = words("B BEQ BNE BLT BLE BGE BHI CBZ CBNZ TBZ")
 
 // arm64Words are the instructions that Go's assembler does not know, under the
 // Arm Architecture Reference Manual's names; with those of arm64Floats it depends on
@@ -51,7 +51,7 @@ var arm64Operand = regexp.MustCompile(`^(` + strings.Join([]string{
 	`[RF]\d+`, `ZR`, `GT`,
 	`V\d+\.(B8|B16|H4|H8|S2|S4|D1|D2)`, `V\d+\.[BHSD]\[\d+\]`, `\[V\d+\.\w+(, V\d+\.\w+)*\]`,
 	`(-?\d+)?\(R\d+\)`,
-	`\w+\+\d+\(FP\)`,
+	`\w+\+\d+\(FP\)`, `\$\w+<>\+0\(SB\)`, // arguments, and the address of data of the file
 }, "|") + `)$`)
 
 // Registers that are not a function's own: the linker's R16 and R17, the

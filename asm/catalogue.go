@@ -150,6 +150,9 @@ func (k kernel) doc(tier string) []string {
 	if k.fourPlanes {
 		return append([]string{name + " computes " + k.formula(choice{}) + " for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4."}, k.conditions()...)
 	}
+	if k.family == compact {
+		return append(k.compactLoop(name), k.conditions()...)
+	}
 	factor := "p"
 	if k.pixels {
 		factor = "i"
@@ -190,6 +193,10 @@ func (k kernel) conditions() []string {
 	switch {
 	case k.fourPlanes && k.divides():
 		lines = append(lines, "No factor may be 0.")
+	case k.family == compact && k.gathers():
+		lines = append(lines, "dst may be src, or begin before it in the same memory. There are as many planes or channels in dst as factors that are not 0, and no others.")
+	case k.family == compact:
+		lines = append(lines, "src has as many planes or channels as factors are not 0, and no others. It must not overlap dst.")
 	case !k.fourPlanes && !k.sums() && !k.pixels && !k.stream:
 		lines = append(lines, "Where dst is src, a plane with factor 1 is not touched.")
 	}

@@ -31,8 +31,8 @@ func (f finding) String() string {
 var tierSets = map[string][]string{
 	"fence_amd64":    {},
 	"cpuid_amd64":    {cpuid},
-	"avx2_amd64":     {avx, avx2, f16c},
-	"avx512_amd64":   {avx, avx2, f16c, avx512f, avx512bw, avx512dq, avx512vl},
+	"avx2_amd64":     {avx, avx2, f16c, popcnt},
+	"avx512_amd64":   {avx, avx2, f16c, popcnt, avx512f, avx512bw, avx512dq, avx512vl},
 	"neon_arm64":     {},
 	"neonfp16_arm64": {fp16},
 }

@@ -177,6 +177,9 @@ func (l *loops) emit() {
 	l.begin()
 	s, _ := l.machine.(streamer)
 	switch {
+	case l.family == compact:
+		l.compaction()
+		return
 	case l.fourPlanes:
 		s.walkFourPlanes(l)
 	case l.pixels && l.stream && l.family == core:

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/race"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 // dispatchCompactF32 runs kernel k of float32 on the best tier in use.
@@ -16,6 +17,78 @@ func dispatchCompactF32(k compactID, dst, src, factors unsafe.Pointer, count, le
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesF32:
+		switch {
+		case tier.AVX512:
+			gatherPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case gatherPixelsF32:
+		switch {
+		case tier.AVX512:
+			gatherPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterPlanesF32:
+		switch {
+		case tier.AVX512:
+			scatterPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterPixelsF32:
+		switch {
+		case tier.AVX512:
+			scatterPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesF32:
+		switch {
+		case tier.AVX512:
+			scatterAddPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsF32:
+		switch {
+		case tier.AVX512:
+			scatterAddPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF32(k, dst, src, factors, count, length)
 }
@@ -26,6 +99,78 @@ func dispatchCompactF64(k compactID, dst, src, factors unsafe.Pointer, count, le
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesF64:
+		switch {
+		case tier.AVX512:
+			gatherPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case gatherPixelsF64:
+		switch {
+		case tier.AVX512:
+			gatherPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterPlanesF64:
+		switch {
+		case tier.AVX512:
+			scatterPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterPixelsF64:
+		switch {
+		case tier.AVX512:
+			scatterPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesF64:
+		switch {
+		case tier.AVX512:
+			scatterAddPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsF64:
+		switch {
+		case tier.AVX512:
+			scatterAddPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF64(k, dst, src, factors, count, length)
 }
@@ -36,6 +181,78 @@ func dispatchCompactF16(k compactID, dst, src, factors unsafe.Pointer, count, le
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesF16:
+		switch {
+		case tier.AVX512:
+			gatherPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case gatherPixelsF16:
+		switch {
+		case tier.AVX512:
+			gatherPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPlanesF16:
+		switch {
+		case tier.AVX512:
+			scatterPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPixelsF16:
+		switch {
+		case tier.AVX512:
+			scatterPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesF16:
+		switch {
+		case tier.AVX512:
+			scatterAddPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsF16:
+		switch {
+		case tier.AVX512:
+			scatterAddPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF16(k, dst, src, factors, count, length)
 }
@@ -46,6 +263,78 @@ func dispatchCompactBF16(k compactID, dst, src, factors unsafe.Pointer, count, l
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesBF16:
+		switch {
+		case tier.AVX512:
+			gatherPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case gatherPixelsBF16:
+		switch {
+		case tier.AVX512:
+			gatherPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			gatherPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPlanesBF16:
+		switch {
+		case tier.AVX512:
+			scatterPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPixelsBF16:
+		switch {
+		case tier.AVX512:
+			scatterPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesBF16:
+		switch {
+		case tier.AVX512:
+			scatterAddPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsBF16:
+		switch {
+		case tier.AVX512:
+			scatterAddPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			scatterAddPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamGatherPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamGatherPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamScatterPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	}
 	genericCompactBF16(k, dst, src, factors, count, length)
 }

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/race"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
 )
 
 // dispatchCompactF32 runs kernel k of float32 on the best tier in use.
@@ -16,6 +17,78 @@ func dispatchCompactF32(k compactID, dst, src, factors unsafe.Pointer, count, le
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case gatherPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gatherPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF32:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF32(k, dst, src, factors, count, length)
 }
@@ -26,6 +99,78 @@ func dispatchCompactF64(k compactID, dst, src, factors unsafe.Pointer, count, le
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case gatherPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gatherPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF64:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF64(k, dst, src, factors, count, length)
 }
@@ -36,6 +181,78 @@ func dispatchCompactF16(k compactID, dst, src, factors unsafe.Pointer, count, le
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case gatherPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gatherPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF16(k, dst, src, factors, count, length)
 }
@@ -46,6 +263,78 @@ func dispatchCompactBF16(k compactID, dst, src, factors unsafe.Pointer, count, l
 		raceCompact(k, dst, src, factors, count, length)
 	}
 	switch k {
+	case gatherPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case gatherPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gatherPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case scatterAddPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			scatterAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamGatherPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			gatherPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			gatherPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPlanesBF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	}
 	genericCompactBF16(k, dst, src, factors, count, length)
 }

@@ -70,6 +70,9 @@ func eachRoutine(f func(r routine)) {
 	for k := noFused + 1; k < fusedIDs; k++ {
 		each(fusedRoutine(k))
 	}
+	for k := noCompact + 1; k < compactIDs; k++ {
+		each(compactRoutine(k))
+	}
 }
 
 // operand returns an operand of n elements.

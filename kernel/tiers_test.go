@@ -393,6 +393,20 @@ func TestKernelsMeanTheirReferenceLoop(t *testing.T) {
 			}
 		})
 	})
+	for k := noCompact + 1; k < compactIDs; k++ {
+		t.Run(k.String(), func(t *testing.T) {
+			switch compactCatalogue[k].typ {
+			case dtype.Float32:
+				testCompact[float32](t, k)
+			case dtype.Float64:
+				testCompact[float64](t, k)
+			case dtype.Float16:
+				testCompact[float16](t, k)
+			case dtype.BFloat16:
+				testCompact[bfloat16](t, k)
+			}
+		})
+	}
 	eachRoutine(func(k routine) {
 		if k.meanings == nil {
 			return

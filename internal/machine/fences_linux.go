@@ -57,10 +57,11 @@ func Allow(t *testing.T, pages []byte) {
 	}
 }
 
-// at returns the address of so many bytes at the end, or at the beginning.
+// at returns the address of so many bytes at the end, or at the beginning. At the end there is
+// no byte of an empty operand.
 func (f fenced) at(end bool, bytes int) unsafe.Pointer {
 	if end {
-		return unsafe.Pointer(&f[len(f)-bytes])
+		return unsafe.Add(unsafe.Pointer(&f[0]), len(f)-bytes)
 	}
 	return unsafe.Pointer(&f[0])
 }

@@ -17,7 +17,7 @@ func TestTiersAreThoseThatCPUIDFinds(t *testing.T) {
 	want := []string{Generic}
 	switch order[0] {
 	case avx512:
-		want = supported(has(other.AVX512F, other.AVX512BW, other.AVX512DQ, other.AVX512VL), has(other.AVX2, other.F16C))
+		want = supported(has(other.AVX512F, other.AVX512BW, other.AVX512DQ, other.AVX512VL), has(other.AVX2, other.POPCNT, other.F16C))
 	case neonfp16:
 		want = supported(has(other.ASIMDHP, other.FPHP), has(other.ASIMD))
 	}

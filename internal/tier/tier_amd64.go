@@ -15,7 +15,7 @@ var order = []string{avx512, avx2, Generic}
 func detect() []string {
 	return supported(
 		cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL,
-		cpu.X86.HasAVX2 && f16c(),
+		cpu.X86.HasAVX2 && cpu.X86.HasPOPCNT && f16c(),
 	)
 }
 

@@ -1,0 +1,351 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+)
+
+// General registers of compaction.
+const (
+	// Of planes.
+	xBase   = 13 // of the planes of a group, where they are not packed
+	xGroup  = 14 // how many there are
+	xKept   = 15 // a bit for each that is kept
+	xToWalk = 19 // the bits that are left
+
+	// Of pixels.
+	xLimit  = 13 // the last place where packed has a whole vector
+	xChosen = 14 // how many channels of a step are kept
+	xTable  = 15 // by which lanes are compressed or expanded
+	xTail   = 19 // channels of a row that are no whole step
+
+	xHelp = 20
+	xMore = 21
+)
+
+// Vector registers of pixels that are compacted, beside vValue, vFactor, vOther and vMask.
+const (
+	vWeights = 24 // for each lane what it adds to the sum by which the table is entered
+	vSource  = 25 // for each byte the one that it comes from
+	vPart    = 26
+)
+
+// neonCompactor is the machine of both tiers of arm64 with the loops of compaction.
+type neonCompactor struct {
+	*neon
+	parts int // calls of partIn and partOut, to name labels
+}
+
+func (p *neonCompactor) startGroups() {
+	p.startLong(false)
+	if p.kernel.gathers() {
+		p.ins("MOVD", x(xSrc), x(xBase))
+	} else {
+		p.ins("MOVD", x(xDst), x(xBase))
+	}
+}
+
+// takeGroup shifts a bit in for each factor, which leaves a carry unless it is 0, from the last
+// one to the first.
+func (p *neonCompactor) takeGroup(label string) {
+	p.ins("MOVD", imm(groupPlanes), x(xGroup))
+	p.ins("CMP", x(xGroup), x(xCount))
+	p.ins("CSEL", raw("GT"), x(xGroup), x(xCount), x(xGroup))
+	p.ins("LSL", imm(p.shift()), x(xGroup), x(xHelp))
+	p.ins("ADD", x(xFactors), x(xHelp), x(xHelp))
+	p.ins("MOVD", imm(0), x(xToWalk))
+	p.label(label)
+	p.ins("SUB", imm(p.size), x(xHelp), x(xHelp))
+	p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xHelp), x(xMore))
+	p.ins("LSL", imm(65-8*p.size), x(xMore), x(xMore))
+	p.ins("CMP", imm(1), x(xMore))
+	p.ins("ADC", x(xToWalk), x(xToWalk), x(xToWalk))
+	p.ins("CMP", x(xHelp), x(xFactors))
+	p.branch("BNE", label)
+	if p.dropped == Zero {
+		p.ins("MOVD", x(xToWalk), x(xKept))
+	}
+}
+
+func (p *neonCompactor) turnGroup() {
+	p.ins("MOVD", imm(1), x(xToWalk))
+	p.ins("LSL", x(xGroup), x(xToWalk), x(xToWalk))
+	p.ins("SUB", imm(1), x(xToWalk), x(xToWalk))
+	p.ins("EOR", x(xKept), x(xToWalk), x(xToWalk))
+}
+
+func (p *neonCompactor) jumpIfNone(to string) { p.branch("CBZ", to, x(xToWalk)) }
+
+func (p *neonCompactor) toPlane() {
+	to := xDst
+	if p.kernel.gathers() {
+		to = xSrc
+	}
+	p.ins("RBIT", x(xToWalk), x(xHelp))
+	p.ins("CLZ", x(xHelp), x(xHelp))
+	p.ins("LSL", imm(p.shift()), x(xHelp), x(xMore))
+	p.ins("ADD", x(xFactors), x(xMore), x(xMore))
+	p.ins("VLD1R", at(xMore), p.list(p.bits(vPlane), 1))
+	if p.half {
+		p.widen(vPlane, p.bits(vPlane), vector/2)
+	}
+	p.ins("MUL", x(xBytes), x(xHelp), x(xHelp))
+	p.ins("ADD", x(xBase), x(xHelp), x(to))
+}
+
+func (p *neonCompactor) afterPlane(from string) {
+	p.ins("SUB", imm(1), x(xToWalk), x(xHelp))
+	p.ins("AND", x(xHelp), x(xToWalk), x(xToWalk))
+	p.branch("CBNZ", from, x(xToWalk))
+}
+
+func (p *neonCompactor) nextGroup(from string) {
+	p.ins("MUL", x(xBytes), x(xGroup), x(xHelp))
+	p.ins("ADD", x(xHelp), x(xBase), x(xBase))
+	p.ins("LSL", imm(p.shift()), x(xGroup), x(xHelp))
+	p.ins("ADD", x(xHelp), x(xFactors), x(xFactors))
+	p.ins("SUBS", x(xGroup), x(xCount), x(xCount))
+	p.branch("BNE", from)
+}
+
+func (p *neonCompactor) endGroups() {}
+
+func (p *neonCompactor) takeFill() {
+	for u := range width(p.turn()).vectors() {
+		p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
+	}
+}
+
+// step is how many bytes of elements a step takes. Halves have half a vector, which becomes one of
+// float32.
+func (p *neonCompactor) step() width {
+	if p.size == 2 {
+		return vector / 2
+	}
+	return vector
+}
+
+func (p *neonCompactor) lanes() int { return int(p.step()) / p.size }
+
+// packed returns the pointer to what is packed.
+func (p *neonCompactor) packed() int {
+	if p.kernel.gathers() {
+		return xDst
+	}
+	return xSrc
+}
+
+func (p *neonCompactor) startLanes() {
+	table, weights := p.table()
+	p.ins("MOVD", raw("$"+table+"<>+0(SB)"), x(xTable))
+	p.ins("ADD", imm(weights), x(xTable), x(xHelp))
+	p.ins("FMOVQ", at(xHelp), f(vWeights))
+	p.ins("AND", imm(p.lanes()-1), x(xLength), x(xTail))
+	p.ins("MOVD", imm(0), x(xLimit))
+	p.startRow()
+	p.restart()
+	p.jumpIfLess(p.lanes(), "countRest")
+	p.label("count")
+	p.takeLanes(false)
+	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
+	p.again(p.lanes(), "count")
+	p.label("countRest")
+	p.jumpIfWhole("counted")
+	p.takeLanes(true)
+	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
+	p.label("counted")
+	p.ins("MUL", x(xCount), x(xLimit), x(xLimit))
+	p.ins("LSL", imm(p.shift()), x(xLimit), x(xLimit))
+	p.ins("ADD", x(p.packed()), x(xLimit), x(xLimit))
+	p.ins("SUB", imm(int(p.step())), x(xLimit), x(xLimit))
+}
+
+// countBits is how many bits of the sum of the weights count the channels that are kept. Above
+// them it has a bit for each.
+func (p *neonCompactor) countBits() int {
+	if p.size == 2 {
+		return 3
+	}
+	return 4
+}
+
+// takeLanes adds the weights of the lanes that are kept. Where the number of those is left out of
+// the sum, it is an offset in the table.
+func (p *neonCompactor) takeLanes(tail bool) {
+	if tail {
+		p.partIn(vFactor, xRow, xTail)
+	} else {
+		p.load(vFactor, xRow, p.step())
+	}
+	p.notZero(vMask, vFactor)
+	p.ins("VAND", v16(vWeights), v16(vMask), v16(vPart))
+	for n := p.lanes(); n > 1; n /= 2 {
+		p.ins("VADDP", p.vec(vPart), p.vec(vPart), p.vec(vPart))
+	}
+	p.ins("VMOV", raw(fmt.Sprintf("V%d.%s[0]", vPart, map[int]string{2: "H", 4: "S", 8: "D"}[p.size])), x(xHelp))
+	p.ins("AND", imm(1<<p.countBits()-1), x(xHelp), x(xChosen))
+	p.ins("SUB", x(xChosen), x(xHelp), x(xHelp))
+	p.ins("ADD", x(xTable), x(xHelp), x(xHelp))
+	p.ins(p.step().move(), at(xHelp), f(vSource))
+}
+
+func (p *neonCompactor) jumpIfNear(to string) {
+	p.ins("CMP", x(xLimit), x(p.packed()))
+	p.branch("BHI", to)
+}
+
+func (p *neonCompactor) jumpIfWhole(to string) { p.branch("CBZ", to, x(xTail)) }
+
+func (p *neonCompactor) permute() {
+	p.ins("VTBL", v16(vSource), raw(fmt.Sprintf("[V%d.B16]", vValue)), v16(vValue))
+}
+
+func (p *neonCompactor) compress(tail bool) {
+	if tail {
+		p.partIn(vValue, xSrc, xTail)
+		p.move(xSrc, xTail)
+	} else {
+		p.load(vValue, xSrc, p.step())
+	}
+	p.arithmetic(fmul, vValue, vValue, vFactor, p.step())
+	p.permute()
+}
+
+func (p *neonCompactor) putPacked(whole bool) {
+	if !whole {
+		p.partOut(vValue, xChosen)
+		return
+	}
+	p.ins(p.step().move(), f(vValue), at(xDst))
+	p.move(xDst, xChosen)
+}
+
+func (p *neonCompactor) takePacked(whole bool) {
+	if whole {
+		p.peek(vValue, xSrc, p.step())
+	} else {
+		p.partIn(vValue, xSrc, xChosen)
+	}
+	p.move(xSrc, xChosen)
+}
+
+func (p *neonCompactor) expand(tail bool) {
+	p.permute()
+	p.arithmetic(fmul, vValue, vValue, vFactor, p.step())
+	if p.sums() {
+		if tail {
+			p.partIn(vOther, xDst, xTail)
+		} else {
+			p.peek(vOther, xDst, p.step())
+		}
+		p.arithmetic(fadd, vValue, vOther, vValue, p.step())
+	}
+	p.otherwise(vValue, vOther, vMask)
+	if tail {
+		p.partOut(vValue, xTail)
+	} else {
+		p.store(vValue, p.step())
+	}
+}
+
+// move moves a pointer by some elements.
+func (p *neonCompactor) move(pointer, elements int) {
+	p.ins("LSL", imm(p.shift()), x(elements), x(xHelp))
+	p.ins("ADD", x(xHelp), x(pointer), x(pointer))
+}
+
+// partIn loads the first elements of a step, fewer than all, and clears the other lanes. It takes as
+// many from the end as the lowest bit of n says, and so on.
+func (p *neonCompactor) partIn(v, from, n int) {
+	p.parts++
+	p.ins("LSL", imm(p.shift()), x(n), x(xMore))
+	p.ins("ADD", x(from), x(xMore), x(xMore))
+	p.ins("VEOR", v16(v), v16(v), v16(v))
+	for elements := 1; elements < p.lanes(); elements *= 2 {
+		w := width(elements * p.size)
+		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
+		p.jumpUnlessBit(elements, n, skip)
+		p.ins("SUB", imm(int(w)), x(xMore), x(xMore))
+		if elements == 1 {
+			p.peek(v, xMore, w)
+		} else {
+			lanes := map[width]string{4: "S4", 8: "D2"}[w]
+			p.peek(vPart, xMore, w)
+			p.ins("VZIP1", vec(v, lanes), vec(vPart, lanes), vec(v, lanes))
+		}
+		p.label(skip)
+	}
+}
+
+// partOut stores the first elements of a step, fewer than all, to dst, and moves it past them.
+func (p *neonCompactor) partOut(v, n int) {
+	p.parts++
+	for elements := p.lanes() / 2; elements >= 1; elements /= 2 {
+		w := width(elements * p.size)
+		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
+		p.jumpUnlessBit(elements, n, skip)
+		p.store(v, w)
+		if elements > 1 {
+			lane := map[width]string{4: "S", 8: "D"}[w]
+			p.ins("VMOV", raw(fmt.Sprintf("V%d.%s[1]", v, lane)), raw(fmt.Sprintf("V%d.%s[0]", v, lane)))
+		}
+		p.label(skip)
+	}
+}
+
+func (p *neonCompactor) jumpUnlessBit(bit, n int, to string) {
+	p.branch("TBZ", to, imm(map[int]int{1: 0, 2: 1}[bit]), x(n))
+}
+
+// table returns the name of the table of the kernel, and where in it the weights begin.
+func (p *neonCompactor) table() (name string, weights int) {
+	name = "expand"
+	if p.kernel.gathers() {
+		name = "compress"
+	}
+	return name, 1 << p.lanes() * int(p.step())
+}
+
+// orderTable returns the table by which lanes are compressed or expanded: for each byte the one that
+// it comes from, or the first one where nothing is. The weights follow.
+func (p *neonCompactor) orderTable() *ir.Global {
+	name, _ := p.table()
+	of := expansion
+	if p.kernel.gathers() {
+		of = compression
+	}
+	g := ir.NewStaticGlobal(name)
+	g.Attributes = attr.RODATA | attr.NOPTR
+	lanes := p.lanes()
+	for kept := range 1 << lanes {
+		for _, from := range of(kept, lanes) {
+			var entry uint64
+			for b := range p.size {
+				entry |= uint64(from*p.size+b) << (8 * b)
+			}
+			g.Append(constantOf(p.size, entry))
+		}
+	}
+	for i := range int(vector) / p.size {
+		weight := uint64(0)
+		if i < lanes {
+			weight = 1<<(i+p.countBits()) | 1
+		}
+		g.Append(constantOf(p.size, weight))
+	}
+	return g
+}
+
+// constantOf returns a constant of some bytes.
+func constantOf(size int, bits uint64) operand.Constant {
+	switch size {
+	case 2:
+		return operand.U16(bits)
+	case 4:
+		return operand.U32(bits)
+	}
+	return operand.U64(bits)
+}

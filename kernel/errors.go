@@ -62,11 +62,11 @@ func (e *LengthError) Error() string {
 }
 
 // OverlapError refuses a dst that shares elements with another slice of the call: with a
-// src that is not the same slice, some of which would be overwritten before they are read,
-// or with factors or shifts. Where dst is a list this is said of one of its slices, which may
+// src, or an aux, that is not the same slice, some of which would be overwritten before they are
+// read, or with factors, scales or shifts. Where dst is a list this is said of one of its slices, which may
 // overlap another one. Nothing has been written.
 type OverlapError struct {
-	With     string // the other slice: "src", "factors", "shifts", or "dst" if both are in a list
+	With     string // the other slice: "src", "aux", "factors", "scales", "shifts", or "dst" if both are in a list
 	Elements int    // length of dst, or of its slice
 	Distance int    // bytes from the first element of the other slice to that of dst
 	Packed   bool   // the one slice is packed, see [RunCompact], and the other is not

@@ -128,8 +128,33 @@ func TestExtremes(t *testing.T) {
 			check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], p, workers) })
 		}
 		check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], new(layout.Part), workers) })
+		around := &kernel.Fused{Fusion: kernel.Fusion(extreme.One(r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255)), Factors: v[2], Limit: extreme.One(r, 1, 0.5, extreme.Rate(r))}
+		if around.Op = op; r.IntN(2) == 0 {
+			around.Op = kernel.Scale
+		}
+		for _, u := range []*kernel.Vector{&around.Aux, &around.FactorShifts, &around.Scales, &around.Shifts} {
+			*u = extreme.One(r, kernel.Vector{}, v[3], kernel.Of(floats[50:54]), kernel.Of(floats[50:54]), kernel.Of(floats[52:64]))
+		}
+		if r.IntN(2) == 0 {
+			around.Scales, around.Shifts, around.FactorShifts = kernel.Of(floats[50:54]), kernel.Of(floats[54:58]), kernel.Vector{}
+			if around.Aux = kernel.Of(s[1]); around.Fusion < kernel.FuseAdd || around.Fusion == kernel.Grad {
+				around.Aux = kernel.Vector{}
+			}
+		}
+		if r.IntN(20) == 0 {
+			around = nil
+		}
+		check("RunFused", func() error { return kernel.RunFused(around, v[0], v[1], loops, workers) })
+		if nest, err := layout.Join(one, other); err == nil {
+			p := &nest.Parts()[r.IntN(len(nest.Parts()))]
+			check("RunFusedPart", func() error { return kernel.RunFusedPart(around, v[0], v[1], p, workers) })
+		}
+		check("RunFusedPart", func() error {
+			return kernel.RunFusedPart(around, v[0], v[1], extreme.One(r, nil, new(layout.Part)), workers)
+		})
+		check("Fusion", nothing(func() { _ = kernel.Fusion(op).String() }))
 	}
-	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "CompactPlanes", "CompactPixels", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
+	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "RunFused", "RunFusedPart", "Fusion", "CompactPlanes", "CompactPixels", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
 		if done[name] < int(runs)/50 {
 			t.Errorf("%d calls of %s without an error, of %d, want a fiftieth", done[name], name, runs)
 		}

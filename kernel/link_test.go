@@ -76,22 +76,26 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 	}
 	tags := buildTags()
 	assembly := (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64") && !slices.Contains(strings.Split(tags, ","), "purego")
-	for _, c := range []struct{ kinds, statement string }{
-		{"F32", `x := []float32{1}; kernel.Pixels(kernel.Scale, x, x, x, nil)`},
-		{"F32", `x := []float32{1}; fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`},
-		{"F64", `x := []float64{1}; kernel.Planes(kernel.Divide, x, x, x, nil, 1)`},
-		{"F16", `x := kernel.As(kernel.F16, []uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`},
-		{"BF16", `x := kernel.As(kernel.BF16, []uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`},
-		{"F32 F64", `x, y := []float32{1}, []float64{1}; kernel.Pixels(kernel.Add, x, x, x, nil); kernel.Pixels(kernel.Add, y, y, y, nil)`},
-		{"", `fmt.Println(kernel.Tier(), kernel.Copy, kernel.Vector{}.Len())`},
+	for _, c := range []struct{ kinds, statement, fused string }{
+		{"F32", `x := []float32{1}; v := kernel.Of(x); fmt.Println(kernel.RunFused(&kernel.Fused{Factors: v, Scales: v, Shifts: v}, v, v, nil, 0))`, "F32"},
+		{"F16 F64", `x, y := kernel.As(kernel.F16, []uint16{1}), kernel.Of([]float64{1}); fmt.Println(kernel.RunFused(&kernel.Fused{Factors: x, Scales: x, Shifts: x}, x, x, nil, 0), y)`, "F16 F64"},
+		{"F32", `x := []float32{1}; kernel.Pixels(kernel.Scale, x, x, x, nil)`, ""},
+		{"F32", `x := []float32{1}; fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`, ""},
+		{"F64", `x := []float64{1}; kernel.Planes(kernel.Divide, x, x, x, nil, 1)`, ""},
+		{"F16", `x := kernel.As(kernel.F16, []uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`, ""},
+		{"BF16", `x := kernel.As(kernel.BF16, []uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`, ""},
+		{"F32 F64", `x, y := []float32{1}, []float64{1}; kernel.Pixels(kernel.Add, x, x, x, nil); kernel.Pixels(kernel.Add, y, y, y, nil)`, ""},
+		{"", `fmt.Println(kernel.Tier(), kernel.Copy, kernel.Vector{}.Len())`, ""},
 	} {
 		if testing.Short() && c.kinds != "F32" {
 			continue
 		}
 		symbols := linkedBy(t, tool, tags, c.statement)
 		for what, pattern := range map[string]string{
-			"dispatch": `kernel\.dispatch(F32|F64|F16|BF16)\b`,
-			"assembly": `kernel\.\w+?(F32|F64|BF16|F16)(?:AVX512|AVX2|NEONFP16|NEON)\b`,
+			"dispatch":       `kernel\.dispatch(F32|F64|F16|BF16)\b`,
+			"assembly":       `kernel\.\w+?(F32|F64|BF16|F16)(?:AVX512|AVX2|NEONFP16|NEON)\b`,
+			"fused dispatch": `kernel\.dispatchFused(F32|F64|F16|BF16)\b`,
+			"fused assembly": `kernel\.(?:fuse|grad)\w*?(F32|F64|BF16|F16)(?:AVX512|AVX2|NEONFP16|NEON)\b`,
 		} {
 			got := []string{}
 			for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(symbols, -1) {
@@ -101,7 +105,10 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 			}
 			slices.Sort(got)
 			want := strings.Fields(c.kinds)
-			if what == "assembly" && !assembly {
+			if strings.HasPrefix(what, "fused") {
+				want = strings.Fields(c.fused)
+			}
+			if strings.HasSuffix(what, "assembly") && !assembly {
 				want = nil
 			}
 			if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -64,7 +64,7 @@ func (c *packing) release() {
 func RunCompact(op Compaction, dst, src, factors Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind {
-		return &KindError{dst.kind, src.kind, factors.kind, nil}
+		return &KindError{Dst: dst.kind, Src: src.kind, Factors: factors.kind}
 	}
 	if op >= compactions {
 		return &CompactionError{op}

@@ -128,7 +128,7 @@ func (p *neon) begin() {
 			names, registers = append(names, "aux"), append(registers, xAux)
 		}
 		if p.value.has(L) {
-			names, registers = append(names, "limit"), append(registers, xLimit)
+			names, registers = append(names, "limit"), append(registers, xCap)
 		}
 	}
 	for i, name := range names {

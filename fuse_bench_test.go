@@ -43,7 +43,7 @@ func benchmarkFuse(b *testing.B, g layout.Geometry) {
 		}
 		return all
 	}
-	x, r, y := number(g.Len()), number(g.Len()), make([]float32, g.Len())
+	x, r, y := number(g.Len()), number(g.Len()), number(g.Len()) // memory that is there
 	scale, shift := number(g.Channels()), number(g.Channels())
 	var scales, shifts []float32 // of all samples
 	for range g.Samples() {

@@ -17,10 +17,11 @@ const (
 	xToWalk = 19 // the bits that are left
 
 	// Of pixels.
-	xLimit  = 13 // the last place where packed has a whole vector
+	xWhole  = 13 // the last place where packed has a whole vector
 	xChosen = 14 // how many channels of a step are kept
 	xTable  = 15 // by which lanes are compressed or expanded
 	xTail   = 19 // channels of a row that are no whole step
+	xLast   = 22 // the last place where packed has a whole vector after what is kept of a row
 
 	xHelp = 20
 	xMore = 21
@@ -39,7 +40,7 @@ type neonCompactor struct {
 	parts int // calls of partIn and partOut, to name labels
 }
 
-func (p *neonCompactor) startGroups() {
+func (p *neonCompactor) startGroups(bool) {
 	p.startLong(false)
 	if p.kernel.gathers() {
 		p.ins("MOVD", x(xSrc), x(xBase))
@@ -144,24 +145,31 @@ func (p *neonCompactor) startLanes() {
 	p.ins("ADD", imm(weights), x(xTable), x(xHelp))
 	p.ins("FMOVQ", at(xHelp), f(vWeights))
 	p.ins("AND", imm(p.lanes()-1), x(xLength), x(xTail))
-	p.ins("MOVD", imm(0), x(xLimit))
-	p.startRow()
-	p.restart()
-	p.jumpIfLess(p.lanes(), "countRest")
+	p.ins("MOVD", imm(0), x(xWhole))
+	p.startSteps("countRest")
 	p.label("count")
 	p.takeLanes(false)
-	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
-	p.again(p.lanes(), "count")
+	p.ins("ADD", x(xChosen), x(xWhole), x(xWhole))
+	p.againSteps("count")
 	p.label("countRest")
 	p.jumpIfWhole("counted")
 	p.takeLanes(true)
-	p.ins("ADD", x(xChosen), x(xLimit), x(xLimit))
+	p.ins("ADD", x(xChosen), x(xWhole), x(xWhole))
 	p.label("counted")
-	p.ins("MUL", x(xCount), x(xLimit), x(xLimit))
-	p.ins("LSL", imm(p.shift()), x(xLimit), x(xLimit))
-	p.ins("ADD", x(p.packed()), x(xLimit), x(xLimit))
-	p.ins("SUB", imm(int(p.step())), x(xLimit), x(xLimit))
+	p.ins("LSL", imm(p.shift()), x(xWhole), x(xLast))
+	p.ins("MUL", x(xCount), x(xLast), x(xWhole))
+	p.ins("ADD", x(p.packed()), x(xWhole), x(xWhole))
+	p.ins("SUB", imm(int(p.step())), x(xWhole), x(xWhole))
+	p.ins("SUB", x(xLast), x(xWhole), x(xLast))
 }
+
+func (p *neonCompactor) startSteps(to string) {
+	p.startRow()
+	p.restart()
+	p.jumpIfLess(p.lanes(), to)
+}
+
+func (p *neonCompactor) againSteps(from string) { p.again(p.lanes(), from) }
 
 // countBits is how many bits of the sum of the weights count the channels that are kept. Above
 // them it has a bit for each.
@@ -193,7 +201,12 @@ func (p *neonCompactor) takeLanes(tail bool) {
 }
 
 func (p *neonCompactor) jumpIfNear(to string) {
-	p.ins("CMP", x(xLimit), x(p.packed()))
+	p.ins("CMP", x(xWhole), x(p.packed()))
+	p.branch("BHI", to)
+}
+
+func (p *neonCompactor) jumpIfLast(to string) {
+	p.ins("CMP", x(xLast), x(p.packed()))
 	p.branch("BHI", to)
 }
 

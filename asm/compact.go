@@ -11,7 +11,7 @@ type compactor interface {
 
 	// startGroups prepares a loop over groups of planes. takeGroup leaves a bit for each plane
 	// of the next group whose factor is not 0, or after turnGroup whose factor is 0.
-	startGroups()
+	startGroups(short bool)
 	takeGroup(label string)
 	turnGroup()
 	// jumpIfNone jumps if no bit is left. toPlane goes to the plane of the lowest bit, and
@@ -25,13 +25,17 @@ type compactor interface {
 
 	// startLanes sets up what all rows need, and finds out where packed ends.
 	startLanes()
-	// lanes is how many channels a step takes.
-	lanes() int
+	// startSteps begins with the channels of a row, and jumps if they are no whole step. againSteps
+	// moves to the next step and jumps if it is a whole one.
+	startSteps(to string)
+	againSteps(from string)
 	// takeLanes takes the factors of as many channels, or of those that are left if tail,
 	// and finds out which are kept.
 	takeLanes(tail bool)
-	// jumpIfNear jumps if from here packed has less than a whole vector.
+	// jumpIfNear jumps if from here packed has less than a whole vector, and jumpIfLast if it has less
+	// than one after what is kept of this row.
 	jumpIfNear(to string)
+	jumpIfLast(to string)
 	// jumpIfWhole jumps if nothing of a row is left.
 	jumpIfWhole(to string)
 
@@ -68,7 +72,7 @@ func (l *loops) compaction() {
 // they are cleared.
 func (l *loops) compactPlanes(name string) {
 	c := l.machine.(compactor)
-	c.startGroups()
+	c.startGroups(l.cached)
 	l.label(name + "Group")
 	c.takeGroup(name + "Bit")
 	walk := func(label string, m moves, formula string, step func(block)) {
@@ -100,17 +104,14 @@ func (l *loops) gatherRows() {
 	c := l.machine.(compactor)
 	c.startLanes()
 	l.label("row")
-	l.startRow()
-	l.restart()
-	l.jumpIfLess(c.lanes(), "rest")
+	c.startSteps("rest")
+	c.jumpIfLast("last")
 	l.comment(l.formula(choice{}))
 	l.label("vector")
 	c.takeLanes(false)
 	c.compress(false)
-	c.jumpIfNear("near")
 	c.putPacked(true)
-	l.label("placed")
-	l.again(c.lanes(), "vector")
+	c.againSteps("vector")
 	l.label("rest")
 	c.jumpIfWhole("next")
 	c.takeLanes(true)
@@ -119,6 +120,15 @@ func (l *loops) gatherRows() {
 	l.label("next")
 	l.repeat("row")
 	l.ret()
+
+	l.label("last")
+	c.takeLanes(false)
+	c.compress(false)
+	c.jumpIfNear("near")
+	c.putPacked(true)
+	l.label("placed")
+	c.againSteps("last")
+	l.jump("rest")
 	l.label("near")
 	c.putPacked(false)
 	l.jump("placed")
@@ -130,17 +140,14 @@ func (l *loops) scatterRows() {
 	c := l.machine.(compactor)
 	c.startLanes()
 	l.label("row")
-	l.startRow()
-	l.restart()
-	l.jumpIfLess(c.lanes(), "rest")
+	c.startSteps("rest")
+	c.jumpIfLast("last")
 	l.comment(l.formula(choice{drop: true}))
 	l.label("vector")
 	c.takeLanes(false)
-	c.jumpIfNear("near")
 	c.takePacked(true)
-	l.label("taken")
 	c.expand(false)
-	l.again(c.lanes(), "vector")
+	c.againSteps("vector")
 	l.label("rest")
 	c.jumpIfWhole("next")
 	c.takeLanes(true)
@@ -149,6 +156,15 @@ func (l *loops) scatterRows() {
 	l.label("next")
 	l.repeat("row")
 	l.ret()
+
+	l.label("last")
+	c.takeLanes(false)
+	c.jumpIfNear("near")
+	c.takePacked(true)
+	l.label("taken")
+	c.expand(false)
+	c.againSteps("last")
+	l.jump("rest")
 	l.label("near")
 	c.takePacked(false)
 	l.jump("taken")

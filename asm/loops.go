@@ -367,7 +367,7 @@ func (l *loops) shortPlanes(label string, inPlace bool) {
 // those out of place no faster.
 func (l *loops) sweep(label string, m moves, apart bool, formula string, step func(block)) {
 	fetch := func(bytes int) {
-		if apart && bytes >= lineBytes && !l.readsDst() && (!l.stream || l.cached && l.family == fused) {
+		if apart && bytes >= lineBytes && !l.readsDst() && (!l.stream || l.cached || l.family == compact) {
 			l.prefetch(bytes)
 		}
 	}

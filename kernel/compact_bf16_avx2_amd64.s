@@ -319,47 +319,49 @@ TEXT ·gatherPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
+	MOVQ         BX, R9
+	ANDQ         $+7, R9
 	VMOVUPS      nibbles<>+0(SB), Y12
-	LEAQ         compress<>+0(SB), R8
-	XORL         R9, R9
-	MOVQ         DX, R11
-	MOVQ         BX, R10
-	CMPQ         R10, $+8
-	JL           countRest
+	LEAQ         compress<>+0(SB), R12
+	SUBQ         R9, BX
+	SHLQ         $0x01, BX
+	ADDQ         BX, DX
+	XORL         R10, R10
+	MOVQ         BX, DI
+	NEGQ         DI
+	JZ           countRest
 
 count:
-	VPMOVZXWD    (R11), Y2
+	VPMOVZXWD    (DX)(DI*1), Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+16, DI
+	JNZ          count
 
 countRest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      counted
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part1Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -368,38 +370,41 @@ part1Below4:
 part1Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -16(AX)(R9*2), R9
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -16(AX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, CX
+	NEGQ DI
+	JZ   rest
+	CMPQ AX, R11
+	JHI  last
 
 	// y = x * f
 vector:
-	VPMOVZXWD    (R11), Y2
+	VPMOVZXWD    (DX)(DI*1), Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	VPMOVZXWD    (CX), Y0
+	VPMOVZXWD    (CX)(DI*1), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y2, Y0, Y0
-	ADDQ         $+16, CX
 	VPERMPS      Y0, Y7, Y0
 	VPSRLD       $0x10, Y0, Y6
 	VPAND        Y6, Y10, Y6
@@ -408,35 +413,30 @@ vector:
 	VPSRLD       $0x10, Y0, Y0
 	VEXTRACTI128 $0x01, Y0, X4
 	VPACKUSDW    X4, X0, X4
-	CMPQ         AX, R9
-	JHI          near
 	VMOVUPS      X4, (AX)
-	LEAQ         (AX)(DI*2), AX
-
-placed:
-	SUBQ $+8, R10
-	CMPQ R10, $+8
-	JGE  vector
+	LEAQ         (AX)(R8*2), AX
+	ADDQ         $+16, DI
+	JNZ          vector
 
 rest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      next
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part2Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -445,38 +445,37 @@ part2Below4:
 part2Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(R10*2), R11
+	LEAQ         (CX)(R9*2), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, R10
+	TESTQ        $+1, R9
 	JZ           part3Below2
-	SUBQ         $+2, R11
-	VPINSRW      $0x00, (R11), X13, X0
+	SUBQ         $+2, DI
+	VPINSRW      $0x00, (DI), X13, X0
 
 part3Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part3Below4
-	SUBQ      $+4, R11
-	VMOVSS    (R11), X8
+	SUBQ      $+4, DI
+	VMOVSS    (DI), X8
 	VUNPCKLPS X0, X8, X0
 
 part3Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part3Below8
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below8:
 	VPMOVZXWD    X0, Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y2, Y0, Y0
-	LEAQ         (CX)(R10*2), CX
+	LEAQ         (CX)(R9*2), CX
 	VPERMPS      Y0, Y7, Y0
 	VPSRLD       $0x10, Y0, Y6
 	VPAND        Y6, Y10, Y6
@@ -485,27 +484,27 @@ part3Below8:
 	VPSRLD       $0x10, Y0, Y0
 	VEXTRACTI128 $0x01, Y0, X4
 	VPACKUSDW    X4, X0, X4
-	MOVQ         AX, R10
-	TESTQ        $+4, DI
+	MOVQ         AX, DI
+	TESTQ        $+4, R8
 	JZ           part4Below8
-	VMOVSD       X4, (R10)
-	ADDQ         $+8, R10
+	VMOVSD       X4, (DI)
+	ADDQ         $+8, DI
 	VPSHUFD      $0xee, X4, X4
 
 part4Below8:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     part4Below4
-	VMOVSS X4, (R10)
-	ADDQ   $+4, R10
+	VMOVSS X4, (DI)
+	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
 part4Below4:
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part4Below2
-	VPEXTRW $0x00, X4, (R10)
+	VPEXTRW $0x00, X4, (DI)
 
 part4Below2:
-	LEAQ (AX)(DI*2), AX
+	LEAQ (AX)(R8*2), AX
 
 next:
 	DECQ SI
@@ -513,28 +512,57 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VPMOVZXWD    (DX)(DI*1), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	VPMOVZXWD    (CX)(DI*1), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VPERMPS      Y0, Y7, Y0
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X4
+	VPACKUSDW    X4, X0, X4
+	CMPQ         AX, R10
+	JHI          near
+	VMOVUPS      X4, (AX)
+	LEAQ         (AX)(R8*2), AX
+
+placed:
+	ADDQ $+16, DI
+	JNZ  last
+	JMP  rest
+
 near:
-	MOVQ    AX, R12
-	TESTQ   $+4, DI
+	MOVQ    AX, R13
+	TESTQ   $+4, R8
 	JZ      part5Below8
-	VMOVSD  X4, (R12)
-	ADDQ    $+8, R12
+	VMOVSD  X4, (R13)
+	ADDQ    $+8, R13
 	VPSHUFD $0xee, X4, X4
 
 part5Below8:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     part5Below4
-	VMOVSS X4, (R12)
-	ADDQ   $+4, R12
+	VMOVSS X4, (R13)
+	ADDQ   $+4, R13
 	VPSRLQ $0x20, X4, X4
 
 part5Below4:
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part5Below2
-	VPEXTRW $0x00, X4, (R12)
+	VPEXTRW $0x00, X4, (R13)
 
 part5Below2:
-	LEAQ (AX)(DI*2), AX
+	LEAQ (AX)(R8*2), AX
 	JMP  placed
 
 DATA nibbles<>+0(SB)/4, $0x00000000
@@ -1203,47 +1231,49 @@ TEXT ·scatterPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
+	MOVQ         BX, R9
+	ANDQ         $+7, R9
 	VMOVUPS      nibbles<>+0(SB), Y12
-	LEAQ         expand<>+0(SB), R8
-	XORL         R9, R9
-	MOVQ         DX, R11
-	MOVQ         BX, R10
-	CMPQ         R10, $+8
-	JL           countRest
+	LEAQ         expand<>+0(SB), R12
+	SUBQ         R9, BX
+	SHLQ         $0x01, BX
+	ADDQ         BX, DX
+	XORL         R10, R10
+	MOVQ         BX, DI
+	NEGQ         DI
+	JZ           countRest
 
 count:
-	VPMOVZXWD    (R11), Y2
+	VPMOVZXWD    (DX)(DI*1), Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+16, DI
+	JNZ          count
 
 countRest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      counted
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part1Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -1252,39 +1282,163 @@ part1Below4:
 part1Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -16(CX)(R9*2), R9
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -16(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VPMOVZXWD    (R11), Y2
+	VPMOVZXWD    (DX)(DI*1), Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
+	VPMOVZXWD    (CX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	LEAQ         (CX)(R8*2), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X4
+	VPACKUSDW    X4, X0, X4
+	VMOVUPS      X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          vector
+
+rest:
+	TESTQ   R9, R9
+	JZ      next
+	LEAQ    (DX)(R9*2), DI
+	VXORPS  X2, X2, X2
+	TESTQ   $+1, R9
+	JZ      part2Below2
+	SUBQ    $+2, DI
+	VPINSRW $0x00, (DI), X13, X2
+
+part2Below2:
+	TESTQ     $+2, R9
+	JZ        part2Below4
+	SUBQ      $+4, DI
+	VMOVSS    (DI), X8
+	VUNPCKLPS X2, X8, X2
+
+part2Below4:
+	TESTQ     $+4, R9
+	JZ        part2Below8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
+	VUNPCKLPD X2, X8, X2
+
+part2Below8:
+	VPMOVZXWD    X2, Y2
+	VPSLLD       $0x10, Y2, Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	LEAQ         (CX)(R8*2), DI
+	VXORPS       X0, X0, X0
+	TESTQ        $+1, R8
+	JZ           part3Below2
+	SUBQ         $+2, DI
+	VPINSRW      $0x00, (DI), X13, X0
+
+part3Below2:
+	TESTQ     $+2, R8
+	JZ        part3Below4
+	SUBQ      $+4, DI
+	VMOVSS    (DI), X8
+	VUNPCKLPS X0, X8, X0
+
+part3Below4:
+	TESTQ     $+4, R8
+	JZ        part3Below8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
+	VUNPCKLPD X0, X8, X0
+
+part3Below8:
+	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x10, Y0, Y0
+	LEAQ         (CX)(R8*2), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X4
+	VPACKUSDW    X4, X0, X4
+	MOVQ         AX, DI
+	TESTQ        $+4, R9
+	JZ           part4Below8
+	VMOVSD       X4, (DI)
+	ADDQ         $+8, DI
+	VPSHUFD      $0xee, X4, X4
+
+part4Below8:
+	TESTQ  $+2, R9
+	JZ     part4Below4
+	VMOVSS X4, (DI)
+	ADDQ   $+4, DI
+	VPSRLQ $0x20, X4, X4
+
+part4Below4:
+	TESTQ   $+1, R9
+	JZ      part4Below2
+	VPEXTRW $0x00, X4, (DI)
+
+part4Below2:
+	LEAQ (AX)(R9*2), AX
+
+next:
+	DECQ SI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+last:
+	VPMOVZXWD    (DX)(DI*1), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
 	JHI          near
 	VPMOVZXWD    (CX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	LEAQ         (CX)(DI*2), CX
+	LEAQ         (CX)(R8*2), CX
 
 taken:
 	VPERMPS      Y0, Y7, Y0
@@ -1297,134 +1451,37 @@ taken:
 	VPSRLD       $0x10, Y0, Y0
 	VEXTRACTI128 $0x01, Y0, X4
 	VPACKUSDW    X4, X0, X4
-	VMOVUPS      X4, (AX)
-	ADDQ         $+16, AX
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          vector
-
-rest:
-	TESTQ   R10, R10
-	JZ      next
-	LEAQ    (R11)(R10*2), DI
-	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
-	JZ      part2Below2
-	SUBQ    $+2, DI
-	VPINSRW $0x00, (DI), X13, X2
-
-part2Below2:
-	TESTQ     $+2, R10
-	JZ        part2Below4
-	SUBQ      $+4, DI
-	VMOVSS    (DI), X8
-	VUNPCKLPS X2, X8, X2
-
-part2Below4:
-	TESTQ     $+4, R10
-	JZ        part2Below8
-	SUBQ      $+8, DI
-	VMOVSD    (DI), X8
-	VUNPCKLPD X2, X8, X2
-
-part2Below8:
-	VPMOVZXWD    X2, Y2
-	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
-	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
-	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*2), R11
-	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
-	JZ           part3Below2
-	SUBQ         $+2, R11
-	VPINSRW      $0x00, (R11), X13, X0
-
-part3Below2:
-	TESTQ     $+2, DI
-	JZ        part3Below4
-	SUBQ      $+4, R11
-	VMOVSS    (R11), X8
-	VUNPCKLPS X0, X8, X0
-
-part3Below4:
-	TESTQ     $+4, DI
-	JZ        part3Below8
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
-	VUNPCKLPD X0, X8, X0
-
-part3Below8:
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	LEAQ         (CX)(DI*2), CX
-	VPERMPS      Y0, Y7, Y0
-	VMULPS       Y2, Y0, Y0
-	VANDPS       Y15, Y0, Y0
-	VPSRLD       $0x10, Y0, Y6
-	VPAND        Y6, Y10, Y6
-	VPADDD       Y9, Y0, Y0
-	VPADDD       Y6, Y0, Y0
-	VPSRLD       $0x10, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X4
-	VPACKUSDW    X4, X0, X4
-	MOVQ         AX, DI
-	TESTQ        $+4, R10
-	JZ           part4Below8
-	VMOVSD       X4, (DI)
-	ADDQ         $+8, DI
-	VPSHUFD      $0xee, X4, X4
-
-part4Below8:
-	TESTQ  $+2, R10
-	JZ     part4Below4
-	VMOVSS X4, (DI)
-	ADDQ   $+4, DI
-	VPSRLQ $0x20, X4, X4
-
-part4Below4:
-	TESTQ   $+1, R10
-	JZ      part4Below2
-	VPEXTRW $0x00, X4, (DI)
-
-part4Below2:
-	LEAQ (AX)(R10*2), AX
-
-next:
-	DECQ SI
-	JNZ  row
-	VZEROUPPER
-	RET
+	VMOVUPS      X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          last
+	JMP          rest
 
 near:
-	LEAQ    (CX)(DI*2), R12
+	LEAQ    (CX)(R8*2), R13
 	VXORPS  X0, X0, X0
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part5Below2
-	SUBQ    $+2, R12
-	VPINSRW $0x00, (R12), X13, X0
+	SUBQ    $+2, R13
+	VPINSRW $0x00, (R13), X13, X0
 
 part5Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part5Below4
-	SUBQ      $+4, R12
-	VMOVSS    (R12), X8
+	SUBQ      $+4, R13
+	VMOVSS    (R13), X8
 	VUNPCKLPS X0, X8, X0
 
 part5Below4:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        part5Below8
-	SUBQ      $+8, R12
-	VMOVSD    (R12), X8
+	SUBQ      $+8, R13
+	VMOVSD    (R13), X8
 	VUNPCKLPD X0, X8, X0
 
 part5Below8:
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
-	LEAQ      (CX)(DI*2), CX
+	LEAQ      (CX)(R8*2), CX
 	JMP       taken
 
 DATA expand<>+0(SB)/4, $0x00000000
@@ -2152,47 +2209,49 @@ TEXT ·scatterAddPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
+	MOVQ         BX, R9
+	ANDQ         $+7, R9
 	VMOVUPS      nibbles<>+0(SB), Y12
-	LEAQ         expand<>+0(SB), R8
-	XORL         R9, R9
-	MOVQ         DX, R11
-	MOVQ         BX, R10
-	CMPQ         R10, $+8
-	JL           countRest
+	LEAQ         expand<>+0(SB), R12
+	SUBQ         R9, BX
+	SHLQ         $0x01, BX
+	ADDQ         BX, DX
+	XORL         R10, R10
+	MOVQ         BX, DI
+	NEGQ         DI
+	JZ           countRest
 
 count:
-	VPMOVZXWD    (R11), Y2
+	VPMOVZXWD    (DX)(DI*1), Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+16, DI
+	JNZ          count
 
 countRest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      counted
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part1Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -2201,41 +2260,41 @@ part1Below4:
 part1Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -16(CX)(R9*2), R9
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -16(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
-	VPMOVZXWD    (R11), Y2
+	VPMOVZXWD    (DX)(DI*1), Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
-	JHI          near
 	VPMOVZXWD    (CX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	LEAQ         (CX)(DI*2), CX
-
-taken:
+	LEAQ         (CX)(R8*2), CX
 	VPERMPS      Y0, Y7, Y0
 	VMULPS       Y2, Y0, Y0
 	VPSRLD       $0x10, Y0, Y6
@@ -2243,7 +2302,7 @@ taken:
 	VPADDD       Y9, Y0, Y0
 	VPADDD       Y6, Y0, Y0
 	VPAND        Y0, Y11, Y0
-	VMOVDQU      (AX), X3
+	VMOVDQU      (AX)(DI*1), X3
 	VPMOVZXWD    X3, Y8
 	VPSLLD       $0x10, Y8, Y8
 	VADDPS       Y0, Y8, Y0
@@ -2257,31 +2316,29 @@ taken:
 	VEXTRACTI128 $0x01, Y15, X8
 	VPACKSSDW    X8, X15, X15
 	VPBLENDVB    X15, X4, X3, X4
-	VMOVUPS      X4, (AX)
-	ADDQ         $+16, AX
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          vector
+	VMOVUPS      X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          vector
 
 rest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      next
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part2Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -2290,37 +2347,36 @@ part2Below4:
 part2Below8:
 	VPMOVZXWD    X2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*2), R11
+	LEAQ         (CX)(R8*2), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
+	TESTQ        $+1, R8
 	JZ           part3Below2
-	SUBQ         $+2, R11
-	VPINSRW      $0x00, (R11), X13, X0
+	SUBQ         $+2, DI
+	VPINSRW      $0x00, (DI), X13, X0
 
 part3Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part3Below4
-	SUBQ      $+4, R11
-	VMOVSS    (R11), X8
+	SUBQ      $+4, DI
+	VMOVSS    (DI), X8
 	VUNPCKLPS X0, X8, X0
 
 part3Below4:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        part3Below8
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below8:
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
-	LEAQ      (CX)(DI*2), CX
+	LEAQ      (CX)(R8*2), CX
 	VPERMPS   Y0, Y7, Y0
 	VMULPS    Y2, Y0, Y0
 	VPSRLD    $0x10, Y0, Y6
@@ -2328,22 +2384,22 @@ part3Below8:
 	VPADDD    Y9, Y0, Y0
 	VPADDD    Y6, Y0, Y0
 	VPAND     Y0, Y11, Y0
-	LEAQ      (AX)(R10*2), DI
+	LEAQ      (AX)(R9*2), DI
 	VXORPS    X3, X3, X3
-	TESTQ     $+1, R10
+	TESTQ     $+1, R9
 	JZ        part4Below2
 	SUBQ      $+2, DI
 	VPINSRW   $0x00, (DI), X13, X3
 
 part4Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part4Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X3, X8, X3
 
 part4Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part4Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -2364,26 +2420,26 @@ part4Below8:
 	VPACKSSDW    X8, X15, X15
 	VPBLENDVB    X15, X4, X3, X4
 	MOVQ         AX, DI
-	TESTQ        $+4, R10
+	TESTQ        $+4, R9
 	JZ           part5Below8
 	VMOVSD       X4, (DI)
 	ADDQ         $+8, DI
 	VPSHUFD      $0xee, X4, X4
 
 part5Below8:
-	TESTQ  $+2, R10
+	TESTQ  $+2, R9
 	JZ     part5Below4
 	VMOVSS X4, (DI)
 	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
 part5Below4:
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part5Below2
 	VPEXTRW $0x00, X4, (DI)
 
 part5Below2:
-	LEAQ (AX)(R10*2), AX
+	LEAQ (AX)(R9*2), AX
 
 next:
 	DECQ SI
@@ -2391,36 +2447,77 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VPMOVZXWD    (DX)(DI*1), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
+	JHI          near
+	VPMOVZXWD    (CX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	LEAQ         (CX)(R8*2), CX
+
+taken:
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPAND        Y0, Y11, Y0
+	VMOVDQU      (AX)(DI*1), X3
+	VPMOVZXWD    X3, Y8
+	VPSLLD       $0x10, Y8, Y8
+	VADDPS       Y0, Y8, Y0
+	VPSRLD       $0x10, Y0, Y6
+	VPAND        Y6, Y10, Y6
+	VPADDD       Y9, Y0, Y0
+	VPADDD       Y6, Y0, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X4
+	VPACKUSDW    X4, X0, X4
+	VEXTRACTI128 $0x01, Y15, X8
+	VPACKSSDW    X8, X15, X15
+	VPBLENDVB    X15, X4, X3, X4
+	VMOVUPS      X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          last
+	JMP          rest
+
 near:
-	LEAQ    (CX)(DI*2), R12
+	LEAQ    (CX)(R8*2), R13
 	VXORPS  X0, X0, X0
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part6Below2
-	SUBQ    $+2, R12
-	VPINSRW $0x00, (R12), X13, X0
+	SUBQ    $+2, R13
+	VPINSRW $0x00, (R13), X13, X0
 
 part6Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part6Below4
-	SUBQ      $+4, R12
-	VMOVSS    (R12), X8
+	SUBQ      $+4, R13
+	VMOVSS    (R13), X8
 	VUNPCKLPS X0, X8, X0
 
 part6Below4:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        part6Below8
-	SUBQ      $+8, R12
-	VMOVSD    (R12), X8
+	SUBQ      $+8, R13
+	VMOVSD    (R13), X8
 	VUNPCKLPD X0, X8, X0
 
 part6Below8:
 	VPMOVZXWD X0, Y0
 	VPSLLD    $0x10, Y0, Y0
-	LEAQ      (CX)(DI*2), CX
+	LEAQ      (CX)(R8*2), CX
 	JMP       taken
 
 // func streamGatherPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·streamGatherPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -2437,7 +2534,7 @@ TEXT ·streamGatherPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
-	CMPQ         BX, $+1536
+	CMPQ         BX, $+256
 	JAE          long
 	MOVQ         BX, DI
 	SHLQ         $0x01, DI
@@ -2472,113 +2569,116 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
-	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, R11
-	SUBQ     $+64, R8
-	CMPQ     R8, $+64
-	JGE      shortKeptTurn
+	PREFETCHT0 2048(R11)
+	PREFETCHT0 2112(R11)
+	VMOVUPS    (R11), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R11), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	VMOVUPS    64(R11), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 64(AX)
+	VMOVUPS    96(R11), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R11
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        shortKeptTurn
 
 shortKeptRest:
-	TESTQ    $+32, R8
-	JZ       shortKeptBelow64
-	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	TESTQ      $+32, R8
+	JZ         shortKeptBelow64
+	PREFETCHT0 2048(R11)
+	VMOVUPS    (R11), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	VMOVUPS    32(R11), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R11
 
 shortKeptBelow64:
 	TESTQ    $+16, R8
@@ -2732,11 +2832,16 @@ longKept:
 	VPBROADCASTW (DX)(R8*2), Y12
 	VPSLLD       $0x10, Y12, Y12
 	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
+	LEAQ         (CX)(R8*1), R12
+	LEAQ         -1(R10), R11
+	ANDQ         R10, R11
+	BSFQ         R11, R11
+	IMULQ        DI, R11
+	SUBQ         R8, R11
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R11), X13, X4
+	VPINSRW      $0x00, (R12), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
 	VMULPS       X12, X0, X0
@@ -2753,13 +2858,13 @@ longKept:
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
 	ADDQ         $+2, AX
-	ADDQ         $+2, R11
+	ADDQ         $+2, R12
 	SUBQ         $+1, R8
 
 longKeptAligned2:
 	TESTQ    $+4, AX
 	JZ       longKeptAligned4
-	VMOVSS   (R11), X4
+	VMOVSS   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2776,13 +2881,13 @@ longKeptAligned2:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 	SUBQ     $+2, R8
 
 longKeptAligned4:
 	TESTQ    $+8, AX
 	JZ       longKeptAligned8
-	VMOVSD   (R11), X4
+	VMOVSD   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2799,13 +2904,13 @@ longKeptAligned4:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 	SUBQ     $+4, R8
 
 longKeptAligned8:
 	TESTQ    $+16, AX
 	JZ       longKeptAligned16
-	VMOVUPS  (R11), X4
+	VMOVUPS  (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2822,13 +2927,13 @@ longKeptAligned8:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 	SUBQ     $+8, R8
 
 longKeptAligned16:
 	TESTQ    $+32, AX
 	JZ       longKeptAligned32
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -2845,7 +2950,7 @@ longKeptAligned16:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 	SUBQ     $+16, R8
 
 longKeptAligned32:
@@ -2854,118 +2959,121 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVNTPS Y4, 32(AX)
-	VMOVUPS  64(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVNTPS Y4, 64(AX)
-	VMOVUPS  96(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVNTPS Y4, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, R11
-	SUBQ     $+64, R8
-	CMPQ     R8, $+64
-	JGE      longKeptTurn
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 64(R12)(R11*1)
+	VMOVUPS    (R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVNTPS   Y4, (AX)
+	VMOVUPS    32(R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVNTPS   Y4, 32(AX)
+	VMOVUPS    64(R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVNTPS   Y4, 64(AX)
+	VMOVUPS    96(R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVNTPS   Y4, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R12
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        longKeptTurn
 
 longKeptRest:
-	TESTQ    $+32, R8
-	JZ       longKeptBelow64
-	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVNTPS Y4, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	TESTQ      $+32, R8
+	JZ         longKeptBelow64
+	PREFETCHT0 (R12)(R11*1)
+	VMOVUPS    (R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVNTPS   Y4, (AX)
+	VMOVUPS    32(R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y0, Y0
+	VPADDD     Y6, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPADDD     Y9, Y1, Y1
+	VPADDD     Y6, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVNTPS   Y4, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R12
 
 longKeptBelow64:
 	TESTQ    $+16, R8
 	JZ       longKeptBelow32
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -2982,12 +3090,12 @@ longKeptBelow64:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VMOVNTPS Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 longKeptBelow32:
 	TESTQ    $+8, R8
 	JZ       longKeptBelow16
-	VMOVUPS  (R11), X4
+	VMOVUPS  (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -3004,12 +3112,12 @@ longKeptBelow32:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 longKeptBelow16:
 	TESTQ    $+4, R8
 	JZ       longKeptBelow8
-	VMOVSD   (R11), X4
+	VMOVSD   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -3026,12 +3134,12 @@ longKeptBelow16:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 longKeptBelow8:
 	TESTQ    $+2, R8
 	JZ       longKeptBelow4
-	VMOVSS   (R11), X4
+	VMOVSS   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -3048,12 +3156,12 @@ longKeptBelow8:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 
 longKeptBelow4:
 	TESTQ    $+1, R8
 	JZ       longKeptBelow2
-	VPINSRW  $0x00, (R11), X13, X4
+	VPINSRW  $0x00, (R12), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -3070,7 +3178,7 @@ longKeptBelow4:
 	VPBLENDW $0xaa, X1, X4, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R11
+	ADDQ     $+2, R12
 
 longKeptBelow2:
 	LEAQ -1(R10), R8
@@ -3105,7 +3213,7 @@ TEXT ·streamScatterPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
-	CMPQ         BX, $+1536
+	CMPQ         BX, $+256
 	JAE          long
 	MOVQ         BX, DI
 	SHLQ         $0x01, DI

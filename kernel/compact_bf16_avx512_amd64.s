@@ -349,64 +349,68 @@ TEXT ·gatherPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, CX
-	ANDQ         $+15, CX
+	MOVQ         SI, R10
+	ANDQ         $+15, R10
+	MOVQ         R10, CX
 	MOVL         $0x00000001, R8
 	SHLL         CL, R8
 	DECL         R8
 	KMOVD        R8, K1
-	XORL         R9, R9
-	MOVQ         BX, R10
-	MOVQ         SI, CX
-	CMPQ         CX, $+16
-	JL           countRest
+	SUBQ         R10, SI
+	SHLQ         $0x01, SI
+	ADDQ         SI, BX
+	XORL         R11, R11
+	MOVQ         SI, R8
+	NEGQ         R8
+	JZ           countRest
 
 count:
-	VPMOVZXWD (R10), Z2
+	VPMOVZXWD (BX)(R8*1), Z2
 	VPSLLD    $0x10, Z2, Z2
-	ADDQ      $+32, R10
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
-	SUBQ      $+16, CX
-	CMPQ      CX, $+16
-	JGE       count
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
+	ADDQ      $+32, R8
+	JNZ       count
 
 countRest:
-	TESTQ       CX, CX
+	TESTQ       R10, R10
 	JZ          counted
-	VMOVDQU16.Z (R10), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	ADDQ        $+32, R10
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, R9
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -32(AX)(R9*2), R9
+	SHLQ  $0x01, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -32(AX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, DX
+	NEGQ R8
+	JZ   rest
+	CMPQ AX, R12
+	JHI  last
 
 	// y = x * f
 vector:
-	VPMOVZXWD     (R11), Z2
+	VPMOVZXWD     (BX)(R8*1), Z2
 	VPSLLD        $0x10, Z2, Z2
-	ADDQ          $+32, R11
 	VCMPPS        $0x04, Z13, Z2, K4
-	KMOVW         K4, R8
-	POPCNTL       R8, R8
-	VPMOVZXWD     (DX), Z0
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
+	VPMOVZXWD     (DX)(R8*1), Z0
 	VPSLLD        $0x10, Z0, Z0
 	VMULPS        Z2, Z0, Z0
-	ADDQ          $+32, DX
 	VCOMPRESSPS.Z Z0, K4, Z0
 	VPSRLD        $0x10, Z0, Z6
 	VPANDD        Z6, Z10, Z6
@@ -414,26 +418,20 @@ vector:
 	VPADDD        Z6, Z0, Z0
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y4
-	CMPQ          AX, R9
-	JHI           near
 	VMOVUPS       Y4, (AX)
-	LEAQ          (AX)(R8*2), AX
-
-placed:
-	SUBQ $+16, R10
-	CMPQ R10, $+16
-	JGE  vector
+	LEAQ          (AX)(R9*2), AX
+	ADDQ          $+32, R8
+	JNZ           vector
 
 rest:
 	TESTQ         R10, R10
 	JZ            next
-	VMOVDQU16.Z   (R11), K1, Y2
+	VMOVDQU16.Z   (BX), K1, Y2
 	VPMOVZXWD     Y2, Z2
 	VPSLLD        $0x10, Z2, Z2
-	ADDQ          $+32, R11
 	VCMPPS        $0x04, Z13, Z2, K4
-	KMOVW         K4, R8
-	POPCNTL       R8, R8
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
 	VMOVDQU16.Z   (DX), K1, Y0
 	VPMOVZXWD     Y0, Z0
 	VPSLLD        $0x10, Z0, Z0
@@ -446,13 +444,13 @@ rest:
 	VPADDD        Z6, Z0, Z0
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y4
-	MOVQ          R8, CX
-	MOVL          $0x00000001, R10
-	SHLL          CL, R10
-	DECL          R10
-	KMOVD         R10, K3
+	MOVQ          R9, CX
+	MOVL          $0x00000001, R8
+	SHLL          CL, R8
+	DECL          R8
+	KMOVD         R8, K3
 	VMOVDQU16     Y4, K3, (AX)
-	LEAQ          (AX)(R8*2), AX
+	LEAQ          (AX)(R9*2), AX
 
 next:
 	DECQ DI
@@ -460,14 +458,40 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VPMOVZXWD     (BX)(R8*1), Z2
+	VPSLLD        $0x10, Z2, Z2
+	VCMPPS        $0x04, Z13, Z2, K4
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
+	VPMOVZXWD     (DX)(R8*1), Z0
+	VPSLLD        $0x10, Z0, Z0
+	VMULPS        Z2, Z0, Z0
+	VCOMPRESSPS.Z Z0, K4, Z0
+	VPSRLD        $0x10, Z0, Z6
+	VPANDD        Z6, Z10, Z6
+	VPADDD        Z9, Z0, Z0
+	VPADDD        Z6, Z0, Z0
+	VPSRLD        $0x10, Z0, Z0
+	VPMOVDW       Z0, Y4
+	CMPQ          AX, R11
+	JHI           near
+	VMOVUPS       Y4, (AX)
+	LEAQ          (AX)(R9*2), AX
+
+placed:
+	ADDQ $+32, R8
+	JNZ  last
+	JMP  rest
+
 near:
-	MOVQ      R8, CX
-	MOVL      $0x00000001, R12
-	SHLL      CL, R12
-	DECL      R12
-	KMOVD     R12, K3
+	MOVQ      R9, CX
+	MOVL      $0x00000001, R13
+	SHLL      CL, R13
+	DECL      R13
+	KMOVD     R13, K3
 	VMOVDQU16 Y4, K3, (AX)
-	LEAQ      (AX)(R8*2), AX
+	LEAQ      (AX)(R9*2), AX
 	JMP       placed
 
 // func scatterPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -912,67 +936,68 @@ TEXT ·scatterPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, CX
-	ANDQ         $+15, CX
+	MOVQ         SI, R10
+	ANDQ         $+15, R10
+	MOVQ         R10, CX
 	MOVL         $0x00000001, R8
 	SHLL         CL, R8
 	DECL         R8
 	KMOVD        R8, K1
-	XORL         R9, R9
-	MOVQ         BX, R10
-	MOVQ         SI, CX
-	CMPQ         CX, $+16
-	JL           countRest
+	SUBQ         R10, SI
+	SHLQ         $0x01, SI
+	ADDQ         SI, BX
+	XORL         R11, R11
+	MOVQ         SI, R8
+	NEGQ         R8
+	JZ           countRest
 
 count:
-	VPMOVZXWD (R10), Z2
+	VPMOVZXWD (BX)(R8*1), Z2
 	VPSLLD    $0x10, Z2, Z2
-	ADDQ      $+32, R10
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
-	SUBQ      $+16, CX
-	CMPQ      CX, $+16
-	JGE       count
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
+	ADDQ      $+32, R8
+	JNZ       count
 
 countRest:
-	TESTQ       CX, CX
+	TESTQ       R10, R10
 	JZ          counted
-	VMOVDQU16.Z (R10), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	ADDQ        $+32, R10
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, R9
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -32(DX)(R9*2), R9
+	SHLQ  $0x01, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -32(DX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R12
+	JHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VPMOVZXWD (R11), Z2
-	VPSLLD    $0x10, Z2, Z2
-	ADDQ      $+32, R11
-	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	CMPQ      DX, R9
-	JHI       near
-	VPMOVZXWD (DX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	LEAQ      (DX)(R8*2), DX
-
-taken:
+	VPMOVZXWD   (BX)(R8*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VPMOVZXWD   (DX), Z0
+	VPSLLD      $0x10, Z0, Z0
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VPSRLD      $0x10, Z0, Z6
@@ -981,31 +1006,28 @@ taken:
 	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, Y4
-	VMOVUPS     Y4, (AX)
-	ADDQ        $+32, AX
-	SUBQ        $+16, R10
-	CMPQ        R10, $+16
-	JGE         vector
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         vector
 
 rest:
 	TESTQ       R10, R10
 	JZ          next
-	VMOVDQU16.Z (R11), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	ADDQ        $+32, R11
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R11
-	SHLL        CL, R11
-	DECL        R11
-	KMOVD       R11, K3
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVD       R8, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VPSRLD      $0x10, Z0, Z6
@@ -1023,16 +1045,42 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VPMOVZXWD (BX)(R8*1), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	CMPQ      DX, R11
+	JHI       near
+	VPMOVZXWD (DX), Z0
+	VPSLLD    $0x10, Z0, Z0
+	LEAQ      (DX)(R9*2), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPMOVDW     Z0, Y4
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         last
+	JMP         rest
+
 near:
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R12
-	SHLL        CL, R12
-	DECL        R12
-	KMOVD       R12, K3
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R13
+	SHLL        CL, R13
+	DECL        R13
+	KMOVD       R13, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	JMP         taken
 
 // func scatterAddPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1539,67 +1587,68 @@ TEXT ·scatterAddPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, CX
-	ANDQ         $+15, CX
+	MOVQ         SI, R10
+	ANDQ         $+15, R10
+	MOVQ         R10, CX
 	MOVL         $0x00000001, R8
 	SHLL         CL, R8
 	DECL         R8
 	KMOVD        R8, K1
-	XORL         R9, R9
-	MOVQ         BX, R10
-	MOVQ         SI, CX
-	CMPQ         CX, $+16
-	JL           countRest
+	SUBQ         R10, SI
+	SHLQ         $0x01, SI
+	ADDQ         SI, BX
+	XORL         R11, R11
+	MOVQ         SI, R8
+	NEGQ         R8
+	JZ           countRest
 
 count:
-	VPMOVZXWD (R10), Z2
+	VPMOVZXWD (BX)(R8*1), Z2
 	VPSLLD    $0x10, Z2, Z2
-	ADDQ      $+32, R10
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
-	SUBQ      $+16, CX
-	CMPQ      CX, $+16
-	JGE       count
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
+	ADDQ      $+32, R8
+	JNZ       count
 
 countRest:
-	TESTQ       CX, CX
+	TESTQ       R10, R10
 	JZ          counted
-	VMOVDQU16.Z (R10), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	ADDQ        $+32, R10
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, R9
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -32(DX)(R9*2), R9
+	SHLQ  $0x01, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -32(DX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R12
+	JHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
-	VPMOVZXWD (R11), Z2
-	VPSLLD    $0x10, Z2, Z2
-	ADDQ      $+32, R11
-	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	CMPQ      DX, R9
-	JHI       near
-	VPMOVZXWD (DX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	LEAQ      (DX)(R8*2), DX
-
-taken:
+	VPMOVZXWD   (BX)(R8*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VPMOVZXWD   (DX), Z0
+	VPSLLD      $0x10, Z0, Z0
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VPSRLD      $0x10, Z0, Z6
@@ -1607,7 +1656,7 @@ taken:
 	VPADDD      Z9, Z0, Z0
 	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
-	VMOVDQU     (AX), Y3
+	VMOVDQU     (AX)(R8*1), Y3
 	VPMOVZXWD   Y3, Z8
 	VPSLLD      $0x10, Z8, Z8
 	VADDPS      Z0, Z8, Z0
@@ -1619,31 +1668,28 @@ taken:
 	VPMOVDW     Z0, Y4
 	VMOVDQU16   Y4, K4, Y3
 	VMOVUPS     Y3, Y4
-	VMOVUPS     Y4, (AX)
-	ADDQ        $+32, AX
-	SUBQ        $+16, R10
-	CMPQ        R10, $+16
-	JGE         vector
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         vector
 
 rest:
 	TESTQ       R10, R10
 	JZ          next
-	VMOVDQU16.Z (R11), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
-	ADDQ        $+32, R11
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R11
-	SHLL        CL, R11
-	DECL        R11
-	KMOVD       R11, K3
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVD       R8, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VPSRLD      $0x10, Z0, Z6
@@ -1672,20 +1718,57 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VPMOVZXWD (BX)(R8*1), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	CMPQ      DX, R11
+	JHI       near
+	VPMOVZXWD (DX), Z0
+	VPSLLD    $0x10, Z0, Z0
+	LEAQ      (DX)(R9*2), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS      Z2, Z0, Z0
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VMOVDQU     (AX)(R8*1), Y3
+	VPMOVZXWD   Y3, Z8
+	VPSLLD      $0x10, Z8, Z8
+	VADDPS      Z0, Z8, Z0
+	VPSRLD      $0x10, Z0, Z6
+	VPANDD      Z6, Z10, Z6
+	VPADDD      Z9, Z0, Z0
+	VPADDD      Z6, Z0, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPMOVDW     Z0, Y4
+	VMOVDQU16   Y4, K4, Y3
+	VMOVUPS     Y3, Y4
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         last
+	JMP         rest
+
 near:
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R12
-	SHLL        CL, R12
-	DECL        R12
-	KMOVD       R12, K3
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R13
+	SHLL        CL, R13
+	DECL        R13
+	KMOVD       R13, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	JMP         taken
 
 // func streamGatherPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·streamGatherPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -1702,7 +1785,7 @@ TEXT ·streamGatherPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Z11
-	CMPQ         BX, $+1536
+	CMPQ         BX, $+256
 	JAE          long
 	MOVQ         BX, DI
 	SHLQ         $0x01, DI
@@ -1737,6 +1820,10 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
+	PREFETCHT0 2048(R11)
+	PREFETCHT0 2112(R11)
+	PREFETCHT0 2176(R11)
+	PREFETCHT0 2240(R11)
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -1810,6 +1897,8 @@ shortKeptTurn:
 shortKeptRest:
 	TESTQ      $+64, R8
 	JZ         shortKeptBelow128
+	PREFETCHT0 2048(R11)
+	PREFETCHT0 2112(R11)
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -1848,6 +1937,7 @@ shortKeptRest:
 shortKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         shortKeptBelow64
+	PREFETCHT0 2048(R11)
 	VMOVUPS    (R11), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
@@ -2019,11 +2109,16 @@ longKept:
 	VPBROADCASTW (DX)(R8*2), Z12
 	VPSLLD       $0x10, Z12, Z12
 	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
+	LEAQ         (CX)(R8*1), R12
+	LEAQ         -1(R10), R11
+	ANDQ         R10, R11
+	BSFQ         R11, R11
+	IMULQ        DI, R11
+	SUBQ         R8, R11
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R11), X13, X4
+	VPINSRW      $0x00, (R12), X13, X4
 	VPAND        X4, X11, X1
 	VPSLLD       $0x10, X4, X0
 	VMULPS       X12, X0, X0
@@ -2040,13 +2135,13 @@ longKept:
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
 	ADDQ         $+2, AX
-	ADDQ         $+2, R11
+	ADDQ         $+2, R12
 	SUBQ         $+1, R8
 
 longKeptAligned2:
 	TESTQ    $+4, AX
 	JZ       longKeptAligned4
-	VMOVSS   (R11), X4
+	VMOVSS   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2063,13 +2158,13 @@ longKeptAligned2:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 	SUBQ     $+2, R8
 
 longKeptAligned4:
 	TESTQ    $+8, AX
 	JZ       longKeptAligned8
-	VMOVSD   (R11), X4
+	VMOVSD   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2086,13 +2181,13 @@ longKeptAligned4:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 	SUBQ     $+4, R8
 
 longKeptAligned8:
 	TESTQ    $+16, AX
 	JZ       longKeptAligned16
-	VMOVUPS  (R11), X4
+	VMOVUPS  (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2109,13 +2204,13 @@ longKeptAligned8:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 	SUBQ     $+8, R8
 
 longKeptAligned16:
 	TESTQ    $+32, AX
 	JZ       longKeptAligned32
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -2132,7 +2227,7 @@ longKeptAligned16:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 	SUBQ     $+16, R8
 
 longKeptAligned32:
@@ -2141,7 +2236,11 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VMOVUPS    (R11), Z4
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 64(R12)(R11*1)
+	PREFETCHT0 128(R12)(R11*1)
+	PREFETCHT0 192(R12)(R11*1)
+	VMOVUPS    (R12), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z12, Z0, Z0
@@ -2157,7 +2256,7 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(R11), Z4
+	VMOVUPS    64(R12), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z12, Z0, Z0
@@ -2173,7 +2272,7 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(R11), Z4
+	VMOVUPS    128(R12), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z12, Z0, Z0
@@ -2189,7 +2288,7 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(R11), Z4
+	VMOVUPS    192(R12), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z12, Z0, Z0
@@ -2206,7 +2305,7 @@ longKeptTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 192(AX)
 	ADDQ       $+256, AX
-	ADDQ       $+256, R11
+	ADDQ       $+256, R12
 	SUBQ       $+128, R8
 	CMPQ       R8, $+128
 	JGE        longKeptTurn
@@ -2214,7 +2313,9 @@ longKeptTurn:
 longKeptRest:
 	TESTQ      $+64, R8
 	JZ         longKeptBelow128
-	VMOVUPS    (R11), Z4
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 64(R12)(R11*1)
+	VMOVUPS    (R12), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z12, Z0, Z0
@@ -2230,7 +2331,7 @@ longKeptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(R11), Z4
+	VMOVUPS    64(R12), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z12, Z0, Z0
@@ -2247,12 +2348,13 @@ longKeptRest:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
 	ADDQ       $+128, AX
-	ADDQ       $+128, R11
+	ADDQ       $+128, R12
 
 longKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         longKeptBelow64
-	VMOVUPS    (R11), Z4
+	PREFETCHT0 (R12)(R11*1)
+	VMOVUPS    (R12), Z4
 	VPANDD     Z4, Z11, Z1
 	VPSLLD     $0x10, Z4, Z0
 	VMULPS     Z12, Z0, Z0
@@ -2269,12 +2371,12 @@ longKeptBelow128:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+	ADDQ       $+64, R12
 
 longKeptBelow64:
 	TESTQ    $+16, R8
 	JZ       longKeptBelow32
-	VMOVUPS  (R11), Y4
+	VMOVUPS  (R12), Y4
 	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
 	VMULPS   Y12, Y0, Y0
@@ -2291,12 +2393,12 @@ longKeptBelow64:
 	VPBLENDW $0xaa, Y1, Y4, Y4
 	VMOVUPS  Y4, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 longKeptBelow32:
 	TESTQ    $+8, R8
 	JZ       longKeptBelow16
-	VMOVUPS  (R11), X4
+	VMOVUPS  (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2313,12 +2415,12 @@ longKeptBelow32:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVUPS  X4, (AX)
 	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	ADDQ     $+16, R12
 
 longKeptBelow16:
 	TESTQ    $+4, R8
 	JZ       longKeptBelow8
-	VMOVSD   (R11), X4
+	VMOVSD   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2335,12 +2437,12 @@ longKeptBelow16:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSD   X4, (AX)
 	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	ADDQ     $+8, R12
 
 longKeptBelow8:
 	TESTQ    $+2, R8
 	JZ       longKeptBelow4
-	VMOVSS   (R11), X4
+	VMOVSS   (R12), X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2357,12 +2459,12 @@ longKeptBelow8:
 	VPBLENDW $0xaa, X1, X4, X4
 	VMOVSS   X4, (AX)
 	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	ADDQ     $+4, R12
 
 longKeptBelow4:
 	TESTQ    $+1, R8
 	JZ       longKeptBelow2
-	VPINSRW  $0x00, (R11), X13, X4
+	VPINSRW  $0x00, (R12), X13, X4
 	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
 	VMULPS   X12, X0, X0
@@ -2379,7 +2481,7 @@ longKeptBelow4:
 	VPBLENDW $0xaa, X1, X4, X4
 	VPEXTRW  $0x00, X4, (AX)
 	ADDQ     $+2, AX
-	ADDQ     $+2, R11
+	ADDQ     $+2, R12
 
 longKeptBelow2:
 	LEAQ -1(R10), R8
@@ -2414,7 +2516,7 @@ TEXT ·streamScatterPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Z11
-	CMPQ         BX, $+1536
+	CMPQ         BX, $+256
 	JAE          long
 	MOVQ         BX, DI
 	SHLQ         $0x01, DI

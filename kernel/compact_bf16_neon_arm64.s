@@ -279,16 +279,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R0, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R0
+	BHI  last
 
 	// y = x * f
 vector:
@@ -310,15 +313,11 @@ vector:
 	VSUB    V12.S4, V8.S4, V8.S4
 	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
 	VTBL    V25.B16, [V0.B16], V0.B16
-	CMP     R13, R0
-	BHI     near
 	FMOVD   F0, (R0)
 	LSL     $1, R14, R20
 	ADD     R20, R0, R0
-
-placed:
-	SUBS $4, R6, R6
-	BGE  vector
+	SUBS    $4, R6, R6
+	BGE     vector
 
 rest:
 	CBZ  R19, next
@@ -381,6 +380,36 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	FMOVD.P 8(R1), F0
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VTBL    V25.B16, [V0.B16], V0.B16
+	CMP     R13, R0
+	BHI     near
+	FMOVD   F0, (R0)
+	LSL     $1, R14, R20
+	ADD     R20, R0, R0
+
+placed:
+	SUBS $4, R6, R6
+	BGE  last
+	B    rest
 
 near:
 	TBZ     $1, R14, part5Below4
@@ -719,16 +748,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
@@ -742,13 +774,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVD   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVD   (R1), F0
 	LSL     $1, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	VZIP1   V0.H8, V28.H8, V8.H8
 	VZIP1   V4.H8, V28.H8, V12.H8
@@ -823,6 +851,37 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVD   (R1), F0
+	LSL     $1, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL  $1, R14, R21
@@ -1103,16 +1162,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
@@ -1126,13 +1188,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVD   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVD   (R1), F0
 	LSL     $1, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	VZIP1   V0.H8, V28.H8, V8.H8
 	VZIP1   V4.H8, V28.H8, V12.H8
@@ -1234,6 +1292,44 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVD   (R1), F0
+	LSL     $1, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	VZIP1   V0.H8, V28.H8, V8.H8
+	VZIP1   V4.H8, V28.H8, V12.H8
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	FMOVD   (R0), F16
+	VZIP1   V16.H8, V28.H8, V8.H8
+	VZIP1   V0.H8, V28.H8, V12.H8
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	VCMTST  V29.S4, V8.S4, V12.S4
+	VSUB    V12.S4, V8.S4, V8.S4
+	WORD    $0x0e7e4100 // addhn v0.4h, v8.4s, v30.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL  $1, R14, R21

@@ -199,46 +199,48 @@ TEXT ·gatherPixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ    count+24(FP), SI
 	MOVQ    ·storeAhead+0(SB), DI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+7, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    compress<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+8
-	JL      countRest
+	LEAQ    compress<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x01, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VCVTPH2PS    (R11), Y2
-	ADDQ         $+16, R11
+	VCVTPH2PS    (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+16, DI
+	JNZ          count
 
 countRest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      counted
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part1Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -246,67 +248,65 @@ part1Below4:
 
 part1Below8:
 	VCVTPH2PS    X2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -16(AX)(R9*2), R9
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -16(AX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, CX
+	NEGQ DI
+	JZ   rest
+	CMPQ AX, R11
+	JHI  last
 
 	// y = x * f
 vector:
-	VCVTPH2PS    (R11), Y2
-	ADDQ         $+16, R11
+	VCVTPH2PS    (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    (CX)(DI*1), Y0
 	VMULPS       Y2, Y0, Y0
-	ADDQ         $+16, CX
 	VPERMPS      Y0, Y7, Y0
 	VCVTPS2PH    $0x00, Y0, X4
-	CMPQ         AX, R9
-	JHI          near
 	VMOVUPS      X4, (AX)
-	LEAQ         (AX)(DI*2), AX
-
-placed:
-	SUBQ $+8, R10
-	CMPQ R10, $+8
-	JGE  vector
+	LEAQ         (AX)(R8*2), AX
+	ADDQ         $+16, DI
+	JNZ          vector
 
 rest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      next
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part2Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -314,60 +314,59 @@ part2Below4:
 
 part2Below8:
 	VCVTPH2PS    X2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(R10*2), R11
+	LEAQ         (CX)(R9*2), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, R10
+	TESTQ        $+1, R9
 	JZ           part3Below2
-	SUBQ         $+2, R11
-	VPINSRW      $0x00, (R11), X13, X0
+	SUBQ         $+2, DI
+	VPINSRW      $0x00, (DI), X13, X0
 
 part3Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part3Below4
-	SUBQ      $+4, R11
-	VMOVSS    (R11), X8
+	SUBQ      $+4, DI
+	VMOVSS    (DI), X8
 	VUNPCKLPS X0, X8, X0
 
 part3Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part3Below8
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below8:
 	VCVTPH2PS X0, Y0
 	VMULPS    Y2, Y0, Y0
-	LEAQ      (CX)(R10*2), CX
+	LEAQ      (CX)(R9*2), CX
 	VPERMPS   Y0, Y7, Y0
 	VCVTPS2PH $0x00, Y0, X4
-	MOVQ      AX, R10
-	TESTQ     $+4, DI
+	MOVQ      AX, DI
+	TESTQ     $+4, R8
 	JZ        part4Below8
-	VMOVSD    X4, (R10)
-	ADDQ      $+8, R10
+	VMOVSD    X4, (DI)
+	ADDQ      $+8, DI
 	VPSHUFD   $0xee, X4, X4
 
 part4Below8:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     part4Below4
-	VMOVSS X4, (R10)
-	ADDQ   $+4, R10
+	VMOVSS X4, (DI)
+	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
 part4Below4:
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part4Below2
-	VPEXTRW $0x00, X4, (R10)
+	VPEXTRW $0x00, X4, (DI)
 
 part4Below2:
-	LEAQ (AX)(DI*2), AX
+	LEAQ (AX)(R8*2), AX
 
 next:
 	DECQ SI
@@ -375,28 +374,49 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VCVTPH2PS    (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	VCVTPH2PS    (CX)(DI*1), Y0
+	VMULPS       Y2, Y0, Y0
+	VPERMPS      Y0, Y7, Y0
+	VCVTPS2PH    $0x00, Y0, X4
+	CMPQ         AX, R10
+	JHI          near
+	VMOVUPS      X4, (AX)
+	LEAQ         (AX)(R8*2), AX
+
+placed:
+	ADDQ $+16, DI
+	JNZ  last
+	JMP  rest
+
 near:
-	MOVQ    AX, R12
-	TESTQ   $+4, DI
+	MOVQ    AX, R13
+	TESTQ   $+4, R8
 	JZ      part5Below8
-	VMOVSD  X4, (R12)
-	ADDQ    $+8, R12
+	VMOVSD  X4, (R13)
+	ADDQ    $+8, R13
 	VPSHUFD $0xee, X4, X4
 
 part5Below8:
-	TESTQ  $+2, DI
+	TESTQ  $+2, R8
 	JZ     part5Below4
-	VMOVSS X4, (R12)
-	ADDQ   $+4, R12
+	VMOVSS X4, (R13)
+	ADDQ   $+4, R13
 	VPSRLQ $0x20, X4, X4
 
 part5Below4:
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part5Below2
-	VPEXTRW $0x00, X4, (R12)
+	VPEXTRW $0x00, X4, (R13)
 
 part5Below2:
-	LEAQ (AX)(DI*2), AX
+	LEAQ (AX)(R8*2), AX
 	JMP  placed
 
 DATA nibbles<>+0(SB)/4, $0x00000000
@@ -945,46 +965,48 @@ TEXT ·scatterPixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ    count+24(FP), SI
 	MOVQ    ·storeAhead+0(SB), DI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+7, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    expand<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+8
-	JL      countRest
+	LEAQ    expand<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x01, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VCVTPH2PS    (R11), Y2
-	ADDQ         $+16, R11
+	VCVTPH2PS    (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+16, DI
+	JNZ          count
 
 countRest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      counted
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part1Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -992,68 +1014,66 @@ part1Below4:
 
 part1Below8:
 	VCVTPH2PS    X2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -16(CX)(R9*2), R9
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -16(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VCVTPH2PS    (R11), Y2
-	ADDQ         $+16, R11
+	VCVTPH2PS    (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
-	JHI          near
 	VCVTPH2PS    (CX), Y0
-	LEAQ         (CX)(DI*2), CX
-
-taken:
-	VPERMPS   Y0, Y7, Y0
-	VMULPS    Y2, Y0, Y0
-	VANDPS    Y15, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	SUBQ      $+8, R10
-	CMPQ      R10, $+8
-	JGE       vector
+	LEAQ         (CX)(R8*2), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X4
+	VMOVUPS      X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          vector
 
 rest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      next
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part2Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -1061,61 +1081,60 @@ part2Below4:
 
 part2Below8:
 	VCVTPH2PS    X2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*2), R11
+	LEAQ         (CX)(R8*2), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
+	TESTQ        $+1, R8
 	JZ           part3Below2
-	SUBQ         $+2, R11
-	VPINSRW      $0x00, (R11), X13, X0
+	SUBQ         $+2, DI
+	VPINSRW      $0x00, (DI), X13, X0
 
 part3Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part3Below4
-	SUBQ      $+4, R11
-	VMOVSS    (R11), X8
+	SUBQ      $+4, DI
+	VMOVSS    (DI), X8
 	VUNPCKLPS X0, X8, X0
 
 part3Below4:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        part3Below8
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below8:
 	VCVTPH2PS X0, Y0
-	LEAQ      (CX)(DI*2), CX
+	LEAQ      (CX)(R8*2), CX
 	VPERMPS   Y0, Y7, Y0
 	VMULPS    Y2, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	MOVQ      AX, DI
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part4Below8
 	VMOVSD    X4, (DI)
 	ADDQ      $+8, DI
 	VPSHUFD   $0xee, X4, X4
 
 part4Below8:
-	TESTQ  $+2, R10
+	TESTQ  $+2, R9
 	JZ     part4Below4
 	VMOVSS X4, (DI)
 	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
 part4Below4:
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part4Below2
 	VPEXTRW $0x00, X4, (DI)
 
 part4Below2:
-	LEAQ (AX)(R10*2), AX
+	LEAQ (AX)(R9*2), AX
 
 next:
 	DECQ SI
@@ -1123,31 +1142,53 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VCVTPH2PS    (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
+	JHI          near
+	VCVTPH2PS    (CX), Y0
+	LEAQ         (CX)(R8*2), CX
+
+taken:
+	VPERMPS   Y0, Y7, Y0
+	VMULPS    Y2, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)(DI*1)
+	ADDQ      $+16, DI
+	JNZ       last
+	JMP       rest
+
 near:
-	LEAQ    (CX)(DI*2), R12
+	LEAQ    (CX)(R8*2), R13
 	VXORPS  X0, X0, X0
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part5Below2
-	SUBQ    $+2, R12
-	VPINSRW $0x00, (R12), X13, X0
+	SUBQ    $+2, R13
+	VPINSRW $0x00, (R13), X13, X0
 
 part5Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part5Below4
-	SUBQ      $+4, R12
-	VMOVSS    (R12), X8
+	SUBQ      $+4, R13
+	VMOVSS    (R13), X8
 	VUNPCKLPS X0, X8, X0
 
 part5Below4:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        part5Below8
-	SUBQ      $+8, R12
-	VMOVSD    (R12), X8
+	SUBQ      $+8, R13
+	VMOVSD    (R13), X8
 	VUNPCKLPD X0, X8, X0
 
 part5Below8:
 	VCVTPH2PS X0, Y0
-	LEAQ      (CX)(DI*2), CX
+	LEAQ      (CX)(R8*2), CX
 	JMP       taken
 
 DATA expand<>+0(SB)/4, $0x00000000
@@ -1680,46 +1721,48 @@ TEXT ·scatterAddPixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ    length+32(FP), BX
 	MOVQ    count+24(FP), SI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+7, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    expand<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+8
-	JL      countRest
+	LEAQ    expand<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x01, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VCVTPH2PS    (R11), Y2
-	ADDQ         $+16, R11
+	VCVTPH2PS    (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+16, DI
+	JNZ          count
 
 countRest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      counted
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part1Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part1Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part1Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -1727,75 +1770,73 @@ part1Below4:
 
 part1Below8:
 	VCVTPH2PS    X2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -16(CX)(R9*2), R9
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -16(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
-	VCVTPH2PS    (R11), Y2
-	ADDQ         $+16, R11
+	VCVTPH2PS    (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
-	JHI          near
 	VCVTPH2PS    (CX), Y0
-	LEAQ         (CX)(DI*2), CX
-
-taken:
+	LEAQ         (CX)(R8*2), CX
 	VPERMPS      Y0, Y7, Y0
 	VMULPS       Y2, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPH2PS    X4, Y0
-	VMOVDQU      (AX), X3
+	VMOVDQU      (AX)(DI*1), X3
 	VCVTPH2PS    X3, Y8
 	VADDPS       Y0, Y8, Y0
 	VCVTPS2PH    $0x00, Y0, X4
 	VEXTRACTI128 $0x01, Y15, X8
 	VPACKSSDW    X8, X15, X15
 	VPBLENDVB    X15, X4, X3, X4
-	VMOVUPS      X4, (AX)
-	ADDQ         $+16, AX
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          vector
+	VMOVUPS      X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          vector
 
 rest:
-	TESTQ   R10, R10
+	TESTQ   R9, R9
 	JZ      next
-	LEAQ    (R11)(R10*2), DI
+	LEAQ    (DX)(R9*2), DI
 	VXORPS  X2, X2, X2
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part2Below2
 	SUBQ    $+2, DI
 	VPINSRW $0x00, (DI), X13, X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X2, X8, X2
 
 part2Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part2Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -1803,56 +1844,55 @@ part2Below4:
 
 part2Below8:
 	VCVTPH2PS    X2, Y2
-	ADDQ         $+16, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*2), R11
+	LEAQ         (CX)(R8*2), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
+	TESTQ        $+1, R8
 	JZ           part3Below2
-	SUBQ         $+2, R11
-	VPINSRW      $0x00, (R11), X13, X0
+	SUBQ         $+2, DI
+	VPINSRW      $0x00, (DI), X13, X0
 
 part3Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part3Below4
-	SUBQ      $+4, R11
-	VMOVSS    (R11), X8
+	SUBQ      $+4, DI
+	VMOVSS    (DI), X8
 	VUNPCKLPS X0, X8, X0
 
 part3Below4:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        part3Below8
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below8:
 	VCVTPH2PS X0, Y0
-	LEAQ      (CX)(DI*2), CX
+	LEAQ      (CX)(R8*2), CX
 	VPERMPS   Y0, Y7, Y0
 	VMULPS    Y2, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VCVTPH2PS X4, Y0
-	LEAQ      (AX)(R10*2), DI
+	LEAQ      (AX)(R9*2), DI
 	VXORPS    X3, X3, X3
-	TESTQ     $+1, R10
+	TESTQ     $+1, R9
 	JZ        part4Below2
 	SUBQ      $+2, DI
 	VPINSRW   $0x00, (DI), X13, X3
 
 part4Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part4Below4
 	SUBQ      $+4, DI
 	VMOVSS    (DI), X8
 	VUNPCKLPS X3, X8, X3
 
 part4Below4:
-	TESTQ     $+4, R10
+	TESTQ     $+4, R9
 	JZ        part4Below8
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
@@ -1866,26 +1906,26 @@ part4Below8:
 	VPACKSSDW    X8, X15, X15
 	VPBLENDVB    X15, X4, X3, X4
 	MOVQ         AX, DI
-	TESTQ        $+4, R10
+	TESTQ        $+4, R9
 	JZ           part5Below8
 	VMOVSD       X4, (DI)
 	ADDQ         $+8, DI
 	VPSHUFD      $0xee, X4, X4
 
 part5Below8:
-	TESTQ  $+2, R10
+	TESTQ  $+2, R9
 	JZ     part5Below4
 	VMOVSS X4, (DI)
 	ADDQ   $+4, DI
 	VPSRLQ $0x20, X4, X4
 
 part5Below4:
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part5Below2
 	VPEXTRW $0x00, X4, (DI)
 
 part5Below2:
-	LEAQ (AX)(R10*2), AX
+	LEAQ (AX)(R9*2), AX
 
 next:
 	DECQ SI
@@ -1893,35 +1933,64 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VCVTPH2PS    (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
+	JHI          near
+	VCVTPH2PS    (CX), Y0
+	LEAQ         (CX)(R8*2), CX
+
+taken:
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPH2PS    X4, Y0
+	VMOVDQU      (AX)(DI*1), X3
+	VCVTPH2PS    X3, Y8
+	VADDPS       Y0, Y8, Y0
+	VCVTPS2PH    $0x00, Y0, X4
+	VEXTRACTI128 $0x01, Y15, X8
+	VPACKSSDW    X8, X15, X15
+	VPBLENDVB    X15, X4, X3, X4
+	VMOVUPS      X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          last
+	JMP          rest
+
 near:
-	LEAQ    (CX)(DI*2), R12
+	LEAQ    (CX)(R8*2), R13
 	VXORPS  X0, X0, X0
-	TESTQ   $+1, DI
+	TESTQ   $+1, R8
 	JZ      part6Below2
-	SUBQ    $+2, R12
-	VPINSRW $0x00, (R12), X13, X0
+	SUBQ    $+2, R13
+	VPINSRW $0x00, (R13), X13, X0
 
 part6Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part6Below4
-	SUBQ      $+4, R12
-	VMOVSS    (R12), X8
+	SUBQ      $+4, R13
+	VMOVSS    (R13), X8
 	VUNPCKLPS X0, X8, X0
 
 part6Below4:
-	TESTQ     $+4, DI
+	TESTQ     $+4, R8
 	JZ        part6Below8
-	SUBQ      $+8, R12
-	VMOVSD    (R12), X8
+	SUBQ      $+8, R13
+	VMOVSD    (R13), X8
 	VUNPCKLPD X0, X8, X0
 
 part6Below8:
 	VCVTPH2PS X0, Y0
-	LEAQ      (CX)(DI*2), CX
+	LEAQ      (CX)(R8*2), CX
 	JMP       taken
 
 // func streamGatherPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, CMOV, F16C
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·streamGatherPlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1929,7 +1998,7 @@ TEXT ·streamGatherPlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+1536
+	CMPQ   BX, $+256
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x01, DI
@@ -1964,6 +2033,8 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
+	PREFETCHT0  2048(R11)
+	PREFETCHT0  2112(R11)
 	VCVTPH2PS   (R11), Y0
 	VCVTPH2PS   16(R11), Y1
 	VMULPS      Y12, Y0, Y0
@@ -2005,6 +2076,7 @@ shortKeptTurn:
 shortKeptRest:
 	TESTQ       $+32, R8
 	JZ          shortKeptBelow64
+	PREFETCHT0  2048(R11)
 	VCVTPH2PS   (R11), Y0
 	VCVTPH2PS   16(R11), Y1
 	VMULPS      Y12, Y0, Y0
@@ -2122,58 +2194,63 @@ longKept:
 	VPBROADCASTW (DX)(R8*2), X12
 	VCVTPH2PS    X12, Y12
 	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
+	LEAQ         (CX)(R8*1), R12
+	LEAQ         -1(R10), R11
+	ANDQ         R10, R11
+	BSFQ         R11, R11
+	IMULQ        DI, R11
+	SUBQ         R8, R11
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R11), X13, X4
+	VPINSRW      $0x00, (R12), X13, X4
 	VCVTPH2PS    X4, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X4
 	VPEXTRW      $0x00, X4, (AX)
 	ADDQ         $+2, AX
-	ADDQ         $+2, R11
+	ADDQ         $+2, R12
 	SUBQ         $+1, R8
 
 longKeptAligned2:
 	TESTQ     $+4, AX
 	JZ        longKeptAligned4
-	VMOVSS    (R11), X4
+	VMOVSS    (R12), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R11
+	ADDQ      $+4, R12
 	SUBQ      $+2, R8
 
 longKeptAligned4:
 	TESTQ     $+8, AX
 	JZ        longKeptAligned8
-	VCVTPH2PS (R11), X0
+	VCVTPH2PS (R12), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R11
+	ADDQ      $+8, R12
 	SUBQ      $+4, R8
 
 longKeptAligned8:
 	TESTQ     $+16, AX
 	JZ        longKeptAligned16
-	VCVTPH2PS (R11), Y0
+	VCVTPH2PS (R12), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R11
+	ADDQ      $+16, R12
 	SUBQ      $+8, R8
 
 longKeptAligned16:
 	TESTQ       $+32, AX
 	JZ          longKeptAligned32
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2181,7 +2258,7 @@ longKeptAligned16:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 	SUBQ        $+16, R8
 
 longKeptAligned32:
@@ -2190,32 +2267,34 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	PREFETCHT0  (R12)(R11*1)
+	PREFETCHT0  64(R12)(R11*1)
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
 	VCVTPS2PH   $0x00, Y1, X6
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, (AX)
-	VCVTPH2PS   32(R11), Y0
-	VCVTPH2PS   48(R11), Y1
+	VCVTPH2PS   32(R12), Y0
+	VCVTPH2PS   48(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
 	VCVTPS2PH   $0x00, Y1, X6
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, 32(AX)
-	VCVTPH2PS   64(R11), Y0
-	VCVTPH2PS   80(R11), Y1
+	VCVTPH2PS   64(R12), Y0
+	VCVTPH2PS   80(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
 	VCVTPS2PH   $0x00, Y1, X6
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, 64(AX)
-	VCVTPH2PS   96(R11), Y0
-	VCVTPH2PS   112(R11), Y1
+	VCVTPH2PS   96(R12), Y0
+	VCVTPH2PS   112(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2223,7 +2302,7 @@ longKeptTurn:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, 96(AX)
 	ADDQ        $+128, AX
-	ADDQ        $+128, R11
+	ADDQ        $+128, R12
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         longKeptTurn
@@ -2231,16 +2310,17 @@ longKeptTurn:
 longKeptRest:
 	TESTQ       $+32, R8
 	JZ          longKeptBelow64
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	PREFETCHT0  (R12)(R11*1)
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
 	VCVTPS2PH   $0x00, Y1, X6
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, (AX)
-	VCVTPH2PS   32(R11), Y0
-	VCVTPH2PS   48(R11), Y1
+	VCVTPH2PS   32(R12), Y0
+	VCVTPH2PS   48(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2248,13 +2328,13 @@ longKeptRest:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, 32(AX)
 	ADDQ        $+64, AX
-	ADDQ        $+64, R11
+	ADDQ        $+64, R12
 
 longKeptBelow64:
 	TESTQ       $+16, R8
 	JZ          longKeptBelow32
-	VCVTPH2PS   (R11), Y0
-	VCVTPH2PS   16(R11), Y1
+	VCVTPH2PS   (R12), Y0
+	VCVTPH2PS   16(R12), Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, X4
@@ -2262,49 +2342,49 @@ longKeptBelow64:
 	VINSERTI128 $0x01, X6, Y4, Y4
 	VMOVNTPS    Y4, (AX)
 	ADDQ        $+32, AX
-	ADDQ        $+32, R11
+	ADDQ        $+32, R12
 
 longKeptBelow32:
 	TESTQ     $+8, R8
 	JZ        longKeptBelow16
-	VCVTPH2PS (R11), Y0
+	VCVTPH2PS (R12), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R11
+	ADDQ      $+16, R12
 
 longKeptBelow16:
 	TESTQ     $+4, R8
 	JZ        longKeptBelow8
-	VCVTPH2PS (R11), X0
+	VCVTPH2PS (R12), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R11
+	ADDQ      $+8, R12
 
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (R11), X4
+	VMOVSS    (R12), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R11
+	ADDQ      $+4, R12
 
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (R11), X13, X4
+	VPINSRW   $0x00, (R12), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R11
+	ADDQ      $+2, R12
 
 longKeptBelow2:
 	LEAQ -1(R10), R8
@@ -2330,7 +2410,7 @@ TEXT ·streamScatterPlanesF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+1536
+	CMPQ   BX, $+256
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x01, DI

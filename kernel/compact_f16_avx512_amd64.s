@@ -217,94 +217,92 @@ TEXT ·gatherPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), CX
 	VXORPS X13, X13, X13
-	MOVQ   SI, CX
-	ANDQ   $+15, CX
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
 	MOVL   $0x00000001, R8
 	SHLL   CL, R8
 	DECL   R8
 	KMOVD  R8, K1
-	XORL   R9, R9
-	MOVQ   BX, R10
-	MOVQ   SI, CX
-	CMPQ   CX, $+16
-	JL     countRest
+	SUBQ   R10, SI
+	SHLQ   $0x01, SI
+	ADDQ   SI, BX
+	XORL   R11, R11
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
 
 count:
-	VCVTPH2PS (R10), Z2
-	ADDQ      $+32, R10
+	VCVTPH2PS (BX)(R8*1), Z2
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
-	SUBQ      $+16, CX
-	CMPQ      CX, $+16
-	JGE       count
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
+	ADDQ      $+32, R8
+	JNZ       count
 
 countRest:
-	TESTQ       CX, CX
+	TESTQ       R10, R10
 	JZ          counted
-	VMOVDQU16.Z (R10), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VCVTPH2PS   Y2, Z2
-	ADDQ        $+32, R10
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, R9
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -32(AX)(R9*2), R9
+	SHLQ  $0x01, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -32(AX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, DX
+	NEGQ R8
+	JZ   rest
+	CMPQ AX, R12
+	JHI  last
 
 	// y = x * f
 vector:
-	VCVTPH2PS     (R11), Z2
-	ADDQ          $+32, R11
+	VCVTPH2PS     (BX)(R8*1), Z2
 	VCMPPS        $0x04, Z13, Z2, K4
-	KMOVW         K4, R8
-	POPCNTL       R8, R8
-	VCVTPH2PS     (DX), Z0
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
+	VCVTPH2PS     (DX)(R8*1), Z0
 	VMULPS        Z2, Z0, Z0
-	ADDQ          $+32, DX
 	VCOMPRESSPS.Z Z0, K4, Z0
 	VCVTPS2PH     $0x00, Z0, Y4
-	CMPQ          AX, R9
-	JHI           near
 	VMOVUPS       Y4, (AX)
-	LEAQ          (AX)(R8*2), AX
-
-placed:
-	SUBQ $+16, R10
-	CMPQ R10, $+16
-	JGE  vector
+	LEAQ          (AX)(R9*2), AX
+	ADDQ          $+32, R8
+	JNZ           vector
 
 rest:
 	TESTQ         R10, R10
 	JZ            next
-	VMOVDQU16.Z   (R11), K1, Y2
+	VMOVDQU16.Z   (BX), K1, Y2
 	VCVTPH2PS     Y2, Z2
-	ADDQ          $+32, R11
 	VCMPPS        $0x04, Z13, Z2, K4
-	KMOVW         K4, R8
-	POPCNTL       R8, R8
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
 	VMOVDQU16.Z   (DX), K1, Y0
 	VCVTPH2PS     Y0, Z0
 	VMULPS        Z2, Z0, Z0
 	LEAQ          (DX)(R10*2), DX
 	VCOMPRESSPS.Z Z0, K4, Z0
 	VCVTPS2PH     $0x00, Z0, Y4
-	MOVQ          R8, CX
-	MOVL          $0x00000001, R10
-	SHLL          CL, R10
-	DECL          R10
-	KMOVD         R10, K3
+	MOVQ          R9, CX
+	MOVL          $0x00000001, R8
+	SHLL          CL, R8
+	DECL          R8
+	KMOVD         R8, K3
 	VMOVDQU16     Y4, K3, (AX)
-	LEAQ          (AX)(R8*2), AX
+	LEAQ          (AX)(R9*2), AX
 
 next:
 	DECQ DI
@@ -312,14 +310,33 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VCVTPH2PS     (BX)(R8*1), Z2
+	VCMPPS        $0x04, Z13, Z2, K4
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
+	VCVTPH2PS     (DX)(R8*1), Z0
+	VMULPS        Z2, Z0, Z0
+	VCOMPRESSPS.Z Z0, K4, Z0
+	VCVTPS2PH     $0x00, Z0, Y4
+	CMPQ          AX, R11
+	JHI           near
+	VMOVUPS       Y4, (AX)
+	LEAQ          (AX)(R9*2), AX
+
+placed:
+	ADDQ $+32, R8
+	JNZ  last
+	JMP  rest
+
 near:
-	MOVQ      R8, CX
-	MOVL      $0x00000001, R12
-	SHLL      CL, R12
-	DECL      R12
-	KMOVD     R12, K3
+	MOVQ      R9, CX
+	MOVL      $0x00000001, R13
+	SHLL      CL, R13
+	DECL      R13
+	KMOVD     R13, K3
 	VMOVDQU16 Y4, K3, (AX)
-	LEAQ      (AX)(R8*2), AX
+	LEAQ      (AX)(R9*2), AX
 	JMP       placed
 
 // func scatterPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -632,89 +649,87 @@ TEXT ·scatterPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), CX
 	VXORPS X13, X13, X13
-	MOVQ   SI, CX
-	ANDQ   $+15, CX
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
 	MOVL   $0x00000001, R8
 	SHLL   CL, R8
 	DECL   R8
 	KMOVD  R8, K1
-	XORL   R9, R9
-	MOVQ   BX, R10
-	MOVQ   SI, CX
-	CMPQ   CX, $+16
-	JL     countRest
+	SUBQ   R10, SI
+	SHLQ   $0x01, SI
+	ADDQ   SI, BX
+	XORL   R11, R11
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
 
 count:
-	VCVTPH2PS (R10), Z2
-	ADDQ      $+32, R10
+	VCVTPH2PS (BX)(R8*1), Z2
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
-	SUBQ      $+16, CX
-	CMPQ      CX, $+16
-	JGE       count
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
+	ADDQ      $+32, R8
+	JNZ       count
 
 countRest:
-	TESTQ       CX, CX
+	TESTQ       R10, R10
 	JZ          counted
-	VMOVDQU16.Z (R10), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VCVTPH2PS   Y2, Z2
-	ADDQ        $+32, R10
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, R9
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -32(DX)(R9*2), R9
+	SHLQ  $0x01, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -32(DX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R12
+	JHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VCVTPH2PS (R11), Z2
-	ADDQ      $+32, R11
-	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	CMPQ      DX, R9
-	JHI       near
-	VCVTPH2PS (DX), Z0
-	LEAQ      (DX)(R8*2), DX
-
-taken:
+	VCVTPH2PS   (BX)(R8*1), Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VCVTPH2PS   (DX), Z0
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
-	ADDQ        $+32, AX
-	SUBQ        $+16, R10
-	CMPQ        R10, $+16
-	JGE         vector
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         vector
 
 rest:
 	TESTQ       R10, R10
 	JZ          next
-	VMOVDQU16.Z (R11), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VCVTPH2PS   Y2, Z2
-	ADDQ        $+32, R11
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R11
-	SHLL        CL, R11
-	DECL        R11
-	KMOVD       R11, K3
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVD       R8, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VCVTPH2PS   Y0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
@@ -727,15 +742,34 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VCVTPH2PS (BX)(R8*1), Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	CMPQ      DX, R11
+	JHI       near
+	VCVTPH2PS (DX), Z0
+	LEAQ      (DX)(R9*2), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         last
+	JMP         rest
+
 near:
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R12
-	SHLL        CL, R12
-	DECL        R12
-	KMOVD       R12, K3
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R13
+	SHLL        CL, R13
+	DECL        R13
+	KMOVD       R13, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VCVTPH2PS   Y0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	JMP         taken
 
 // func scatterAddPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
@@ -1025,96 +1059,94 @@ TEXT ·scatterAddPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	MOVQ   SI, CX
-	ANDQ   $+15, CX
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
 	MOVL   $0x00000001, R8
 	SHLL   CL, R8
 	DECL   R8
 	KMOVD  R8, K1
-	XORL   R9, R9
-	MOVQ   BX, R10
-	MOVQ   SI, CX
-	CMPQ   CX, $+16
-	JL     countRest
+	SUBQ   R10, SI
+	SHLQ   $0x01, SI
+	ADDQ   SI, BX
+	XORL   R11, R11
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
 
 count:
-	VCVTPH2PS (R10), Z2
-	ADDQ      $+32, R10
+	VCVTPH2PS (BX)(R8*1), Z2
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
-	SUBQ      $+16, CX
-	CMPQ      CX, $+16
-	JGE       count
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
+	ADDQ      $+32, R8
+	JNZ       count
 
 countRest:
-	TESTQ       CX, CX
+	TESTQ       R10, R10
 	JZ          counted
-	VMOVDQU16.Z (R10), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VCVTPH2PS   Y2, Z2
-	ADDQ        $+32, R10
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, R9
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -32(DX)(R9*2), R9
+	SHLQ  $0x01, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -32(DX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R12
+	JHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
-	VCVTPH2PS (R11), Z2
-	ADDQ      $+32, R11
-	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	CMPQ      DX, R9
-	JHI       near
-	VCVTPH2PS (DX), Z0
-	LEAQ      (DX)(R8*2), DX
-
-taken:
+	VCVTPH2PS   (BX)(R8*1), Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VCVTPH2PS   (DX), Z0
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VCVTPH2PS   Y4, Z0
-	VMOVDQU     (AX), Y3
+	VMOVDQU     (AX)(R8*1), Y3
 	VCVTPH2PS   Y3, Z8
 	VADDPS      Z0, Z8, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VMOVDQU16   Y4, K4, Y3
 	VMOVUPS     Y3, Y4
-	VMOVUPS     Y4, (AX)
-	ADDQ        $+32, AX
-	SUBQ        $+16, R10
-	CMPQ        R10, $+16
-	JGE         vector
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         vector
 
 rest:
 	TESTQ       R10, R10
 	JZ          next
-	VMOVDQU16.Z (R11), K1, Y2
+	VMOVDQU16.Z (BX), K1, Y2
 	VCVTPH2PS   Y2, Z2
-	ADDQ        $+32, R11
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R11
-	SHLL        CL, R11
-	DECL        R11
-	KMOVD       R11, K3
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVD       R8, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VCVTPH2PS   Y0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
@@ -1134,19 +1166,45 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VCVTPH2PS (BX)(R8*1), Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	CMPQ      DX, R11
+	JHI       near
+	VCVTPH2PS (DX), Z0
+	LEAQ      (DX)(R9*2), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VCVTPH2PS   Y4, Z0
+	VMOVDQU     (AX)(R8*1), Y3
+	VCVTPH2PS   Y3, Z8
+	VADDPS      Z0, Z8, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16   Y4, K4, Y3
+	VMOVUPS     Y3, Y4
+	VMOVUPS     Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         last
+	JMP         rest
+
 near:
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R12
-	SHLL        CL, R12
-	DECL        R12
-	KMOVD       R12, K3
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R13
+	SHLL        CL, R13
+	DECL        R13
+	KMOVD       R13, K3
 	VMOVDQU16.Z (DX), K3, Y0
 	VCVTPH2PS   Y0, Z0
-	LEAQ        (DX)(R8*2), DX
+	LEAQ        (DX)(R9*2), DX
 	JMP         taken
 
 // func streamGatherPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512F, CMOV, F16C
+// Requires: AVX, AVX2, AVX512F, CMOV, F16C, MMX+
 TEXT ·streamGatherPlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1154,7 +1212,7 @@ TEXT ·streamGatherPlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+1536
+	CMPQ   BX, $+256
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x01, DI
@@ -1189,6 +1247,10 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
+	PREFETCHT0   2048(R11)
+	PREFETCHT0   2112(R11)
+	PREFETCHT0   2176(R11)
+	PREFETCHT0   2240(R11)
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1230,6 +1292,8 @@ shortKeptTurn:
 shortKeptRest:
 	TESTQ        $+64, R8
 	JZ           shortKeptBelow128
+	PREFETCHT0   2048(R11)
+	PREFETCHT0   2112(R11)
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1252,6 +1316,7 @@ shortKeptRest:
 shortKeptBelow128:
 	TESTQ        $+32, R8
 	JZ           shortKeptBelow64
+	PREFETCHT0   2048(R11)
 	VCVTPH2PS    (R11), Z0
 	VCVTPH2PS    32(R11), Z1
 	VMULPS       Z12, Z0, Z0
@@ -1357,62 +1422,67 @@ longKept:
 	VPBROADCASTW (DX)(R8*2), Y12
 	VCVTPH2PS    Y12, Z12
 	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
+	LEAQ         (CX)(R8*1), R12
+	LEAQ         -1(R10), R11
+	ANDQ         R10, R11
+	BSFQ         R11, R11
+	IMULQ        DI, R11
+	SUBQ         R8, R11
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R11), X13, X4
+	VPINSRW      $0x00, (R12), X13, X4
 	VCVTPH2PS    X4, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X4
 	VPEXTRW      $0x00, X4, (AX)
 	ADDQ         $+2, AX
-	ADDQ         $+2, R11
+	ADDQ         $+2, R12
 	SUBQ         $+1, R8
 
 longKeptAligned2:
 	TESTQ     $+4, AX
 	JZ        longKeptAligned4
-	VMOVSS    (R11), X4
+	VMOVSS    (R12), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R11
+	ADDQ      $+4, R12
 	SUBQ      $+2, R8
 
 longKeptAligned4:
 	TESTQ     $+8, AX
 	JZ        longKeptAligned8
-	VCVTPH2PS (R11), X0
+	VCVTPH2PS (R12), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R11
+	ADDQ      $+8, R12
 	SUBQ      $+4, R8
 
 longKeptAligned8:
 	TESTQ     $+16, AX
 	JZ        longKeptAligned16
-	VCVTPH2PS (R11), Y0
+	VCVTPH2PS (R12), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R11
+	ADDQ      $+16, R12
 	SUBQ      $+8, R8
 
 longKeptAligned16:
 	TESTQ     $+32, AX
 	JZ        longKeptAligned32
-	VCVTPH2PS (R11), Z0
+	VCVTPH2PS (R12), Z0
 	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (AX)
 	ADDQ      $+32, AX
-	ADDQ      $+32, R11
+	ADDQ      $+32, R12
 	SUBQ      $+16, R8
 
 longKeptAligned32:
@@ -1421,32 +1491,36 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	PREFETCHT0   (R12)(R11*1)
+	PREFETCHT0   64(R12)(R11*1)
+	PREFETCHT0   128(R12)(R11*1)
+	PREFETCHT0   192(R12)(R11*1)
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
+	VCVTPH2PS    64(R12), Z0
+	VCVTPH2PS    96(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 64(AX)
-	VCVTPH2PS    128(R11), Z0
-	VCVTPH2PS    160(R11), Z1
+	VCVTPH2PS    128(R12), Z0
+	VCVTPH2PS    160(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 128(AX)
-	VCVTPH2PS    192(R11), Z0
-	VCVTPH2PS    224(R11), Z1
+	VCVTPH2PS    192(R12), Z0
+	VCVTPH2PS    224(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1454,7 +1528,7 @@ longKeptTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 192(AX)
 	ADDQ         $+256, AX
-	ADDQ         $+256, R11
+	ADDQ         $+256, R12
 	SUBQ         $+128, R8
 	CMPQ         R8, $+128
 	JGE          longKeptTurn
@@ -1462,16 +1536,18 @@ longKeptTurn:
 longKeptRest:
 	TESTQ        $+64, R8
 	JZ           longKeptBelow128
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	PREFETCHT0   (R12)(R11*1)
+	PREFETCHT0   64(R12)(R11*1)
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
+	VCVTPH2PS    64(R12), Z0
+	VCVTPH2PS    96(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1479,13 +1555,14 @@ longKeptRest:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 64(AX)
 	ADDQ         $+128, AX
-	ADDQ         $+128, R11
+	ADDQ         $+128, R12
 
 longKeptBelow128:
 	TESTQ        $+32, R8
 	JZ           longKeptBelow64
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+	PREFETCHT0   (R12)(R11*1)
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -1493,59 +1570,59 @@ longKeptBelow128:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R11
+	ADDQ         $+64, R12
 
 longKeptBelow64:
 	TESTQ     $+16, R8
 	JZ        longKeptBelow32
-	VCVTPH2PS (R11), Z0
+	VCVTPH2PS (R12), Z0
 	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (AX)
 	ADDQ      $+32, AX
-	ADDQ      $+32, R11
+	ADDQ      $+32, R12
 
 longKeptBelow32:
 	TESTQ     $+8, R8
 	JZ        longKeptBelow16
-	VCVTPH2PS (R11), Y0
+	VCVTPH2PS (R12), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (AX)
 	ADDQ      $+16, AX
-	ADDQ      $+16, R11
+	ADDQ      $+16, R12
 
 longKeptBelow16:
 	TESTQ     $+4, R8
 	JZ        longKeptBelow8
-	VCVTPH2PS (R11), X0
+	VCVTPH2PS (R12), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSD    X4, (AX)
 	ADDQ      $+8, AX
-	ADDQ      $+8, R11
+	ADDQ      $+8, R12
 
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (R11), X4
+	VMOVSS    (R12), X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
 	ADDQ      $+4, AX
-	ADDQ      $+4, R11
+	ADDQ      $+4, R12
 
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (R11), X13, X4
+	VPINSRW   $0x00, (R12), X13, X4
 	VCVTPH2PS X4, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
 	ADDQ      $+2, AX
-	ADDQ      $+2, R11
+	ADDQ      $+2, R12
 
 longKeptBelow2:
 	LEAQ -1(R10), R8
@@ -1571,7 +1648,7 @@ TEXT ·streamScatterPlanesF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+1536
+	CMPQ   BX, $+256
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x01, DI

@@ -251,16 +251,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R0, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R0
+	BHI  last
 
 	// y = x * f
 vector:
@@ -280,15 +283,11 @@ vector:
 	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
 	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
 	VTBL    V25.B16, [V0.B16], V0.B16
-	CMP     R13, R0
-	BHI     near
 	FMOVD   F0, (R0)
 	LSL     $1, R14, R20
 	ADD     R20, R0, R0
-
-placed:
-	SUBS $4, R6, R6
-	BGE  vector
+	SUBS    $4, R6, R6
+	BGE     vector
 
 rest:
 	CBZ  R19, next
@@ -349,6 +348,34 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	FMOVD.P 8(R1), F0
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VTBL    V25.B16, [V0.B16], V0.B16
+	CMP     R13, R0
+	BHI     near
+	FMOVD   F0, (R0)
+	LSL     $1, R14, R20
+	ADD     R20, R0, R0
+
+placed:
+	SUBS $4, R6, R6
+	BGE  last
+	B    rest
 
 near:
 	TBZ     $1, R14, part5Below4
@@ -659,16 +686,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
@@ -682,13 +712,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVD   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVD   (R1), F0
 	LSL     $1, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
@@ -759,6 +785,35 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVD   (R1), F0
+	LSL     $1, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL  $1, R14, R21
@@ -993,16 +1048,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
@@ -1016,13 +1074,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVD   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVD   (R1), F0
 	LSL     $1, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
 	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
@@ -1116,6 +1170,40 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVD   (R1), F0
+	LSL     $1, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x0e217808 // fcvtl v8.4s, v0.4h
+	WORD    $0x0e21788c // fcvtl v12.4s, v4.4h
+	WORD    $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	FMOVD   (R0), F16
+	WORD    $0x0e217a08 // fcvtl v8.4s, v16.4h
+	WORD    $0x0e21780c // fcvtl v12.4s, v0.4h
+	WORD    $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD    $0x0e216900 // fcvtn v0.4h, v8.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL  $1, R14, R21

@@ -238,16 +238,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R0, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R0
+	BHI  last
 
 	// y = x * f
 vector:
@@ -264,15 +267,11 @@ vector:
 	FMOVD.P 8(R1), F0
 	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
 	VTBL    V25.B16, [V0.B16], V0.B16
-	CMP     R13, R0
-	BHI     near
 	FMOVD   F0, (R0)
 	LSL     $1, R14, R20
 	ADD     R20, R0, R0
-
-placed:
-	SUBS $4, R6, R6
-	BGE  vector
+	SUBS    $4, R6, R6
+	BGE     vector
 
 rest:
 	CBZ  R19, next
@@ -330,6 +329,31 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	FMOVD.P 8(R1), F0
+	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	VTBL    V25.B16, [V0.B16], V0.B16
+	CMP     R13, R0
+	BHI     near
+	FMOVD   F0, (R0)
+	LSL     $1, R14, R20
+	ADD     R20, R0, R0
+
+placed:
+	SUBS $4, R6, R6
+	BGE  last
+	B    rest
 
 near:
 	TBZ     $1, R14, part5Below4
@@ -632,16 +656,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
@@ -655,13 +682,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVD   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVD   (R1), F0
 	LSL     $1, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
 	VAND    V20.B16, V0.B16, V0.B16
@@ -726,6 +749,32 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVD   (R1), F0
+	LSL     $1, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL  $1, R14, R21
@@ -922,16 +971,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $1, R13, R13
+	LSL $1, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $8, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
@@ -945,13 +997,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVD   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVD   (R1), F0
 	LSL     $1, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
 	FMOVD   (R0), F16
@@ -1033,6 +1081,34 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVD.P 8(R7), F4
+	VCMTST  V31.H8, V4.H8, V20.H8
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.H8, V26.H8, V26.H8
+	VADDP   V26.H8, V26.H8, V26.H8
+	VMOV    V26.H[0], R20
+	AND     $7, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVD   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVD   (R1), F0
+	LSL     $1, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x6e441c00 // fmul v0.8h, v0.8h, v4.8h
+	FMOVD   (R0), F16
+	WORD    $0x4e401600 // fadd v0.8h, v16.8h, v0.8h
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVD.P F0, 8(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL  $1, R14, R21

@@ -140,169 +140,168 @@ TEXT ·gatherPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ    count+24(FP), SI
 	MOVQ    ·storeAhead+0(SB), DI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+7, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    compress<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+8
-	JL      countRest
+	LEAQ    compress<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x02, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+32, DI
+	JNZ          count
 
 countRest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     counted
-	LEAQ   (R11)(R10*4), DI
+	LEAQ   (DX)(R9*4), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part1Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
 part1Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part1Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part1Below8:
-	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -32(AX)(R9*4), R9
+	SHLQ  $0x02, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -32(AX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, CX
+	NEGQ DI
+	JZ   rest
+	CMPQ AX, R11
+	JHI  last
 
 	// y = x * f
 vector:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	VMULPS       (CX), Y2, Y0
-	ADDQ         $+32, CX
+	VMULPS       (CX)(DI*1), Y2, Y0
 	VPERMPS      Y0, Y7, Y0
-	CMPQ         AX, R9
-	JHI          near
 	VMOVUPS      Y0, (AX)
-	LEAQ         (AX)(DI*4), AX
-
-placed:
-	SUBQ $+8, R10
-	CMPQ R10, $+8
-	JGE  vector
+	LEAQ         (AX)(R8*4), AX
+	ADDQ         $+32, DI
+	JNZ          vector
 
 rest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     next
-	LEAQ   (R11)(R10*4), DI
+	LEAQ   (DX)(R9*4), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part2Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
 part2Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part2Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part2Below8:
-	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(R10*4), R11
+	LEAQ         (CX)(R9*4), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, R10
+	TESTQ        $+1, R9
 	JZ           part3Below2
-	SUBQ         $+4, R11
-	VMOVSS       (R11), X0
+	SUBQ         $+4, DI
+	VMOVSS       (DI), X0
 
 part3Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part3Below4
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part3Below8
-	SUBQ        $+16, R11
-	VMOVUPS     (R11), X8
+	SUBQ        $+16, DI
+	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part3Below8:
 	VMULPS       Y2, Y0, Y0
-	LEAQ         (CX)(R10*4), CX
+	LEAQ         (CX)(R9*4), CX
 	VPERMPS      Y0, Y7, Y0
-	MOVQ         AX, R10
-	TESTQ        $+4, DI
+	MOVQ         AX, DI
+	TESTQ        $+4, R8
 	JZ           part4Below8
-	VMOVUPS      X0, (R10)
-	ADDQ         $+16, R10
+	VMOVUPS      X0, (DI)
+	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
 part4Below8:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      part4Below4
-	VMOVSD  X0, (R10)
-	ADDQ    $+8, R10
+	VMOVSD  X0, (DI)
+	ADDQ    $+8, DI
 	VPSHUFD $0xee, X0, X0
 
 part4Below4:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part4Below2
-	VMOVSS X0, (R10)
+	VMOVSS X0, (DI)
 
 part4Below2:
-	LEAQ (AX)(DI*4), AX
+	LEAQ (AX)(R8*4), AX
 
 next:
 	DECQ SI
@@ -310,28 +309,47 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	VMULPS       (CX)(DI*1), Y2, Y0
+	VPERMPS      Y0, Y7, Y0
+	CMPQ         AX, R10
+	JHI          near
+	VMOVUPS      Y0, (AX)
+	LEAQ         (AX)(R8*4), AX
+
+placed:
+	ADDQ $+32, DI
+	JNZ  last
+	JMP  rest
+
 near:
-	MOVQ         AX, R12
-	TESTQ        $+4, DI
+	MOVQ         AX, R13
+	TESTQ        $+4, R8
 	JZ           part5Below8
-	VMOVUPS      X0, (R12)
-	ADDQ         $+16, R12
+	VMOVUPS      X0, (R13)
+	ADDQ         $+16, R13
 	VEXTRACTI128 $0x01, Y0, X0
 
 part5Below8:
-	TESTQ   $+2, DI
+	TESTQ   $+2, R8
 	JZ      part5Below4
-	VMOVSD  X0, (R12)
-	ADDQ    $+8, R12
+	VMOVSD  X0, (R13)
+	ADDQ    $+8, R13
 	VPSHUFD $0xee, X0, X0
 
 part5Below4:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part5Below2
-	VMOVSS X0, (R12)
+	VMOVSS X0, (R13)
 
 part5Below2:
-	LEAQ (AX)(DI*4), AX
+	LEAQ (AX)(R8*4), AX
 	JMP  placed
 
 DATA nibbles<>+0(SB)/4, $0x00000000
@@ -814,172 +832,171 @@ TEXT ·scatterPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ    count+24(FP), SI
 	MOVQ    ·storeAhead+0(SB), DI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+7, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    expand<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+8
-	JL      countRest
+	LEAQ    expand<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x02, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+32, DI
+	JNZ          count
 
 countRest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     counted
-	LEAQ   (R11)(R10*4), DI
+	LEAQ   (DX)(R9*4), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part1Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
 part1Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part1Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part1Below8:
-	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -32(CX)(R9*4), R9
+	SHLQ  $0x02, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -32(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
-	JHI          near
 	VMOVUPS      (CX), Y0
-	LEAQ         (CX)(DI*4), CX
-
-taken:
-	VPERMPS Y0, Y7, Y0
-	VMULPS  Y2, Y0, Y0
-	VANDPS  Y15, Y0, Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $+32, AX
-	SUBQ    $+8, R10
-	CMPQ    R10, $+8
-	JGE     vector
+	LEAQ         (CX)(R8*4), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VMOVUPS      Y0, (AX)(DI*1)
+	ADDQ         $+32, DI
+	JNZ          vector
 
 rest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     next
-	LEAQ   (R11)(R10*4), DI
+	LEAQ   (DX)(R9*4), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part2Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
 part2Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part2Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part2Below8:
-	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*4), R11
+	LEAQ         (CX)(R8*4), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
+	TESTQ        $+1, R8
 	JZ           part3Below2
-	SUBQ         $+4, R11
-	VMOVSS       (R11), X0
+	SUBQ         $+4, DI
+	VMOVSS       (DI), X0
 
 part3Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part3Below4
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below4:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          part3Below8
-	SUBQ        $+16, R11
-	VMOVUPS     (R11), X8
+	SUBQ        $+16, DI
+	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part3Below8:
-	LEAQ         (CX)(DI*4), CX
+	LEAQ         (CX)(R8*4), CX
 	VPERMPS      Y0, Y7, Y0
 	VMULPS       Y2, Y0, Y0
 	VANDPS       Y15, Y0, Y0
 	MOVQ         AX, DI
-	TESTQ        $+4, R10
+	TESTQ        $+4, R9
 	JZ           part4Below8
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
 part4Below8:
-	TESTQ   $+2, R10
+	TESTQ   $+2, R9
 	JZ      part4Below4
 	VMOVSD  X0, (DI)
 	ADDQ    $+8, DI
 	VPSHUFD $0xee, X0, X0
 
 part4Below4:
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part4Below2
 	VMOVSS X0, (DI)
 
 part4Below2:
-	LEAQ (AX)(R10*4), AX
+	LEAQ (AX)(R9*4), AX
 
 next:
 	DECQ SI
@@ -987,30 +1004,51 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
+	JHI          near
+	VMOVUPS      (CX), Y0
+	LEAQ         (CX)(R8*4), CX
+
+taken:
+	VPERMPS Y0, Y7, Y0
+	VMULPS  Y2, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	ADDQ    $+32, DI
+	JNZ     last
+	JMP     rest
+
 near:
-	LEAQ   (CX)(DI*4), R12
+	LEAQ   (CX)(R8*4), R13
 	VXORPS X0, X0, X0
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part5Below2
-	SUBQ   $+4, R12
-	VMOVSS (R12), X0
+	SUBQ   $+4, R13
+	VMOVSS (R13), X0
 
 part5Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part5Below4
-	SUBQ      $+8, R12
-	VMOVSD    (R12), X8
+	SUBQ      $+8, R13
+	VMOVSD    (R13), X8
 	VUNPCKLPD X0, X8, X0
 
 part5Below4:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          part5Below8
-	SUBQ        $+16, R12
-	VMOVUPS     (R12), X8
+	SUBQ        $+16, R13
+	VMOVUPS     (R13), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part5Below8:
-	LEAQ (CX)(DI*4), CX
+	LEAQ (CX)(R8*4), CX
 	JMP  taken
 
 DATA expand<>+0(SB)/4, $0x00000000
@@ -1406,168 +1444,167 @@ TEXT ·scatterAddPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ    length+32(FP), BX
 	MOVQ    count+24(FP), SI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+7, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    expand<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+8
-	JL      countRest
+	LEAQ    expand<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x02, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+8, R10
-	CMPQ         R10, $+8
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+32, DI
+	JNZ          count
 
 countRest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     counted
-	LEAQ   (R11)(R10*4), DI
+	LEAQ   (DX)(R9*4), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part1Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
 part1Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part1Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
 part1Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part1Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part1Below8:
-	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -32(CX)(R9*4), R9
+	SHLQ  $0x02, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -32(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+8
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
-	JHI          near
 	VMOVUPS      (CX), Y0
-	LEAQ         (CX)(DI*4), CX
-
-taken:
-	VPERMPS   Y0, Y7, Y0
-	VMULPS    Y2, Y0, Y0
-	VMOVUPS   (AX), Y3
-	VADDPS    Y0, Y3, Y0
-	VBLENDVPS Y15, Y0, Y3, Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      $+32, AX
-	SUBQ      $+8, R10
-	CMPQ      R10, $+8
-	JGE       vector
+	LEAQ         (CX)(R8*4), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      (AX)(DI*1), Y3
+	VADDPS       Y0, Y3, Y0
+	VBLENDVPS    Y15, Y0, Y3, Y0
+	VMOVUPS      Y0, (AX)(DI*1)
+	ADDQ         $+32, DI
+	JNZ          vector
 
 rest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     next
-	LEAQ   (R11)(R10*4), DI
+	LEAQ   (DX)(R9*4), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part2Below2
 	SUBQ   $+4, DI
 	VMOVSS (DI), X2
 
 part2Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part2Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X2, X8, X2
 
 part2Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part2Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part2Below8:
-	ADDQ         $+32, R11
 	VCMPPS       $0x04, Y13, Y2, Y15
-	VMOVMSKPS    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPS    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*4), R11
+	LEAQ         (CX)(R8*4), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
+	TESTQ        $+1, R8
 	JZ           part3Below2
-	SUBQ         $+4, R11
-	VMOVSS       (R11), X0
+	SUBQ         $+4, DI
+	VMOVSS       (DI), X0
 
 part3Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part3Below4
-	SUBQ      $+8, R11
-	VMOVSD    (R11), X8
+	SUBQ      $+8, DI
+	VMOVSD    (DI), X8
 	VUNPCKLPD X0, X8, X0
 
 part3Below4:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          part3Below8
-	SUBQ        $+16, R11
-	VMOVUPS     (R11), X8
+	SUBQ        $+16, DI
+	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part3Below8:
-	LEAQ    (CX)(DI*4), CX
+	LEAQ    (CX)(R8*4), CX
 	VPERMPS Y0, Y7, Y0
 	VMULPS  Y2, Y0, Y0
-	LEAQ    (AX)(R10*4), DI
+	LEAQ    (AX)(R9*4), DI
 	VXORPS  X3, X3, X3
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part4Below2
 	SUBQ    $+4, DI
 	VMOVSS  (DI), X3
 
 part4Below2:
-	TESTQ     $+2, R10
+	TESTQ     $+2, R9
 	JZ        part4Below4
 	SUBQ      $+8, DI
 	VMOVSD    (DI), X8
 	VUNPCKLPD X3, X8, X3
 
 part4Below4:
-	TESTQ       $+4, R10
+	TESTQ       $+4, R9
 	JZ          part4Below8
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
@@ -1577,26 +1614,26 @@ part4Below8:
 	VADDPS       Y0, Y3, Y0
 	VBLENDVPS    Y15, Y0, Y3, Y0
 	MOVQ         AX, DI
-	TESTQ        $+4, R10
+	TESTQ        $+4, R9
 	JZ           part5Below8
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
 part5Below8:
-	TESTQ   $+2, R10
+	TESTQ   $+2, R9
 	JZ      part5Below4
 	VMOVSD  X0, (DI)
 	ADDQ    $+8, DI
 	VPSHUFD $0xee, X0, X0
 
 part5Below4:
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part5Below2
 	VMOVSS X0, (DI)
 
 part5Below2:
-	LEAQ (AX)(R10*4), AX
+	LEAQ (AX)(R9*4), AX
 
 next:
 	DECQ SI
@@ -1604,34 +1641,57 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
+	JHI          near
+	VMOVUPS      (CX), Y0
+	LEAQ         (CX)(R8*4), CX
+
+taken:
+	VPERMPS   Y0, Y7, Y0
+	VMULPS    Y2, Y0, Y0
+	VMOVUPS   (AX)(DI*1), Y3
+	VADDPS    Y0, Y3, Y0
+	VBLENDVPS Y15, Y0, Y3, Y0
+	VMOVUPS   Y0, (AX)(DI*1)
+	ADDQ      $+32, DI
+	JNZ       last
+	JMP       rest
+
 near:
-	LEAQ   (CX)(DI*4), R12
+	LEAQ   (CX)(R8*4), R13
 	VXORPS X0, X0, X0
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part6Below2
-	SUBQ   $+4, R12
-	VMOVSS (R12), X0
+	SUBQ   $+4, R13
+	VMOVSS (R13), X0
 
 part6Below2:
-	TESTQ     $+2, DI
+	TESTQ     $+2, R8
 	JZ        part6Below4
-	SUBQ      $+8, R12
-	VMOVSD    (R12), X8
+	SUBQ      $+8, R13
+	VMOVSD    (R13), X8
 	VUNPCKLPD X0, X8, X0
 
 part6Below4:
-	TESTQ       $+4, DI
+	TESTQ       $+4, R8
 	JZ          part6Below8
-	SUBQ        $+16, R12
-	VMOVUPS     (R12), X8
+	SUBQ        $+16, R13
+	VMOVUPS     (R13), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part6Below8:
-	LEAQ (CX)(DI*4), CX
+	LEAQ (CX)(R8*4), CX
 	JMP  taken
 
 // func streamGatherPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·streamGatherPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1639,7 +1699,7 @@ TEXT ·streamGatherPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+768
+	CMPQ   BX, $+128
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x02, DI
@@ -1673,29 +1733,32 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
-	VMULPS  (R11), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(R11), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	VMULPS  64(R11), Y12, Y2
-	VMOVUPS Y2, 64(AX)
-	VMULPS  96(R11), Y12, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R11
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
-	JGE     shortKeptTurn
+	PREFETCHT0 2048(R11)
+	PREFETCHT0 2112(R11)
+	VMULPS     (R11), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(R11), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPS     64(R11), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPS     96(R11), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R11
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        shortKeptTurn
 
 shortKeptRest:
-	TESTQ   $+16, R8
-	JZ      shortKeptBelow64
-	VMULPS  (R11), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPS  32(R11), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, R11
+	TESTQ      $+16, R8
+	JZ         shortKeptBelow64
+	PREFETCHT0 2048(R11)
+	VMULPS     (R11), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(R11), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R11
 
 shortKeptBelow64:
 	TESTQ   $+8, R8
@@ -1772,43 +1835,48 @@ longKept:
 	BSFQ         R10, R8
 	VBROADCASTSS (DX)(R8*4), Y12
 	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
+	LEAQ         (CX)(R8*1), R12
+	LEAQ         -1(R10), R11
+	ANDQ         R10, R11
+	BSFQ         R11, R11
+	IMULQ        DI, R11
+	SUBQ         R8, R11
 	MOVQ         BX, R8
 	TESTQ        $+4, AX
 	JZ           longKeptAligned4
-	VMOVSS       (R11), X0
+	VMOVSS       (R12), X0
 	VMULPS       X0, X12, X0
 	VMOVSS       X0, (AX)
 	ADDQ         $+4, AX
-	ADDQ         $+4, R11
+	ADDQ         $+4, R12
 	SUBQ         $+1, R8
 
 longKeptAligned4:
 	TESTQ  $+8, AX
 	JZ     longKeptAligned8
-	VMOVSD (R11), X0
+	VMOVSD (R12), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R11
+	ADDQ   $+8, R12
 	SUBQ   $+2, R8
 
 longKeptAligned8:
 	TESTQ   $+16, AX
 	JZ      longKeptAligned16
-	VMULPS  (R11), X12, X0
+	VMULPS  (R12), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 	SUBQ    $+4, R8
 
 longKeptAligned16:
 	TESTQ   $+32, AX
 	JZ      longKeptAligned32
-	VMULPS  (R11), Y12, Y0
+	VMULPS  (R12), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R11
+	ADDQ    $+32, R12
 	SUBQ    $+8, R8
 
 longKeptAligned32:
@@ -1817,63 +1885,66 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VMULPS   (R11), Y12, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPS   32(R11), Y12, Y1
-	VMOVNTPS Y1, 32(AX)
-	VMULPS   64(R11), Y12, Y2
-	VMOVNTPS Y2, 64(AX)
-	VMULPS   96(R11), Y12, Y3
-	VMOVNTPS Y3, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, R11
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
-	JGE      longKeptTurn
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 64(R12)(R11*1)
+	VMULPS     (R12), Y12, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(R12), Y12, Y1
+	VMOVNTPS   Y1, 32(AX)
+	VMULPS     64(R12), Y12, Y2
+	VMOVNTPS   Y2, 64(AX)
+	VMULPS     96(R12), Y12, Y3
+	VMOVNTPS   Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R12
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        longKeptTurn
 
 longKeptRest:
-	TESTQ    $+16, R8
-	JZ       longKeptBelow64
-	VMULPS   (R11), Y12, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPS   32(R11), Y12, Y1
-	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	TESTQ      $+16, R8
+	JZ         longKeptBelow64
+	PREFETCHT0 (R12)(R11*1)
+	VMULPS     (R12), Y12, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(R12), Y12, Y1
+	VMOVNTPS   Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R12
 
 longKeptBelow64:
 	TESTQ    $+8, R8
 	JZ       longKeptBelow32
-	VMULPS   (R11), Y12, Y0
+	VMULPS   (R12), Y12, Y0
 	VMOVNTPS Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 longKeptBelow32:
 	TESTQ   $+4, R8
 	JZ      longKeptBelow16
-	VMULPS  (R11), X12, X0
+	VMULPS  (R12), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 
 longKeptBelow16:
 	TESTQ  $+2, R8
 	JZ     longKeptBelow8
-	VMOVSD (R11), X0
+	VMOVSD (R12), X0
 	VMULPS X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R11
+	ADDQ   $+8, R12
 
 longKeptBelow8:
 	TESTQ  $+1, R8
 	JZ     longKeptBelow4
-	VMOVSS (R11), X0
+	VMOVSS (R12), X0
 	VMULPS X0, X12, X0
 	VMOVSS X0, (AX)
 	ADDQ   $+4, AX
-	ADDQ   $+4, R11
+	ADDQ   $+4, R12
 
 longKeptBelow4:
 	LEAQ -1(R10), R8
@@ -1899,7 +1970,7 @@ TEXT ·streamScatterPlanesF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+768
+	CMPQ   BX, $+128
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x02, DI

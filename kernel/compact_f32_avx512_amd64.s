@@ -156,88 +156,86 @@ TEXT ·gatherPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), CX
 	VXORPS X13, X13, X13
-	MOVQ   SI, CX
-	ANDQ   $+15, CX
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
 	MOVL   $0x00000001, R8
 	SHLL   CL, R8
 	DECL   R8
 	KMOVD  R8, K1
-	XORL   R9, R9
-	MOVQ   BX, R10
-	MOVQ   SI, CX
-	CMPQ   CX, $+16
-	JL     countRest
+	SUBQ   R10, SI
+	SHLQ   $0x02, SI
+	ADDQ   SI, BX
+	XORL   R11, R11
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
 
 count:
-	VMOVUPS (R10), Z2
-	ADDQ    $+64, R10
+	VMOVUPS (BX)(R8*1), Z2
 	VCMPPS  $0x04, Z13, Z2, K4
-	KMOVW   K4, R8
-	POPCNTL R8, R8
-	ADDQ    R8, R9
-	SUBQ    $+16, CX
-	CMPQ    CX, $+16
-	JGE     count
+	KMOVW   K4, R9
+	POPCNTL R9, R9
+	ADDQ    R9, R11
+	ADDQ    $+64, R8
+	JNZ     count
 
 countRest:
-	TESTQ     CX, CX
+	TESTQ     R10, R10
 	JZ        counted
-	VMOVUPS.Z (R10), K1, Z2
-	ADDQ      $+64, R10
+	VMOVUPS.Z (BX), K1, Z2
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -64(AX)(R9*4), R9
+	SHLQ  $0x02, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -64(AX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, DX
+	NEGQ R8
+	JZ   rest
+	CMPQ AX, R12
+	JHI  last
 
 	// y = x * f
 vector:
-	VMOVUPS       (R11), Z2
-	ADDQ          $+64, R11
+	VMOVUPS       (BX)(R8*1), Z2
 	VCMPPS        $0x04, Z13, Z2, K4
-	KMOVW         K4, R8
-	POPCNTL       R8, R8
-	VMULPS        (DX), Z2, Z0
-	ADDQ          $+64, DX
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
+	VMULPS        (DX)(R8*1), Z2, Z0
 	VCOMPRESSPS.Z Z0, K4, Z0
-	CMPQ          AX, R9
-	JHI           near
 	VMOVUPS       Z0, (AX)
-	LEAQ          (AX)(R8*4), AX
-
-placed:
-	SUBQ $+16, R10
-	CMPQ R10, $+16
-	JGE  vector
+	LEAQ          (AX)(R9*4), AX
+	ADDQ          $+64, R8
+	JNZ           vector
 
 rest:
 	TESTQ         R10, R10
 	JZ            next
-	VMOVUPS.Z     (R11), K1, Z2
-	ADDQ          $+64, R11
+	VMOVUPS.Z     (BX), K1, Z2
 	VCMPPS        $0x04, Z13, Z2, K4
-	KMOVW         K4, R8
-	POPCNTL       R8, R8
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
 	VMOVUPS.Z     (DX), K1, Z0
 	VMULPS        Z2, Z0, Z0
 	LEAQ          (DX)(R10*4), DX
 	VCOMPRESSPS.Z Z0, K4, Z0
-	MOVQ          R8, CX
-	MOVL          $0x00000001, R10
-	SHLL          CL, R10
-	DECL          R10
-	KMOVD         R10, K3
+	MOVQ          R9, CX
+	MOVL          $0x00000001, R8
+	SHLL          CL, R8
+	DECL          R8
+	KMOVD         R8, K3
 	VMOVUPS       Z0, K3, (AX)
-	LEAQ          (AX)(R8*4), AX
+	LEAQ          (AX)(R9*4), AX
 
 next:
 	DECQ DI
@@ -245,14 +243,31 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS       (BX)(R8*1), Z2
+	VCMPPS        $0x04, Z13, Z2, K4
+	KMOVW         K4, R9
+	POPCNTL       R9, R9
+	VMULPS        (DX)(R8*1), Z2, Z0
+	VCOMPRESSPS.Z Z0, K4, Z0
+	CMPQ          AX, R11
+	JHI           near
+	VMOVUPS       Z0, (AX)
+	LEAQ          (AX)(R9*4), AX
+
+placed:
+	ADDQ $+64, R8
+	JNZ  last
+	JMP  rest
+
 near:
-	MOVQ    R8, CX
-	MOVL    $0x00000001, R12
-	SHLL    CL, R12
-	DECL    R12
-	KMOVD   R12, K3
+	MOVQ    R9, CX
+	MOVL    $0x00000001, R13
+	SHLL    CL, R13
+	DECL    R13
+	KMOVD   R13, K3
 	VMOVUPS Z0, K3, (AX)
-	LEAQ    (AX)(R8*4), AX
+	LEAQ    (AX)(R9*4), AX
 	JMP     placed
 
 // func scatterPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
@@ -497,85 +512,83 @@ TEXT ·scatterPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), CX
 	VXORPS X13, X13, X13
-	MOVQ   SI, CX
-	ANDQ   $+15, CX
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
 	MOVL   $0x00000001, R8
 	SHLL   CL, R8
 	DECL   R8
 	KMOVD  R8, K1
-	XORL   R9, R9
-	MOVQ   BX, R10
-	MOVQ   SI, CX
-	CMPQ   CX, $+16
-	JL     countRest
+	SUBQ   R10, SI
+	SHLQ   $0x02, SI
+	ADDQ   SI, BX
+	XORL   R11, R11
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
 
 count:
-	VMOVUPS (R10), Z2
-	ADDQ    $+64, R10
+	VMOVUPS (BX)(R8*1), Z2
 	VCMPPS  $0x04, Z13, Z2, K4
-	KMOVW   K4, R8
-	POPCNTL R8, R8
-	ADDQ    R8, R9
-	SUBQ    $+16, CX
-	CMPQ    CX, $+16
-	JGE     count
+	KMOVW   K4, R9
+	POPCNTL R9, R9
+	ADDQ    R9, R11
+	ADDQ    $+64, R8
+	JNZ     count
 
 countRest:
-	TESTQ     CX, CX
+	TESTQ     R10, R10
 	JZ        counted
-	VMOVUPS.Z (R10), K1, Z2
-	ADDQ      $+64, R10
+	VMOVUPS.Z (BX), K1, Z2
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -64(DX)(R9*4), R9
+	SHLQ  $0x02, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -64(DX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R12
+	JHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VMOVUPS (R11), Z2
-	ADDQ    $+64, R11
-	VCMPPS  $0x04, Z13, Z2, K4
-	KMOVW   K4, R8
-	POPCNTL R8, R8
-	CMPQ    DX, R9
-	JHI     near
-	VMOVUPS (DX), Z0
-	LEAQ    (DX)(R8*4), DX
-
-taken:
+	VMOVUPS     (BX)(R8*1), Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VMOVUPS     (DX), Z0
+	LEAQ        (DX)(R9*4), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
-	VMOVUPS     Z0, (AX)
-	ADDQ        $+64, AX
-	SUBQ        $+16, R10
-	CMPQ        R10, $+16
-	JGE         vector
+	VMOVUPS     Z0, (AX)(R8*1)
+	ADDQ        $+64, R8
+	JNZ         vector
 
 rest:
 	TESTQ       R10, R10
 	JZ          next
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        $+64, R11
+	VMOVUPS.Z   (BX), K1, Z2
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R11
-	SHLL        CL, R11
-	DECL        R11
-	KMOVD       R11, K3
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVD       R8, K3
 	VMOVUPS.Z   (DX), K3, Z0
-	LEAQ        (DX)(R8*4), DX
+	LEAQ        (DX)(R9*4), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VMOVUPS     Z0, K1, (AX)
@@ -587,14 +600,32 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS (BX)(R8*1), Z2
+	VCMPPS  $0x04, Z13, Z2, K4
+	KMOVW   K4, R9
+	POPCNTL R9, R9
+	CMPQ    DX, R11
+	JHI     near
+	VMOVUPS (DX), Z0
+	LEAQ    (DX)(R9*4), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VMOVUPS     Z0, (AX)(R8*1)
+	ADDQ        $+64, R8
+	JNZ         last
+	JMP         rest
+
 near:
-	MOVQ      R8, CX
-	MOVL      $0x00000001, R12
-	SHLL      CL, R12
-	DECL      R12
-	KMOVD     R12, K3
+	MOVQ      R9, CX
+	MOVL      $0x00000001, R13
+	SHLL      CL, R13
+	DECL      R13
+	KMOVD     R13, K3
 	VMOVUPS.Z (DX), K3, Z0
-	LEAQ      (DX)(R8*4), DX
+	LEAQ      (DX)(R9*4), DX
 	JMP       taken
 
 // func scatterAddPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
@@ -741,87 +772,85 @@ TEXT ·scatterAddPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	MOVQ   SI, CX
-	ANDQ   $+15, CX
+	MOVQ   SI, R10
+	ANDQ   $+15, R10
+	MOVQ   R10, CX
 	MOVL   $0x00000001, R8
 	SHLL   CL, R8
 	DECL   R8
 	KMOVD  R8, K1
-	XORL   R9, R9
-	MOVQ   BX, R10
-	MOVQ   SI, CX
-	CMPQ   CX, $+16
-	JL     countRest
+	SUBQ   R10, SI
+	SHLQ   $0x02, SI
+	ADDQ   SI, BX
+	XORL   R11, R11
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
 
 count:
-	VMOVUPS (R10), Z2
-	ADDQ    $+64, R10
+	VMOVUPS (BX)(R8*1), Z2
 	VCMPPS  $0x04, Z13, Z2, K4
-	KMOVW   K4, R8
-	POPCNTL R8, R8
-	ADDQ    R8, R9
-	SUBQ    $+16, CX
-	CMPQ    CX, $+16
-	JGE     count
+	KMOVW   K4, R9
+	POPCNTL R9, R9
+	ADDQ    R9, R11
+	ADDQ    $+64, R8
+	JNZ     count
 
 countRest:
-	TESTQ     CX, CX
+	TESTQ     R10, R10
 	JZ        counted
-	VMOVUPS.Z (R10), K1, Z2
-	ADDQ      $+64, R10
+	VMOVUPS.Z (BX), K1, Z2
 	VCMPPS    $0x04, Z13, Z2, K4
-	KMOVW     K4, R8
-	POPCNTL   R8, R8
-	ADDQ      R8, R9
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R11
 
 counted:
-	IMULQ DI, R9
-	LEAQ  -64(DX)(R9*4), R9
+	SHLQ  $0x02, R11
+	MOVQ  R11, R12
+	IMULQ DI, R11
+	LEAQ  -64(DX)(R11*1), R11
+	NEGQ  R12
+	ADDQ  R11, R12
 
 row:
-	MOVQ BX, R11
-	MOVQ SI, R10
-	CMPQ R10, $+16
-	JL   rest
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R12
+	JHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
-	VMOVUPS (R11), Z2
-	ADDQ    $+64, R11
-	VCMPPS  $0x04, Z13, Z2, K4
-	KMOVW   K4, R8
-	POPCNTL R8, R8
-	CMPQ    DX, R9
-	JHI     near
-	VMOVUPS (DX), Z0
-	LEAQ    (DX)(R8*4), DX
-
-taken:
+	VMOVUPS     (BX)(R8*1), Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VMOVUPS     (DX), Z0
+	LEAQ        (DX)(R9*4), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
-	VMOVUPS     (AX), Z3
+	VMOVUPS     (AX)(R8*1), Z3
 	VADDPS      Z0, Z3, K4, Z3
-	VMOVUPS     Z3, (AX)
-	ADDQ        $+64, AX
-	SUBQ        $+16, R10
-	CMPQ        R10, $+16
-	JGE         vector
+	VMOVUPS     Z3, (AX)(R8*1)
+	ADDQ        $+64, R8
+	JNZ         vector
 
 rest:
 	TESTQ       R10, R10
 	JZ          next
-	VMOVUPS.Z   (R11), K1, Z2
-	ADDQ        $+64, R11
+	VMOVUPS.Z   (BX), K1, Z2
 	VCMPPS      $0x04, Z13, Z2, K4
-	KMOVW       K4, R8
-	POPCNTL     R8, R8
-	MOVQ        R8, CX
-	MOVL        $0x00000001, R11
-	SHLL        CL, R11
-	DECL        R11
-	KMOVD       R11, K3
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R8
+	SHLL        CL, R8
+	DECL        R8
+	KMOVD       R8, K3
 	VMOVUPS.Z   (DX), K3, Z0
-	LEAQ        (DX)(R8*4), DX
+	LEAQ        (DX)(R9*4), DX
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VMOVUPS.Z   (AX), K1, Z3
@@ -835,12 +864,32 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS (BX)(R8*1), Z2
+	VCMPPS  $0x04, Z13, Z2, K4
+	KMOVW   K4, R9
+	POPCNTL R9, R9
+	CMPQ    DX, R11
+	JHI     near
+	VMOVUPS (DX), Z0
+	LEAQ    (DX)(R9*4), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     (AX)(R8*1), Z3
+	VADDPS      Z0, Z3, K4, Z3
+	VMOVUPS     Z3, (AX)(R8*1)
+	ADDQ        $+64, R8
+	JNZ         last
+	JMP         rest
+
 near:
-	MOVQ      R8, CX
-	MOVL      $0x00000001, R12
-	SHLL      CL, R12
-	DECL      R12
-	KMOVD     R12, K3
+	MOVQ      R9, CX
+	MOVL      $0x00000001, R13
+	SHLL      CL, R13
+	DECL      R13
+	KMOVD     R13, K3
 	VMOVUPS.Z (DX), K3, Z0
-	LEAQ      (DX)(R8*4), DX
+	LEAQ      (DX)(R9*4), DX
 	JMP       taken

@@ -228,16 +228,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $2, R13, R13
+	LSL $2, R13, R22
+	MUL R3, R22, R13
 	ADD R0, R13, R13
 	SUB $16, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R0
+	BHI  last
 
 	// y = x * f
 vector:
@@ -254,15 +257,11 @@ vector:
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VTBL    V25.B16, [V0.B16], V0.B16
-	CMP     R13, R0
-	BHI     near
 	FMOVQ   F0, (R0)
 	LSL     $2, R14, R20
 	ADD     R20, R0, R0
-
-placed:
-	SUBS $4, R6, R6
-	BGE  vector
+	SUBS    $4, R6, R6
+	BGE     vector
 
 rest:
 	CBZ   R19, next
@@ -320,6 +319,31 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.S4, V26.S4, V26.S4
+	VADDP   V26.S4, V26.S4, V26.S4
+	VMOV    V26.S[0], R20
+	AND     $15, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVQ   (R20), F25
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VTBL    V25.B16, [V0.B16], V0.B16
+	CMP     R13, R0
+	BHI     near
+	FMOVQ   F0, (R0)
+	LSL     $2, R14, R20
+	ADD     R20, R0, R0
+
+placed:
+	SUBS $4, R6, R6
+	BGE  last
+	B    rest
 
 near:
 	TBZ     $1, R14, part5Below4
@@ -608,16 +632,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $2, R13, R13
+	LSL $2, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $16, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
@@ -631,13 +658,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVQ   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVQ   (R1), F0
 	LSL     $2, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	VAND    V20.B16, V0.B16, V0.B16
@@ -702,6 +725,32 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.S4, V26.S4, V26.S4
+	VADDP   V26.S4, V26.S4, V26.S4
+	VMOV    V26.S[0], R20
+	AND     $15, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVQ   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVQ   (R1), F0
+	LSL     $2, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL   $2, R14, R21
@@ -890,16 +939,19 @@ part1Below4:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $2, R13, R13
+	LSL $2, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $16, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $4, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
@@ -913,13 +965,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVQ   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVQ   (R1), F0
 	LSL     $2, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	FMOVQ   (R0), F16
@@ -1001,6 +1049,34 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.S4, V4.S4, V20.S4
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.S4, V26.S4, V26.S4
+	VADDP   V26.S4, V26.S4, V26.S4
+	VMOV    V26.S[0], R20
+	AND     $15, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVQ   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVQ   (R1), F0
+	LSL     $2, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	FMOVQ   (R0), F16
+	WORD    $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+	SUBS    $4, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL   $2, R14, R21

@@ -131,141 +131,140 @@ TEXT ·gatherPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ    count+24(FP), SI
 	MOVQ    ·storeAhead+0(SB), DI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+3, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    compress<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+4
-	JL      countRest
+	LEAQ    compress<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x03, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPD    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+32, DI
+	JNZ          count
 
 countRest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     counted
-	LEAQ   (R11)(R10*8), DI
+	LEAQ   (DX)(R9*8), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part1Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
 part1Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part1Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part1Below4:
-	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPD    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -32(AX)(R9*8), R9
+	SHLQ  $0x03, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -32(AX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+4
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, CX
+	NEGQ DI
+	JZ   rest
+	CMPQ AX, R11
+	JHI  last
 
 	// y = x * f
 vector:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPD    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	VMULPD       (CX), Y2, Y0
-	ADDQ         $+32, CX
+	VMULPD       (CX)(DI*1), Y2, Y0
 	VPERMPS      Y0, Y7, Y0
-	CMPQ         AX, R9
-	JHI          near
 	VMOVUPS      Y0, (AX)
-	LEAQ         (AX)(DI*8), AX
-
-placed:
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  vector
+	LEAQ         (AX)(R8*8), AX
+	ADDQ         $+32, DI
+	JNZ          vector
 
 rest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     next
-	LEAQ   (R11)(R10*8), DI
+	LEAQ   (DX)(R9*8), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part2Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
 part2Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part2Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part2Below4:
-	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPD    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(R10*8), R11
+	LEAQ         (CX)(R9*8), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, R10
+	TESTQ        $+1, R9
 	JZ           part3Below2
-	SUBQ         $+8, R11
-	VMOVSD       (R11), X0
+	SUBQ         $+8, DI
+	VMOVSD       (DI), X0
 
 part3Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part3Below4
-	SUBQ        $+16, R11
-	VMOVUPS     (R11), X8
+	SUBQ        $+16, DI
+	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part3Below4:
 	VMULPD       Y2, Y0, Y0
-	LEAQ         (CX)(R10*8), CX
+	LEAQ         (CX)(R9*8), CX
 	VPERMPS      Y0, Y7, Y0
-	MOVQ         AX, R10
-	TESTQ        $+2, DI
+	MOVQ         AX, DI
+	TESTQ        $+2, R8
 	JZ           part4Below4
-	VMOVUPS      X0, (R10)
-	ADDQ         $+16, R10
+	VMOVUPS      X0, (DI)
+	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
 part4Below4:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part4Below2
-	VMOVSD X0, (R10)
+	VMOVSD X0, (DI)
 
 part4Below2:
-	LEAQ (AX)(DI*8), AX
+	LEAQ (AX)(R8*8), AX
 
 next:
 	DECQ SI
@@ -273,21 +272,40 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPD       $0x04, Y13, Y2, Y15
+	VMOVMSKPD    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	VMULPD       (CX)(DI*1), Y2, Y0
+	VPERMPS      Y0, Y7, Y0
+	CMPQ         AX, R10
+	JHI          near
+	VMOVUPS      Y0, (AX)
+	LEAQ         (AX)(R8*8), AX
+
+placed:
+	ADDQ $+32, DI
+	JNZ  last
+	JMP  rest
+
 near:
-	MOVQ         AX, R12
-	TESTQ        $+2, DI
+	MOVQ         AX, R13
+	TESTQ        $+2, R8
 	JZ           part5Below4
-	VMOVUPS      X0, (R12)
-	ADDQ         $+16, R12
+	VMOVUPS      X0, (R13)
+	ADDQ         $+16, R13
 	VEXTRACTI128 $0x01, Y0, X0
 
 part5Below4:
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part5Below2
-	VMOVSD X0, (R12)
+	VMOVSD X0, (R13)
 
 part5Below2:
-	LEAQ (AX)(DI*8), AX
+	LEAQ (AX)(R8*8), AX
 	JMP  placed
 
 DATA nibbles<>+0(SB)/4, $0x00000000
@@ -515,144 +533,143 @@ TEXT ·scatterPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ    count+24(FP), SI
 	MOVQ    ·storeAhead+0(SB), DI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+3, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    expand<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+4
-	JL      countRest
+	LEAQ    expand<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x03, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPD    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+32, DI
+	JNZ          count
 
 countRest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     counted
-	LEAQ   (R11)(R10*8), DI
+	LEAQ   (DX)(R9*8), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part1Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
 part1Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part1Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part1Below4:
-	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPD    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -32(CX)(R9*8), R9
+	SHLQ  $0x03, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -32(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+4
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPD    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
-	JHI          near
 	VMOVUPS      (CX), Y0
-	LEAQ         (CX)(DI*8), CX
-
-taken:
-	VPERMPS Y0, Y7, Y0
-	VMULPD  Y2, Y0, Y0
-	VANDPD  Y15, Y0, Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $+32, AX
-	SUBQ    $+4, R10
-	CMPQ    R10, $+4
-	JGE     vector
+	LEAQ         (CX)(R8*8), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPD       Y2, Y0, Y0
+	VANDPD       Y15, Y0, Y0
+	VMOVUPS      Y0, (AX)(DI*1)
+	ADDQ         $+32, DI
+	JNZ          vector
 
 rest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     next
-	LEAQ   (R11)(R10*8), DI
+	LEAQ   (DX)(R9*8), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part2Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
 part2Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part2Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part2Below4:
-	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPD    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*8), R11
+	LEAQ         (CX)(R8*8), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
+	TESTQ        $+1, R8
 	JZ           part3Below2
-	SUBQ         $+8, R11
-	VMOVSD       (R11), X0
+	SUBQ         $+8, DI
+	VMOVSD       (DI), X0
 
 part3Below2:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          part3Below4
-	SUBQ        $+16, R11
-	VMOVUPS     (R11), X8
+	SUBQ        $+16, DI
+	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part3Below4:
-	LEAQ         (CX)(DI*8), CX
+	LEAQ         (CX)(R8*8), CX
 	VPERMPS      Y0, Y7, Y0
 	VMULPD       Y2, Y0, Y0
 	VANDPD       Y15, Y0, Y0
 	MOVQ         AX, DI
-	TESTQ        $+2, R10
+	TESTQ        $+2, R9
 	JZ           part4Below4
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
 part4Below4:
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part4Below2
 	VMOVSD X0, (DI)
 
 part4Below2:
-	LEAQ (AX)(R10*8), AX
+	LEAQ (AX)(R9*8), AX
 
 next:
 	DECQ SI
@@ -660,23 +677,44 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPD       $0x04, Y13, Y2, Y15
+	VMOVMSKPD    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
+	JHI          near
+	VMOVUPS      (CX), Y0
+	LEAQ         (CX)(R8*8), CX
+
+taken:
+	VPERMPS Y0, Y7, Y0
+	VMULPD  Y2, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)(DI*1)
+	ADDQ    $+32, DI
+	JNZ     last
+	JMP     rest
+
 near:
-	LEAQ   (CX)(DI*8), R12
+	LEAQ   (CX)(R8*8), R13
 	VXORPS X0, X0, X0
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part5Below2
-	SUBQ   $+8, R12
-	VMOVSD (R12), X0
+	SUBQ   $+8, R13
+	VMOVSD (R13), X0
 
 part5Below2:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          part5Below4
-	SUBQ        $+16, R12
-	VMOVUPS     (R12), X8
+	SUBQ        $+16, R13
+	VMOVUPS     (R13), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part5Below4:
-	LEAQ (CX)(DI*8), CX
+	LEAQ (CX)(R8*8), CX
 	JMP  taken
 
 DATA expand<>+0(SB)/4, $0x10101010
@@ -821,140 +859,139 @@ TEXT ·scatterAddPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ    length+32(FP), BX
 	MOVQ    count+24(FP), SI
 	VXORPS  X13, X13, X13
+	MOVQ    BX, R9
+	ANDQ    $+3, R9
 	VMOVUPS nibbles<>+0(SB), Y12
-	LEAQ    expand<>+0(SB), R8
-	XORL    R9, R9
-	MOVQ    DX, R11
-	MOVQ    BX, R10
-	CMPQ    R10, $+4
-	JL      countRest
+	LEAQ    expand<>+0(SB), R12
+	SUBQ    R9, BX
+	SHLQ    $0x03, BX
+	ADDQ    BX, DX
+	XORL    R10, R10
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
 
 count:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPD    Y15, R11
+	POPCNTL      R11, R8
+	VPBROADCASTD (R12)(R11*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
-	SUBQ         $+4, R10
-	CMPQ         R10, $+4
-	JGE          count
+	ADDQ         R8, R10
+	ADDQ         $+32, DI
+	JNZ          count
 
 countRest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     counted
-	LEAQ   (R11)(R10*8), DI
+	LEAQ   (DX)(R9*8), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part1Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
 part1Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part1Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part1Below4:
-	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R10
-	POPCNTL      R10, DI
-	VPBROADCASTD (R8)(R10*4), Y7
+	VMOVMSKPD    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	ADDQ         DI, R9
+	ADDQ         R8, R10
 
 counted:
-	IMULQ SI, R9
-	LEAQ  -32(CX)(R9*8), R9
+	SHLQ  $0x03, R10
+	MOVQ  R10, R11
+	IMULQ SI, R10
+	LEAQ  -32(CX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
 
 row:
-	MOVQ DX, R11
-	MOVQ BX, R10
-	CMPQ R10, $+4
-	JL   rest
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R11
+	JHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
-	VMOVUPS      (R11), Y2
-	ADDQ         $+32, R11
+	VMOVUPS      (DX)(DI*1), Y2
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R12
-	POPCNTL      R12, DI
-	VPBROADCASTD (R8)(R12*4), Y7
+	VMOVMSKPD    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	CMPQ         CX, R9
-	JHI          near
 	VMOVUPS      (CX), Y0
-	LEAQ         (CX)(DI*8), CX
-
-taken:
-	VPERMPS   Y0, Y7, Y0
-	VMULPD    Y2, Y0, Y0
-	VMOVUPS   (AX), Y3
-	VADDPD    Y0, Y3, Y0
-	VBLENDVPD Y15, Y0, Y3, Y0
-	VMOVUPS   Y0, (AX)
-	ADDQ      $+32, AX
-	SUBQ      $+4, R10
-	CMPQ      R10, $+4
-	JGE       vector
+	LEAQ         (CX)(R8*8), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPD       Y2, Y0, Y0
+	VMOVUPS      (AX)(DI*1), Y3
+	VADDPD       Y0, Y3, Y0
+	VBLENDVPD    Y15, Y0, Y3, Y0
+	VMOVUPS      Y0, (AX)(DI*1)
+	ADDQ         $+32, DI
+	JNZ          vector
 
 rest:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     next
-	LEAQ   (R11)(R10*8), DI
+	LEAQ   (DX)(R9*8), DI
 	VXORPS X2, X2, X2
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part2Below2
 	SUBQ   $+8, DI
 	VMOVSD (DI), X2
 
 part2Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part2Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X2, Y8, Y2
 
 part2Below4:
-	ADDQ         $+32, R11
 	VCMPPD       $0x04, Y13, Y2, Y15
-	VMOVMSKPD    Y15, R11
-	POPCNTL      R11, DI
-	VPBROADCASTD (R8)(R11*4), Y7
+	VMOVMSKPD    Y15, DI
+	POPCNTL      DI, R8
+	VPBROADCASTD (R12)(DI*4), Y7
 	VPSRLVD      Y12, Y7, Y7
-	LEAQ         (CX)(DI*8), R11
+	LEAQ         (CX)(R8*8), DI
 	VXORPS       X0, X0, X0
-	TESTQ        $+1, DI
+	TESTQ        $+1, R8
 	JZ           part3Below2
-	SUBQ         $+8, R11
-	VMOVSD       (R11), X0
+	SUBQ         $+8, DI
+	VMOVSD       (DI), X0
 
 part3Below2:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          part3Below4
-	SUBQ        $+16, R11
-	VMOVUPS     (R11), X8
+	SUBQ        $+16, DI
+	VMOVUPS     (DI), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part3Below4:
-	LEAQ    (CX)(DI*8), CX
+	LEAQ    (CX)(R8*8), CX
 	VPERMPS Y0, Y7, Y0
 	VMULPD  Y2, Y0, Y0
-	LEAQ    (AX)(R10*8), DI
+	LEAQ    (AX)(R9*8), DI
 	VXORPS  X3, X3, X3
-	TESTQ   $+1, R10
+	TESTQ   $+1, R9
 	JZ      part4Below2
 	SUBQ    $+8, DI
 	VMOVSD  (DI), X3
 
 part4Below2:
-	TESTQ       $+2, R10
+	TESTQ       $+2, R9
 	JZ          part4Below4
 	SUBQ        $+16, DI
 	VMOVUPS     (DI), X8
@@ -964,19 +1001,19 @@ part4Below4:
 	VADDPD       Y0, Y3, Y0
 	VBLENDVPD    Y15, Y0, Y3, Y0
 	MOVQ         AX, DI
-	TESTQ        $+2, R10
+	TESTQ        $+2, R9
 	JZ           part5Below4
 	VMOVUPS      X0, (DI)
 	ADDQ         $+16, DI
 	VEXTRACTI128 $0x01, Y0, X0
 
 part5Below4:
-	TESTQ  $+1, R10
+	TESTQ  $+1, R9
 	JZ     part5Below2
 	VMOVSD X0, (DI)
 
 part5Below2:
-	LEAQ (AX)(R10*8), AX
+	LEAQ (AX)(R9*8), AX
 
 next:
 	DECQ SI
@@ -984,27 +1021,50 @@ next:
 	VZEROUPPER
 	RET
 
+last:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPD       $0x04, Y13, Y2, Y15
+	VMOVMSKPD    Y15, R13
+	POPCNTL      R13, R8
+	VPBROADCASTD (R12)(R13*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R10
+	JHI          near
+	VMOVUPS      (CX), Y0
+	LEAQ         (CX)(R8*8), CX
+
+taken:
+	VPERMPS   Y0, Y7, Y0
+	VMULPD    Y2, Y0, Y0
+	VMOVUPS   (AX)(DI*1), Y3
+	VADDPD    Y0, Y3, Y0
+	VBLENDVPD Y15, Y0, Y3, Y0
+	VMOVUPS   Y0, (AX)(DI*1)
+	ADDQ      $+32, DI
+	JNZ       last
+	JMP       rest
+
 near:
-	LEAQ   (CX)(DI*8), R12
+	LEAQ   (CX)(R8*8), R13
 	VXORPS X0, X0, X0
-	TESTQ  $+1, DI
+	TESTQ  $+1, R8
 	JZ     part6Below2
-	SUBQ   $+8, R12
-	VMOVSD (R12), X0
+	SUBQ   $+8, R13
+	VMOVSD (R13), X0
 
 part6Below2:
-	TESTQ       $+2, DI
+	TESTQ       $+2, R8
 	JZ          part6Below4
-	SUBQ        $+16, R12
-	VMOVUPS     (R12), X8
+	SUBQ        $+16, R13
+	VMOVUPS     (R13), X8
 	VINSERTI128 $0x01, X0, Y8, Y0
 
 part6Below4:
-	LEAQ (CX)(DI*8), CX
+	LEAQ (CX)(R8*8), CX
 	JMP  taken
 
 // func streamGatherPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·streamGatherPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1012,7 +1072,7 @@ TEXT ·streamGatherPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+384
+	CMPQ   BX, $+64
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x03, DI
@@ -1046,29 +1106,32 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
-	VMULPD  (R11), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPD  32(R11), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	VMULPD  64(R11), Y12, Y2
-	VMOVUPS Y2, 64(AX)
-	VMULPD  96(R11), Y12, Y3
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $+128, AX
-	ADDQ    $+128, R11
-	SUBQ    $+16, R8
-	CMPQ    R8, $+16
-	JGE     shortKeptTurn
+	PREFETCHT0 2048(R11)
+	PREFETCHT0 2112(R11)
+	VMULPD     (R11), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(R11), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	VMULPD     64(R11), Y12, Y2
+	VMOVUPS    Y2, 64(AX)
+	VMULPD     96(R11), Y12, Y3
+	VMOVUPS    Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R11
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        shortKeptTurn
 
 shortKeptRest:
-	TESTQ   $+8, R8
-	JZ      shortKeptBelow64
-	VMULPD  (R11), Y12, Y0
-	VMOVUPS Y0, (AX)
-	VMULPD  32(R11), Y12, Y1
-	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, R11
+	TESTQ      $+8, R8
+	JZ         shortKeptBelow64
+	PREFETCHT0 2048(R11)
+	VMULPD     (R11), Y12, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(R11), Y12, Y1
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R11
 
 shortKeptBelow64:
 	TESTQ   $+4, R8
@@ -1136,33 +1199,38 @@ longKept:
 	BSFQ         R10, R8
 	VBROADCASTSD (DX)(R8*8), Y12
 	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
+	LEAQ         (CX)(R8*1), R12
+	LEAQ         -1(R10), R11
+	ANDQ         R10, R11
+	BSFQ         R11, R11
+	IMULQ        DI, R11
+	SUBQ         R8, R11
 	MOVQ         BX, R8
 	TESTQ        $+8, AX
 	JZ           longKeptAligned8
-	VMOVSD       (R11), X0
+	VMOVSD       (R12), X0
 	VMULPD       X0, X12, X0
 	VMOVSD       X0, (AX)
 	ADDQ         $+8, AX
-	ADDQ         $+8, R11
+	ADDQ         $+8, R12
 	SUBQ         $+1, R8
 
 longKeptAligned8:
 	TESTQ   $+16, AX
 	JZ      longKeptAligned16
-	VMULPD  (R11), X12, X0
+	VMULPD  (R12), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 	SUBQ    $+2, R8
 
 longKeptAligned16:
 	TESTQ   $+32, AX
 	JZ      longKeptAligned32
-	VMULPD  (R11), Y12, Y0
+	VMULPD  (R12), Y12, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $+32, AX
-	ADDQ    $+32, R11
+	ADDQ    $+32, R12
 	SUBQ    $+4, R8
 
 longKeptAligned32:
@@ -1171,54 +1239,57 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VMULPD   (R11), Y12, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPD   32(R11), Y12, Y1
-	VMOVNTPS Y1, 32(AX)
-	VMULPD   64(R11), Y12, Y2
-	VMOVNTPS Y2, 64(AX)
-	VMULPD   96(R11), Y12, Y3
-	VMOVNTPS Y3, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, R11
-	SUBQ     $+16, R8
-	CMPQ     R8, $+16
-	JGE      longKeptTurn
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 64(R12)(R11*1)
+	VMULPD     (R12), Y12, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(R12), Y12, Y1
+	VMOVNTPS   Y1, 32(AX)
+	VMULPD     64(R12), Y12, Y2
+	VMOVNTPS   Y2, 64(AX)
+	VMULPD     96(R12), Y12, Y3
+	VMOVNTPS   Y3, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R12
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        longKeptTurn
 
 longKeptRest:
-	TESTQ    $+8, R8
-	JZ       longKeptBelow64
-	VMULPD   (R11), Y12, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPD   32(R11), Y12, Y1
-	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R11
+	TESTQ      $+8, R8
+	JZ         longKeptBelow64
+	PREFETCHT0 (R12)(R11*1)
+	VMULPD     (R12), Y12, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(R12), Y12, Y1
+	VMOVNTPS   Y1, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R12
 
 longKeptBelow64:
 	TESTQ    $+4, R8
 	JZ       longKeptBelow32
-	VMULPD   (R11), Y12, Y0
+	VMULPD   (R12), Y12, Y0
 	VMOVNTPS Y0, (AX)
 	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	ADDQ     $+32, R12
 
 longKeptBelow32:
 	TESTQ   $+2, R8
 	JZ      longKeptBelow16
-	VMULPD  (R11), X12, X0
+	VMULPD  (R12), X12, X0
 	VMOVUPS X0, (AX)
 	ADDQ    $+16, AX
-	ADDQ    $+16, R11
+	ADDQ    $+16, R12
 
 longKeptBelow16:
 	TESTQ  $+1, R8
 	JZ     longKeptBelow8
-	VMOVSD (R11), X0
+	VMOVSD (R12), X0
 	VMULPD X0, X12, X0
 	VMOVSD X0, (AX)
 	ADDQ   $+8, AX
-	ADDQ   $+8, R11
+	ADDQ   $+8, R12
 
 longKeptBelow8:
 	LEAQ -1(R10), R8
@@ -1244,7 +1315,7 @@ TEXT ·streamScatterPlanesF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+384
+	CMPQ   BX, $+64
 	JAE    long
 	MOVQ   BX, DI
 	SHLQ   $0x03, DI

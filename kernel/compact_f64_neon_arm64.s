@@ -156,16 +156,19 @@ part1Below2:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $3, R13, R13
+	LSL $3, R13, R22
+	MUL R3, R22, R13
 	ADD R0, R13, R13
 	SUB $16, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $2, R6, R6
 	BLT  rest
+	CMP  R22, R0
+	BHI  last
 
 	// y = x * f
 vector:
@@ -181,15 +184,11 @@ vector:
 	FMOVQ.P 16(R1), F0
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	VTBL    V25.B16, [V0.B16], V0.B16
-	CMP     R13, R0
-	BHI     near
 	FMOVQ   F0, (R0)
 	LSL     $3, R14, R20
 	ADD     R20, R0, R0
-
-placed:
-	SUBS $2, R6, R6
-	BGE  vector
+	SUBS    $2, R6, R6
+	BGE     vector
 
 rest:
 	CBZ   R19, next
@@ -229,6 +228,30 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.D2, V26.D2, V26.D2
+	VMOV    V26.D[0], R20
+	AND     $15, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVQ   (R20), F25
+	FMOVQ.P 16(R1), F0
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	VTBL    V25.B16, [V0.B16], V0.B16
+	CMP     R13, R0
+	BHI     near
+	FMOVQ   F0, (R0)
+	LSL     $3, R14, R20
+	ADD     R20, R0, R0
+
+placed:
+	SUBS $2, R6, R6
+	BGE  last
+	B    rest
 
 near:
 	TBZ     $0, R14, part5Below2
@@ -436,16 +459,19 @@ part1Below2:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $3, R13, R13
+	LSL $3, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $16, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $2, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = x * f; where f = 0: y = 0
 vector:
@@ -458,13 +484,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVQ   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVQ   (R1), F0
 	LSL     $3, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	VAND    V20.B16, V0.B16, V0.B16
@@ -511,6 +533,31 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.D2, V26.D2, V26.D2
+	VMOV    V26.D[0], R20
+	AND     $15, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVQ   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVQ   (R1), F0
+	LSL     $3, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	VAND    V20.B16, V0.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+	SUBS    $2, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL   $3, R14, R21
@@ -677,16 +724,19 @@ part1Below2:
 	ADD    R14, R13, R13
 
 counted:
-	MUL R3, R13, R13
-	LSL $3, R13, R13
+	LSL $3, R13, R22
+	MUL R3, R22, R13
 	ADD R1, R13, R13
 	SUB $16, R13, R13
+	SUB R22, R13, R22
 
 row:
 	MOVD R2, R7
 	MOVD R4, R6
 	SUBS $2, R6, R6
 	BLT  rest
+	CMP  R22, R1
+	BHI  last
 
 	// y = y + x * f; where f = 0: y = y
 vector:
@@ -699,13 +749,9 @@ vector:
 	SUB     R14, R20, R20
 	ADD     R15, R20, R20
 	FMOVQ   (R20), F25
-	CMP     R13, R1
-	BHI     near
 	FMOVQ   (R1), F0
 	LSL     $3, R14, R20
 	ADD     R20, R1, R1
-
-taken:
 	VTBL    V25.B16, [V0.B16], V0.B16
 	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
 	FMOVQ   (R0), F16
@@ -763,6 +809,33 @@ next:
 	SUBS $1, R3, R3
 	BNE  row
 	RET
+
+last:
+	FMOVQ.P 16(R7), F4
+	VCMTST  V31.D2, V4.D2, V20.D2
+	VAND    V24.B16, V20.B16, V26.B16
+	VADDP   V26.D2, V26.D2, V26.D2
+	VMOV    V26.D[0], R20
+	AND     $15, R20, R14
+	SUB     R14, R20, R20
+	ADD     R15, R20, R20
+	FMOVQ   (R20), F25
+	CMP     R13, R1
+	BHI     near
+	FMOVQ   (R1), F0
+	LSL     $3, R14, R20
+	ADD     R20, R1, R1
+
+taken:
+	VTBL    V25.B16, [V0.B16], V0.B16
+	WORD    $0x6e64dc00 // fmul v0.2d, v0.2d, v4.2d
+	FMOVQ   (R0), F16
+	WORD    $0x4e60d600 // fadd v0.2d, v16.2d, v0.2d
+	VBIF    V20.B16, V16.B16, V0.B16
+	FMOVQ.P F0, 16(R0)
+	SUBS    $2, R6, R6
+	BGE     last
+	B       rest
 
 near:
 	LSL   $3, R14, R21

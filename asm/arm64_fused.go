@@ -5,7 +5,7 @@ const (
 	xAux       = 13
 	xScales    = 14
 	xRowScales = 15 // the scales left of a row
-	xLimit     = 19
+	xCap       = 19
 )
 
 // Vector registers of fused kernels, beside the others. The accumulator is vValue, and of
@@ -28,10 +28,10 @@ func (p *neon) fusedConstants() {
 		return
 	}
 	if p.half {
-		p.ins("VLD1R", at(xLimit), p.list(vValue, 1))
+		p.ins("VLD1R", at(xCap), p.list(vValue, 1))
 		p.widen(vCap, vValue, vector/2)
 	} else {
-		p.ins("VLD1R", at(xLimit), p.list(vCap, 1))
+		p.ins("VLD1R", at(xCap), p.list(vCap, 1))
 	}
 	if p.value.applies(gating) {
 		p.word(fmul, vValue, vCap, vZero)

@@ -19,10 +19,10 @@ type block struct {
 type nest struct {
 	operands
 	block
-	across gather // where src does not lie as dst does
-	long   bool   // copies are long enough for the runtime to store past the cache
-	lists  *lists // where dst or src is a list: the nest is one of several
-	other  walker // of another family of kernels, which takes the nest as it is
+	across gather  // where src does not lie as dst does
+	long   bool    // copies are long enough for the runtime to store past the cache
+	lists  *lists  // where dst or src is a list: the nest is one of several
+	other  *walker // of another family of kernels, which takes the nest as it is
 	depth  int
 	outer  [layout.MaxLoops]layout.Loop
 }
@@ -133,10 +133,7 @@ func (n *nest) walk(lo, hi int) {
 		return
 	}
 	if n.other != nil {
-		// Hidden before the walker is read: what a method of an interface is called on escapes, and with it all that
-		// n refers to.
-		hidden := (*nest)(hide(unsafe.Pointer(n)))
-		hidden.other.walk(unsafe.Pointer(hidden), lo, hi)
+		(*n.other).walk(hide(unsafe.Pointer(n)), lo, hi)
 		return
 	}
 	size := n.count * n.length

@@ -12,6 +12,7 @@ import (
 // packing is a call of a compaction. Its nest is that of the full tensor, and it keeps count of where the
 // kept elements are in the packed one.
 type packing struct {
+	self    walker // c itself, to which a nest points: what the nest itself held would take its operands to the heap
 	op      Compaction
 	run     compacter
 	inPlace bool        // packed and full begin with the same element
@@ -195,7 +196,8 @@ func (c *packing) begin(n *nest, kind *Kind, op Compaction, full, packed, factor
 	}
 	c.packed, c.factors = packed.data, factors.data
 	c.inPlace = full.len >= 0 && full.data == packed.data
-	n.other, n.factors = c, factors.data
+	c.self = c
+	n.other, n.factors = &c.self, factors.data
 	n.dst, n.src = full.data, packed.data
 	if op == Gather {
 		n.dst, n.src = n.src, n.dst

@@ -72,6 +72,7 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{call(c, kernel.Scatter, list, of(buffer[20:38]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, kernel.OfList([][]float32{buffer[:12], buffer[6:18]}), of(y), 1), new(kernel.OverlapError), "in the list dst"},
 		{call(quotient, kernel.Gather, of(buffer[1:19]), of(x), 1), new(kernel.OverlapError), "one of them packed"},
+		{call(quotient, kernel.Scatter, of(x), of(buffer[23:41]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(quotient, kernel.ScatterAdd, of(x), of(x[:18]), 1), new(kernel.OverlapError), "begins 0 bytes from src"},
 		{call(quotient, kernel.ScatterAdd, list, of(buffer[20:38]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(quotient, kernel.ScatterAdd, kernel.OfList([][]float32{buffer[:12], buffer[6:18]}), of(y), 1), new(kernel.OverlapError), "in the list dst"},
@@ -106,7 +107,10 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, within) }, new(spatialdropout.CompactionError), "sample 0 keeps 4 channels and sample 1 keeps 3"},
 		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, between) }, new(spatialdropout.CompactionError), "not the outermost axis"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(nil, 0, weights) }, new(spatialdropout.MaskError), "no mask"},
-		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, new(spatialdropout.MaskError), "2×4"},
+		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, new(spatialdropout.CompactionError), "weights with 2×4 channels for a mask of 2×4, want one sample"},
+		{func(c *spatialdropout.Compaction) error {
+			return c.ResetWeights(m, 0, dense(t, layout.CHW, 5, 1, 3).geom)
+		}, new(spatialdropout.CompactionError), "weights with 1×5 channels for a mask of 2×4"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, -1, weights) }, new(spatialdropout.CompactionError), "sample -1 of a mask of 2"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 2, weights) }, new(spatialdropout.CompactionError), "sample 2 of a mask of 2"},
 	} {
@@ -163,7 +167,7 @@ func TestEmptyTensorsArePacked(t *testing.T) {
 				t.Errorf("%s, %v: %v", x.name, op, err)
 			}
 		}
-		if c.Len() != 0 || c.Samples() != x.samples {
+		if c.Len() != 0 || c.Samples() != x.samples || x.samples > 0 && c.Offset(0) != 0 {
 			t.Errorf("%s: %d elements of %d samples", x.name, c.Len(), c.Samples())
 		}
 	}

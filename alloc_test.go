@@ -51,18 +51,29 @@ func testAllocs[T number](t *testing.T) {
 		// Another geometry of the same shape, for dst and src that lie differently.
 		other := others(t, x)[0]
 		moved := make([]T, other.length)
+		around := spatialdropout.Around{Shift: k.vector(make([]T, x.channels)), Activation: spatialdropout.ReLU}
+		none := spatialdropout.Tensor{}
 		to, from, elsewhere := k.tensor(dst, x.geom), k.tensor(src, x.geom), k.tensor(moved, other.geom)
 		cases := map[string]func(){
-			"DrawInto":                func() { drawInto(t, drop, m, x.geom) },
-			"Apply":                   func() { check(k.apply(dst, src, m, x.geom)) },
-			"Apply in place":          func() { check(k.apply(dst, dst, m, x.geom)) },
-			"ApplyTensor":             func() { check(spatialdropout.ApplyTensor(to, from, m, 0)) },
-			"Apply with one worker":   func() { check(k.apply(dst, src, m, x.geom, 1)) },
-			"Apply with two workers":  func() { check(k.apply(dst, src, m, x.geom, 2)) },
-			"Apply to another layout": func() { check(spatialdropout.ApplyTensor(elsewhere, from, m, 1)) },
-			"AddTo":                   func() { check(k.addTo(dst, src, m, x.geom)) },
-			"AddTo with two workers":  func() { check(k.addTo(dst, src, m, x.geom, 2)) },
-			"AddTo another layout":    func() { check(spatialdropout.AddToTensor(elsewhere, from, m, 2)) },
+			"DrawInto":                     func() { drawInto(t, drop, m, x.geom) },
+			"Apply":                        func() { check(k.apply(dst, src, m, x.geom)) },
+			"Apply in place":               func() { check(k.apply(dst, dst, m, x.geom)) },
+			"ApplyTensor":                  func() { check(spatialdropout.ApplyTensor(to, from, m, 0)) },
+			"Apply with one worker":        func() { check(k.apply(dst, src, m, x.geom, 1)) },
+			"Apply with two workers":       func() { check(k.apply(dst, src, m, x.geom, 2)) },
+			"Apply to another layout":      func() { check(spatialdropout.ApplyTensor(elsewhere, from, m, 1)) },
+			"AddTo":                        func() { check(k.addTo(dst, src, m, x.geom)) },
+			"AddTo with two workers":       func() { check(k.addTo(dst, src, m, x.geom, 2)) },
+			"AddTo another layout":         func() { check(spatialdropout.AddToTensor(elsewhere, from, m, 2)) },
+			"Fuse":                         func() { check(spatialdropout.FuseTensor(to, from, none, m, around, 1)) },
+			"Fuse with a residual, shared": func() { check(spatialdropout.FuseTensor(to, from, to, m, around, 2)) },
+			"Fuse to another layout":       func() { check(spatialdropout.FuseTensor(elsewhere, from, none, m, around, 2)) },
+			"FuseBackward": func() {
+				check(spatialdropout.FuseBackwardTensor(to, from, spatialdropout.FromInput(from), m, around, 1))
+			},
+			"FuseBackward from the output": func() {
+				check(spatialdropout.FuseBackwardTensor(to, from, spatialdropout.FromOutput(to), m, around, 2))
+			},
 			"mask.Reset and a redraw": func() { check(m.Reset(x.samples, x.channels, 0.5, mask.Arithmetic{})); drawInto(t, drop, m, x.geom) },
 		}
 		passes := func(name string, d *spatialdropout.Dropout) {
@@ -72,6 +83,20 @@ func testAllocs[T number](t *testing.T) {
 			p := d.Next(x.geom)
 			for name, do := range map[string]func(dst, src spatialdropout.Tensor) error{
 				name + ", Pass.Forward": p.Forward, name + ", Pass.Backward": p.Backward, name + ", Pass.AddTo": p.AddTo,
+				name + ", Fuse": func(dst, src spatialdropout.Tensor) error {
+					p, err := d.Fuse(dst, src, dst, around)
+					if err == nil {
+						err = p.FuseBackward(dst, src, spatialdropout.FromInput(dst), around)
+					}
+					return err
+				},
+				name + ", FuseEvaluation": func(dst, src spatialdropout.Tensor) error {
+					p, err := d.FuseEvaluation(dst, src, none, around)
+					if err == nil {
+						err = p.FuseBackward(dst, src, spatialdropout.FromInput(dst), around)
+					}
+					return err
+				},
 				name + ", Forward":           func(dst, src spatialdropout.Tensor) error { _, err := d.Forward(dst, src); return err },
 				name + ", Evaluate":          func(dst, src spatialdropout.Tensor) error { _, err := d.Evaluate(dst, src); return err },
 				name + ", Next and Backward": func(dst, src spatialdropout.Tensor) error { return d.Next(x.geom).Backward(dst, src) },
@@ -183,6 +208,22 @@ func TestArgumentsDoNotEscape(t *testing.T) {
 			"AddToTensor of bfloat16": func() error {
 				m, y := *drawn, spatialdropout.As(kernel.BF16, bf16s, x.geom)
 				return spatialdropout.AddToTensor(y, y, &m, 2)
+			},
+			"Fuse of float32": func() error {
+				m, g, a := *drawn, x.geom, spatialdropout.Around{Activation: spatialdropout.ReLU6}
+				if err := spatialdropout.Fuse(f32s, f32s, f32s, &m, a, g); err != nil {
+					return err
+				}
+				return spatialdropout.FuseBackward(f32s, f32s, spatialdropout.FromInput(spatialdropout.Of(f32s, g)), &m, a, g)
+			},
+			"a fused pass of float16": func() error {
+				g, a := x.geom, spatialdropout.Around{Activation: spatialdropout.LeakyReLU(0.1)}
+				y := spatialdropout.As(kernel.F16, f16s, g)
+				p, err := d.Fuse(y, y, y, a)
+				if err == nil {
+					err = p.FuseBackward(y, y, spatialdropout.FromOutput(y), a)
+				}
+				return err
 			},
 			"a pass of float32": func() error {
 				g := x.geom

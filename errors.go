@@ -3,13 +3,14 @@ package spatialdropout
 import (
 	"fmt"
 
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // LengthError refuses a slice that does not hold a tensor of the given geometry. Nothing
 // has been written.
 type LengthError struct {
-	Name     string // of the argument: "dst" or "src"
+	Name     string // of the argument: "dst" or "src", or "residual" or "from" of a fused call
 	Len      int    // elements of the slice
 	Geometry layout.Geometry
 }
@@ -26,7 +27,7 @@ func (e *LengthError) Error() string {
 // number of slices does not cut it between feature maps, or with a slice of another length.
 // Nothing has been written.
 type ListError struct {
-	Name     string // of the argument: "dst" or "src"
+	Name     string // of the argument: "dst" or "src", or "residual" or "from" of a fused call
 	Slices   int    // in the list
 	Slice    int    // the first one of another length, -1 if their number is wrong
 	Len      int    // elements of that one
@@ -42,6 +43,49 @@ func (e *ListError) Error() string {
 		return fmt.Sprintf("%s for %v, want a tensor without gaps", given, e.Geometry)
 	}
 	return fmt.Sprintf("%s for %v, want whole samples in each, or whole channels where those come first", given, e.Geometry)
+}
+
+// BesideError refuses a tensor beside dst, in a fused call, that is of another kind or lies differently.
+// Nothing has been written.
+type BesideError struct {
+	Name              string // of the argument: "residual" or "from"
+	Given, Want       *kernel.Kind
+	Geometry, WantGeo layout.Geometry
+}
+
+func (e *BesideError) Error() string {
+	if e.Given != e.Want {
+		return fmt.Sprintf("spatialdropout: %s of %v, want %v, the kind of dst", e.Name, e.Given, e.Want)
+	}
+	return fmt.Sprintf("spatialdropout: %s of %v in %d elements, want one that lies as dst does, of %v in %d", e.Name, e.Geometry, e.Geometry.Len(), e.WantGeo, e.WantGeo.Len())
+}
+
+// ChannelsError refuses an [Around.Scale] or [Around.Shift] without a number of the kind of the data for each
+// channel. Nothing has been written.
+type ChannelsError struct {
+	Name     string        // of the field: "Scale" or "Shift"
+	Numbers  kernel.Vector // what it is
+	Kind     *kernel.Kind  // of the data
+	Geometry layout.Geometry
+}
+
+func (e *ChannelsError) Error() string {
+	given := fmt.Sprintf("%d numbers of %v", e.Numbers.Len(), e.Numbers.Kind())
+	if n := e.Numbers.Slices(); n > 0 {
+		given = fmt.Sprintf("%d slices", n)
+	}
+	return fmt.Sprintf("spatialdropout: %s holds %s, want none or one slice of %d of %v, one for each channel", e.Name, given, e.Geometry.Channels(), e.Kind)
+}
+
+// ActivationError refuses an activation with a number that it cannot have, or a gradient that
+// does not follow from the output. Nothing has been written.
+type ActivationError struct {
+	Activation Activation
+	Reason     string // what was given and what was expected
+}
+
+func (e *ActivationError) Error() string {
+	return fmt.Sprintf("spatialdropout: %v: %s", e.Activation, e.Reason)
 }
 
 // MaskError refuses a mask, or a pass, of other samples or channels than the tensor has.
@@ -102,4 +146,26 @@ type AlphaError struct{}
 
 func (e *AlphaError) Error() string {
 	return "spatialdropout: AddTo with a mask of alpha dropout, want that of its gradient (mask.Mask.Gradient)"
+}
+
+// CompactionError refuses a mask, or a sample of one, that a [Compaction] cannot be made of or used with. Nothing
+// has been written.
+type CompactionError struct{ Reason string } // what was given and what was expected
+
+func (e *CompactionError) Error() string { return "spatialdropout: compaction: " + e.Reason }
+
+// PackedError refuses a slice that does not hold the packed tensor of a [Compaction]. Nothing has been written.
+type PackedError struct {
+	Name     string // of the argument: "dst" or "src"
+	Len      int    // elements of the slice
+	Slices   int    // if it is a list of slices
+	Want     int    // elements of the packed tensor
+	Geometry layout.Geometry
+}
+
+func (e *PackedError) Error() string {
+	if e.Slices > 0 {
+		return fmt.Sprintf("spatialdropout: %s is a list of %d slices, want one slice of %d elements, the kept channels of %v", e.Name, e.Slices, e.Want, e.Geometry)
+	}
+	return fmt.Sprintf("spatialdropout: %s holds %d elements, want %d, the kept channels of %v", e.Name, e.Len, e.Want, e.Geometry)
 }

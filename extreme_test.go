@@ -100,6 +100,31 @@ func anyTensor(r *rand.Rand, g layout.Geometry) spatialdropout.Tensor {
 	return spatialdropout.Of(make([]float32, n), g)
 }
 
+// anyAround returns scales, shifts and an activation, more often than not those that go with float32.
+func anyAround(r *rand.Rand, g layout.Geometry) (a spatialdropout.Around) {
+	for _, v := range []*kernel.Vector{&a.Scale, &a.Shift} {
+		switch r.IntN(12) {
+		case 0:
+			*v = kernel.Of(make([]float64, g.Channels()&7))
+		case 1:
+			*v = kernel.OfList(make([][]float32, 3))
+		case 2:
+			*v = kernel.Of(make([]float32, r.IntN(5)))
+		case 3, 4, 5, 6:
+			*v = kernel.Of(make([]float32, g.Channels()&7))
+		}
+	}
+	switch number := extreme.One(r, 0.5, 6, extreme.Rate(r)); r.IntN(5) {
+	case 0, 1:
+		a.Activation = spatialdropout.ReLU
+	case 2:
+		a.Activation = spatialdropout.ClippedReLU(number)
+	case 3:
+		a.Activation = spatialdropout.LeakyReLU(number)
+	}
+	return a
+}
+
 // Nils, zero values and extreme numbers give an error of this module, or a panic with one.
 func TestExtremes(t *testing.T) {
 	runs := uint64(4000)
@@ -175,6 +200,53 @@ func TestExtremes(t *testing.T) {
 		}
 		check("Apply", func() error { return spatialdropout.Apply(y, x, m, g) })
 		check("AddTo", func() error { return spatialdropout.AddTo(y, x, m, g) })
+		around, from := anyAround(r, g), spatialdropout.FromInput(anyTensor(r, g))
+		if r.IntN(2) == 0 {
+			from = extreme.One(r, spatialdropout.From{}, spatialdropout.FromInput(dst), spatialdropout.FromOutput(src))
+		}
+		residual := extreme.One(r, spatialdropout.Tensor{}, spatialdropout.Tensor{}, dst, src, anyTensor(r, g), anyTensor(r, anyGeometry(r)))
+		check("FuseTensor", func() error { return spatialdropout.FuseTensor(dst, src, residual, m, around, workers) })
+		check("FuseBackwardTensor", func() error { return spatialdropout.FuseBackwardTensor(dst, src, from, m, around, workers) })
+		check("Fuse", func() error { return spatialdropout.Fuse(y, x, extreme.One(r, nil, x, y), m, around, g) })
+		check("FuseBackward", func() error { return spatialdropout.FuseBackward(y, x, from, m, around, g) })
+		check("Activation.String", nothing(func() { _ = around.Activation.String() }))
+		c := extreme.One(r, nil, new(spatialdropout.Compaction))
+		check("Compact", func() error {
+			made, err := spatialdropout.Compact(m, g)
+			if err == nil {
+				c = made
+			}
+			return err
+		})
+		sample := extreme.One(r, 0, 0, 1, extreme.Int(r))
+		pack := func(maker string) {
+			check("Compaction.Len of "+maker, nothing(func() {
+				if n := c.Len(); n <= 12 && r.IntN(4) > 0 { // a packed tensor that fits
+					y = make([]float32, n)
+				}
+			}))
+			check("Compaction.Kept of "+maker, nothing(func() { c.Kept(sample); c.Count(sample); c.Offset(sample) }))
+			check("Compaction.Packed of "+maker, nothing(func() { c.Packed(); c.Samples(); c.Shared() }))
+			check("Gather with "+maker, func() error { return spatialdropout.Gather(y, x, c) })
+			check("Scatter with "+maker, func() error { return spatialdropout.Scatter(x, y, c) })
+			check("ScatterAdd with "+maker, func() error { return spatialdropout.ScatterAdd(x, y, c) })
+			to, from := extreme.One(r, dst.Data, kernel.Of(y)), extreme.One(r, src.Data, kernel.Of(x))
+			check("Compaction.Gather with "+maker, func() error { return c.Gather(to, from, workers) })
+			check("Compaction.Scatter with "+maker, func() error { return c.Scatter(from, to, workers) })
+			check("Compaction.ScatterAdd with "+maker, func() error { return c.ScatterAdd(from, to, workers) })
+			check("Compaction.Unscaled with "+maker, func() error { u := c.Unscaled(); return u.Gather(to, from, 1) })
+		}
+		pack("Compact")
+		if c != nil && r.IntN(2) == 0 {
+			check("Compaction.Reset", func() error { return c.Reset(m, g) })
+			pack("Compact")
+			check("Compaction.ResetWeights", func() error { return c.ResetWeights(m, sample, g) })
+			pack("ResetWeights")
+		}
+		check("CompactWeights", func() error {
+			_, err := spatialdropout.CompactWeights(m, sample, g)
+			return err
+		})
 		check("As", nothing(func() { spatialdropout.As(kind, x, g) }))
 		check("AsList", nothing(func() { spatialdropout.AsList(kind, [][]float32{x, y}[:r.IntN(3)], g) }))
 
@@ -184,10 +256,16 @@ func TestExtremes(t *testing.T) {
 			check("Pass.Backward", func() error { return p.Backward(dst, src) })
 			check("Pass.AddTo", func() error { return p.AddTo(dst, src) })
 			check("Pass.Forward", func() error { return p.Forward(dst, src) })
+			check("Pass.Fuse", func() error { return p.Fuse(dst, src, residual, around) })
+			check("Pass.FuseBackward", func() error { return p.FuseBackward(dst, src, from, around) })
 			check("Pass.Mask", func() error { _, err := p.Mask(); return err })
 		}
 		use()
 		check("Dropout.Evaluate", func() (err error) { p, err = d.Evaluate(dst, src); return err })
+		use()
+		check("Dropout.Fuse", func() (err error) { p, err = d.Fuse(dst, src, residual, around); return err })
+		use()
+		check("Dropout.FuseEvaluation", func() (err error) { p, err = d.FuseEvaluation(dst, src, residual, around); return err })
 		use()
 		check("Dropout.Next", nothing(func() { p = d.Next(g) }))
 		use()

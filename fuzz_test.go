@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -160,6 +161,51 @@ func FuzzApply(f *testing.F) {
 			fuzzApply[float16](t, x, c, int(workers), raw)
 		default:
 			fuzzApply[bfloat16](t, x, c, int(workers), raw)
+		}
+	})
+}
+
+func fuzzFuse[T number](t *testing.T, x tensor, seed uint64, workers int) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	y := x
+	if r.IntN(2) == 0 {
+		all := others(t, x)
+		y = all[r.IntN(len(all))]
+	}
+	var lists [3]int
+	for k, of := range [...]tensor{x, y, x} {
+		if cuts := of.divisions(); len(cuts) > 0 && !of.view {
+			lists[k] = cuts[r.IntN(len(cuts))] * r.IntN(2)
+		}
+	}
+	f := anyFusing[T](r, x, y)
+	onTiers(t, func(string) {
+		if err := f.check(r, workers, lists); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// FuzzFuse compares fused calls with the oracle for any tensor. The seed chooses the mask, the numbers
+// and how memory is shared.
+func FuzzFuse(f *testing.F) {
+	shapes(func(order, axes uint8, shape []byte, k int) {
+		f.Add(order, axes, shape, uint64(k), uint8(k), uint8(k%4))
+	})
+	f.Fuzz(func(t *testing.T, order, axes uint8, shape []byte, seed uint64, choice, workers uint8) {
+		x, ok := fuzzedTensor(t, order, axes, shape)
+		if !ok {
+			return
+		}
+		switch choice % 4 {
+		case 0:
+			fuzzFuse[float32](t, x, seed, int(workers))
+		case 1:
+			fuzzFuse[float64](t, x, seed, int(workers))
+		case 2:
+			fuzzFuse[float16](t, x, seed, int(workers))
+		default:
+			fuzzFuse[bfloat16](t, x, seed, int(workers))
 		}
 	})
 }

@@ -30,6 +30,7 @@ type (
 type kind[T number] struct {
 	tensor       func(data []T, g layout.Geometry) spatialdropout.Tensor
 	list         func(list [][]T, g layout.Geometry) spatialdropout.Tensor
+	vector       func(data []T) kernel.Vector
 	plain, added apply[T] // Apply and AddTo, which halves do not have
 	layer        makeLayer[T]
 
@@ -62,7 +63,7 @@ func kindOf[T number]() *kind[T] {
 
 func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
-		tensor: spatialdropout.Of[T], list: spatialdropout.OfList[T],
+		tensor: spatialdropout.Of[T], list: spatialdropout.OfList[T], vector: kernel.Of[T],
 		plain: spatialdropout.Apply[T], added: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
 		of:    func(x float64) T { return T(x) },
 		float: func(x T) float64 { return float64(x) },
@@ -77,6 +78,7 @@ func halves[T float16 | bfloat16](of *kernel.Kind, hard []uint64, signalling uin
 	return &kind[T]{
 		tensor: func(data []T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.As(of, data, g) },
 		list:   func(list [][]T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.AsList(of, list, g) },
+		vector: func(data []T) kernel.Vector { return kernel.As(of, data) },
 		layer: func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error) {
 			return spatialdropout.NewLayerAs[T](of, rate, opts...)
 		},

@@ -17,6 +17,7 @@ func BenchmarkSmallCalls(b *testing.B) {
 	x, y := make([]float32, 16), make([]float32, 16)
 	half := make([]uint16, 16)
 	drop := newDropout(b, 0.5, spatialdropout.WithSeed(1))
+	around := spatialdropout.Around{Shift: kernel.Of([]float32{1, 2, 3, 4}), Activation: spatialdropout.ReLU}
 	layer := newLayer[float32](b, 0.5, spatialdropout.WithSeed(1))
 	one, four, m := draw(b, drop, plane), draw(b, drop, planes), draw(b, drop, word)
 	for _, c := range []struct {
@@ -31,6 +32,8 @@ func BenchmarkSmallCalls(b *testing.B) {
 			t := spatialdropout.As(kernel.F16, half, planes)
 			return spatialdropout.ApplyTensor(t, t, four, 1)
 		}},
+		{"Fuse/planes", func() error { return spatialdropout.Fuse(y, x, nil, four, around, planes) }},
+		{"Fuse/rows", func() error { return spatialdropout.Fuse(y, x, nil, four, around, rows) }},
 		{"DrawInto", func() error { return drop.DrawInto(m, word) }},
 		{"Forward", func() error { return layer.Forward(y, x, planes) }},
 		{"ForwardBackward", func() error {

@@ -25,6 +25,7 @@ type helper struct {
 	job     atomic.Pointer[job] // what it is asked to do; taken while it does that
 	state   atomic.Uint32
 	started atomic.Int64 // when the goroutine was
+	asked   atomic.Bool  // for a job of short pieces that its caller has not ended
 	resting atomic.Int64 // until when not to ask it
 	rest    atomic.Int64 // how long it rests next time
 	worker  int          // which one of a job it is
@@ -64,14 +65,21 @@ const (
 	// lose some per cent by being cut into pieces.)
 	joinBytes = 2 << 20
 	// suspended is how long nobody waits for a helper, or a helper for its next turn, unless
-	// the operating system lets another thread run in its place. Turns take a microsecond,
-	// and pieces end at about the same time.
-	suspended = int64(50 * time.Microsecond)
-	// leastRest and mostRest bound how long a helper rests that was suspended: four times as
-	// long each time. Without that, calls with two workers take up to four times as long as
-	// with one while another program uses the second core. Suspended for 3 ms at a time, they
-	// lose a twentieth.
-	leastRest = int64(4 * time.Millisecond)
+	// the operating system lets another program run in its place, which it does for
+	// milliseconds. Turns take a microsecond, and pieces end at about the same time. What
+	// interrupts a core of a virtual machine for 50 to 300 µs comes alone: a rest after each
+	// such gap, of 4 ms and more, cost calls of 12.8 MB half of what two workers gain.
+	suspended = int64(400 * time.Microsecond)
+	// unneeded is how long a helper waits in vain, or for the end of a call of short pieces
+	// in which nothing is left to do, unless it keeps the caller from running: the operating
+	// system has put both on one core, since another program uses the second one.
+	unneeded = int64(50 * time.Microsecond)
+	// leastRest and mostRest bound how long a helper rests that was suspended, or kept its
+	// caller from running: four times as long each time. Calls with two workers take as long
+	// as with one then while another program uses the second core (0.6 to 12.8 MB, Zen 5).
+	// Without a rest they take up to four times as long, and 1.4 to 2 times with a rest for
+	// those that were suspended only.
+	leastRest = int64(time.Millisecond)
 	mostRest  = int64(64 * time.Millisecond)
 )
 
@@ -118,6 +126,7 @@ func (h *helper) start(worker int, begin int64) {
 func (h *helper) ask(j *job) bool {
 	j.helping.Add(1)
 	if h.job.CompareAndSwap(nil, j) {
+		h.asked.Store(j.short)
 		return true
 	}
 	j.helping.Add(-1)
@@ -133,7 +142,7 @@ func (h *helper) takeBack(j *job) {
 	h.refresh()
 }
 
-// tire lets the helper rest from now on: it has been suspended.
+// tire lets the helper rest from now on: there is no core for it.
 func (h *helper) tire(at int64) {
 	rest := min(max(leastRest, 4*h.rest.Load()), mostRest)
 	h.rest.Store(rest)
@@ -150,12 +159,12 @@ func (h *helper) refresh() {
 // work does jobs until none has come for a while.
 func (h *helper) work() {
 	began := now()
-	patient := began-h.started.Load() <= promptly
+	patient, helped := began-h.started.Load() <= promptly, false
 	for {
 		for h.help() {
-			patient = true
+			patient, helped = true, true
 		}
-		if patient && h.wait(&began) {
+		if patient && h.wait(&began, helped) {
 			continue
 		}
 		h.state.Store(asleep)
@@ -190,8 +199,9 @@ func (h *helper) help() bool {
 }
 
 // wait waits actively until the helper is asked for something, and returns false if that
-// takes longer than it may. began is when others last had a chance to run.
-func (h *helper) wait(began *int64) bool {
+// takes longer than it may. began is when others last had a chance to run. helped says that the
+// goroutine has helped since it was started.
+func (h *helper) wait(began *int64, helped bool) bool {
 	linger := int64(strategy().Linger)
 	start := now()
 	if start-*began > slice {
@@ -218,6 +228,9 @@ func (h *helper) wait(began *int64) bool {
 			return false
 		}
 		if t-start >= linger {
+			if t-start >= unneeded && (!helped || h.asked.Load()) {
+				h.tire(t)
+			}
 			return false
 		}
 		last = t

@@ -153,6 +153,51 @@ func TestHelpersAreStartedForSeriesAndLargeCalls(t *testing.T) {
 	rested()
 }
 
+// A helper rests if it has waited in vain, or for a caller that does not get on: there is no core
+// for it. One whose caller has ended just ends.
+func TestHelpersRestThatAreInTheWay(t *testing.T) {
+	ShareAll(t)
+	s := CurrentStrategy()
+	s.Linger = 100 * time.Microsecond
+	use(s)
+	rests := func(helped, asked bool) bool {
+		var h helper
+		h.asked.Store(asked)
+		began := now()
+		if h.wait(&began, helped) {
+			t.Fatal("a helper is asked by nobody")
+		}
+		return h.resting.Load() > 0
+	}
+	for _, c := range []struct{ helped, asked, want bool }{{false, false, true}, {false, true, true}, {true, true, true}, {true, false, false}} {
+		got := rests(c.helped, c.asked)
+		for range 100 {
+			if got == c.want {
+				break
+			}
+			got = rests(c.helped, c.asked) // another program has interrupted the one before
+		}
+		if got != c.want {
+			t.Errorf("helped before %v, asked by one that works %v: rests %v, want %v", c.helped, c.asked, got, c.want)
+		}
+	}
+}
+
+// The end of a call is the end of what it has asked of helpers.
+func TestNobodyIsAskedAfterACall(t *testing.T) {
+	ShareAll(t)
+	for range 100 {
+		if err := doubled(1<<16, 4); err != nil {
+			t.Fatal(err)
+		}
+		for k := range crew {
+			if crew[k].asked.Load() {
+				t.Fatalf("helper %d is still asked", k)
+			}
+		}
+	}
+}
+
 // The caller takes back what a helper has not begun.
 func TestNobodyWaitsForAHelperThatDoesNotCome(t *testing.T) {
 	ShareAll(t)

@@ -62,16 +62,20 @@ func (e *LengthError) Error() string {
 }
 
 // OverlapError refuses a dst that shares elements with another slice of the call: with a
-// src that is not the same slice, some of which would be overwritten before they are read,
-// or with factors or shifts. Where dst is a list this is said of one of its slices, which may
+// src, or an aux, that is not the same slice, some of which would be overwritten before they are
+// read, or with factors, scales or shifts. Where dst is a list this is said of one of its slices, which may
 // overlap another one. Nothing has been written.
 type OverlapError struct {
-	With     string // the other slice: "src", "factors", "shifts", or "dst" if both are in a list
+	With     string // the other slice: "src", "aux", "factors", "scales", "shifts", or "dst" if both are in a list
 	Elements int    // length of dst, or of its slice
 	Distance int    // bytes from the first element of the other slice to that of dst
+	Packed   bool   // the one slice is packed, see [RunCompact], and the other is not
 }
 
 func (e *OverlapError) Error() string {
+	if e.With == "src" && e.Packed {
+		return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps, one of them packed, want no overlap, or one beginning for Gather and Scatter on slices", e.Elements, e.Distance)
+	}
 	if e.With == "src" && e.Distance == 0 {
 		return fmt.Sprintf("kernel: dst of %d elements is src, whose elements lie differently, want no overlap", e.Elements)
 	}

@@ -106,6 +106,21 @@ func TestExtremes(t *testing.T) {
 		check("PlanesOf", nothing(func() { kernel.PlanesOf(op, v[0], v[1], v[2], v[3], plane) }))
 		check("PixelsOf", nothing(func() { kernel.PixelsOf(op, v[0], v[1], v[2], v[3]) }))
 		check("RunOf", func() error { return kernel.RunOf(op, v[0], v[1], v[2], v[3], loops, workers) })
+		compaction := kernel.Compaction(extreme.One(r, 0, 0, 1, 2, 3, 255))
+		c := s
+		if r.IntN(2) == 0 { // factors of 0, which keep nothing
+			c = [...][]Celsius{floats[:12], nil, floats[24:36], nil}
+			plane = extreme.One(r, 1, plane)
+			if compaction == kernel.Gather {
+				c[0], c[1] = c[1], c[0]
+			}
+		}
+		check("CompactPlanes", nothing(func() { kernel.CompactPlanes(compaction, c[0], c[1], c[2], plane) }))
+		check("CompactPixels", nothing(func() { kernel.CompactPixels(compaction, c[0], c[1], c[2]) }))
+		check("CompactPlanesOf", nothing(func() { kernel.CompactPlanesOf(compaction, v[0], v[1], v[2], plane) }))
+		check("CompactPixelsOf", nothing(func() { kernel.CompactPixelsOf(compaction, v[0], v[1], v[2]) }))
+		check("RunCompact", func() error { return kernel.RunCompact(compaction, v[0], v[1], v[2], loops, workers) })
+		check("Compaction.String", nothing(func() { _ = compaction.String() }))
 		one, _ := extreme.One(r, layout.NCHW, layout.NCHW8c).Of(1, 1+r.IntN(12), 1, 1)
 		other, _ := extreme.One(r, layout.NCHW, layout.NHWC, layout.NCHW16c).Of(1, one.Channels(), 1, 1)
 		if nest, err := layout.Join(one, other); err == nil {
@@ -113,8 +128,33 @@ func TestExtremes(t *testing.T) {
 			check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], p, workers) })
 		}
 		check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], new(layout.Part), workers) })
+		around := &kernel.Fused{Fusion: kernel.Fusion(extreme.One(r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255)), Factors: v[2], Limit: extreme.One(r, 1, 0.5, extreme.Rate(r))}
+		if around.Op = op; r.IntN(2) == 0 {
+			around.Op = kernel.Scale
+		}
+		for _, u := range []*kernel.Vector{&around.Aux, &around.FactorShifts, &around.Scales, &around.Shifts} {
+			*u = extreme.One(r, kernel.Vector{}, v[3], kernel.Of(floats[50:54]), kernel.Of(floats[50:54]), kernel.Of(floats[52:64]))
+		}
+		if r.IntN(2) == 0 {
+			around.Scales, around.Shifts, around.FactorShifts = kernel.Of(floats[50:54]), kernel.Of(floats[54:58]), kernel.Vector{}
+			if around.Aux = kernel.Of(s[1]); around.Fusion < kernel.FuseAdd || around.Fusion == kernel.Grad {
+				around.Aux = kernel.Vector{}
+			}
+		}
+		if r.IntN(20) == 0 {
+			around = nil
+		}
+		check("RunFused", func() error { return kernel.RunFused(around, v[0], v[1], loops, workers) })
+		if nest, err := layout.Join(one, other); err == nil {
+			p := &nest.Parts()[r.IntN(len(nest.Parts()))]
+			check("RunFusedPart", func() error { return kernel.RunFusedPart(around, v[0], v[1], p, workers) })
+		}
+		check("RunFusedPart", func() error {
+			return kernel.RunFusedPart(around, v[0], v[1], extreme.One(r, nil, new(layout.Part)), workers)
+		})
+		check("Fusion", nothing(func() { _ = kernel.Fusion(op).String() }))
 	}
-	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
+	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "RunFused", "RunFusedPart", "Fusion", "CompactPlanes", "CompactPixels", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
 		if done[name] < int(runs)/50 {
 			t.Errorf("%d calls of %s without an error, of %d, want a fiftieth", done[name], name, runs)
 		}

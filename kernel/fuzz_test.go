@@ -152,36 +152,52 @@ func interesting(e dtype.Type) []int {
 	return all
 }
 
-func fuzzKernel[T number](t *testing.T, k id, count, length int, place where, seed uint64, raw []byte) {
-	c := catalogue[k]
-	lanes := lineBytes / c.typ.Size()
+// fuzzKernel runs a kernel with one of its meanings.
+func fuzzKernel[T number](t *testing.T, k routine, count, length int, place where, seed uint64, raw []byte) {
+	m := k.meanings[(int(place&1)+2*place.rest(4))%len(k.meanings)]
+	lanes := lineBytes / k.typ.Size()
 	length = 1 + length%fuzzedElements
 	shift := place.dst(lanes)
-	if c.past {
-		place &^= 1
+	if k.past {
 		length = max(length, lanes)
-		if c.shape == pixels {
+		if k.shape == pixels {
 			length -= length % lanes
 			shift = 0
 		}
 	}
 	count = 1 + count%(fuzzedElements/length)
 	channels := count
-	if c.shape == pixels {
+	if k.shape == pixels {
 		channels = length
 	}
-	h := handOf[T](count*length, count*length, channels, shift, place.src(lanes), place.inPlace(), seed, raw)
-	for i := range h.n {
-		if c.shape == pixels {
-			h.expect(c.op, i, i, i%length, false)
-		} else {
-			h.expect(c.op, i, i, i/length, place.inPlace())
-		}
+	h := handOf[T](count*length, count*length, channels, shift, place.src(lanes), m.place == ofSrc, seed, raw)
+	aux, scales := aligned[T](shift + h.n)[shift:], aligned[T](channels)
+	elements := deckOf[T](raw, false)
+	elements.deal(aux, seed/11+4)
+	elements.deal(scales, seed/13+5)
+	beside := slices.Clone(aux)
+	if m.place == ofAux {
+		beside = h.start[h.at:][:h.n]
 	}
+	for i := range h.n {
+		c := i / length
+		if k.shape == pixels {
+			c = i % length
+		}
+		bits, loose := m.oracle(bitsOf(h.start[h.at+i]), bitsOf(h.given[i]), bitsOf(beside[i]), channel{bitsOf(h.factors[c]), bitsOf(h.shifts[c]), bitsOf(scales[c])})
+		h.want[h.at+i], h.loose[h.at+i] = fromBits[T](bits), loose
+	}
+	limit := fromBits[T](m.limit)
 	machine.EachTier(func(tier string) {
 		dst, src := h.operands()
-		k.exec(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&h.factors[0]), unsafe.Pointer(&h.shifts[0]), count, length)
-		h.check(t, k, count, length, place, tier)
+		if m.place == ofAux {
+			aux = dst
+		}
+		k.exec(arguments{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&aux[0]), unsafe.Pointer(&h.factors[0]), unsafe.Pointer(&scales[0]), unsafe.Pointer(&h.shifts[0]), unsafe.Pointer(&limit)}, count, length)
+		h.check(t, k, count, length, m.place, tier)
+		if m.place != ofAux && !bytes.Equal(bytesOf(aux), bytesOf(beside)) {
+			t.Fatalf("%v: aux was written", []any{k, count, length, tier})
+		}
 	})
 }
 
@@ -226,38 +242,42 @@ func fuzzFourPlanes[T number](t *testing.T, k id, lines int, place where, seed u
 	})
 }
 
-// FuzzKernels compares each kernel on every tier with the oracle's loop.
+// FuzzKernels compares each kernel of every family on every tier with the oracle's loop.
 func FuzzKernels(f *testing.F) {
 	raw := []byte("\x01\x00\x80\x7f\x23\x01\xc0\x7f\x00\x00\x80\xff\x01\x00\x00\x00\xcd\xcc\x8c\x3f\x00\x00\x00\x80")
-	eachKernel(func(kernel id) {
-		c, k := catalogue[kernel], int(kernel)
+	var all []routine
+	eachRoutine(func(r routine) {
+		if r.meanings != nil || r.shape == fourPlanes {
+			all = append(all, r)
+		}
+	})
+	for k, c := range all {
 		lengths, lanes := interesting(c.typ), lineBytes/c.typ.Size()
 		if c.shape == fourPlanes {
 			lengths = []int{1, 2, 4, 8, 16, 32, 33}
 		}
 		for i := range 3 {
 			length := lengths[(k*3+i*7)%len(lengths)]
-			f.Add(uint8(k), uint16(i*k), uint16(length-1), uint16(whereOf(k%lanes, i*5%lanes, i+k))|uint16(i%2), uint64(k+i), raw)
+			f.Add(uint16(k), uint16(i*k), uint16(length-1), uint16(whereOf(k%lanes, i*5%lanes, i+k))|uint16(i%2), uint64(k+i), raw)
 		}
-	})
-	f.Fuzz(func(t *testing.T, kernel uint8, count, length, place uint16, seed uint64, raw []byte) {
-		k := none + 1 + id(kernel)%(ids-1)
-		switch four := catalogue[k].shape == fourPlanes; k.typ() {
+	}
+	f.Fuzz(func(t *testing.T, kernel, count, length, place uint16, seed uint64, raw []byte) {
+		switch k := all[int(kernel)%len(all)]; k.typ {
 		case dtype.Float32:
-			fuzzEither[float32](t, k, four, int(count), int(length), where(place), seed, raw)
+			fuzzEither[float32](t, k, int(count), int(length), where(place), seed, raw)
 		case dtype.Float64:
-			fuzzEither[float64](t, k, four, int(count), int(length), where(place), seed, raw)
+			fuzzEither[float64](t, k, int(count), int(length), where(place), seed, raw)
 		case dtype.Float16:
-			fuzzEither[float16](t, k, four, int(count), int(length), where(place), seed, raw)
+			fuzzEither[float16](t, k, int(count), int(length), where(place), seed, raw)
 		case dtype.BFloat16:
-			fuzzEither[bfloat16](t, k, four, int(count), int(length), where(place), seed, raw)
+			fuzzEither[bfloat16](t, k, int(count), int(length), where(place), seed, raw)
 		}
 	})
 }
 
-func fuzzEither[T number](t *testing.T, k id, four bool, count, length int, place where, seed uint64, raw []byte) {
-	if four {
-		fuzzFourPlanes[T](t, k, length, place, seed, raw)
+func fuzzEither[T number](t *testing.T, k routine, count, length int, place where, seed uint64, raw []byte) {
+	if k.shape == fourPlanes {
+		fuzzFourPlanes[T](t, id(k.number), length, place, seed, raw)
 	} else {
 		fuzzKernel[T](t, k, count, length, place, seed, raw)
 	}

@@ -83,13 +83,10 @@ func (n *nest) gathered(at place, from, to int) {
 			if g.row.Dst == part.length && (n.op == Copy || g.row.Factor == 1-g.factor) {
 				part.count = rows
 				p := place{at.dst + first*g.row.Dst + begin, 0, at.factor + first*g.row.Factor + begin*g.factor}
-				if n.shape == pixels {
-					part.rows(p, 0, rows*part.length)
-				} else {
-					part.planes(p, 0, rows*part.length)
-				}
+				part.along(p, 0, rows*part.length)
 				continue
 			}
+			part.count = 1
 			for r := range rows {
 				part.row(at.dst+(first+r)*g.row.Dst+begin, r*part.length, at.factor+(first+r)*g.row.Factor+begin*g.factor)
 			}
@@ -101,6 +98,10 @@ func (n *nest) gathered(at place, from, to int) {
 // row does one row of a tile, or a part of one, that begins at elements of dst and of the tile
 // and at an entry of the factors.
 func (n *nest) row(to, from, factor int) {
+	if n.fused != nil {
+		n.along(place{to, from, factor}, 0, n.length)
+		return
+	}
 	shift := n.kind.shift
 	dst, src := unsafe.Add(n.dst, to<<shift), unsafe.Add(n.src, from<<shift)
 	if n.op == Copy {

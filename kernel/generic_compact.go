@@ -2,11 +2,12 @@ package kernel
 
 import (
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
 )
 
-// The generic functions of compacting kernels are their meaning in plain Go. Gather goes
-// from the first element to the last and Scatter from the last to the first, so that dst
-// may be src.
+// The generic functions of compacting kernels are their meaning in plain Go. Gather goes from the first element
+// to the last: dst may begin with src, or before it, in the same memory.
 
 func genericCompactF32(k compactID, dst, src, factors unsafe.Pointer, count, length int) {
 	compactFloats[float32](&compactCatalogue[k], dst, src, factors, count, length)
@@ -24,77 +25,131 @@ func genericCompactBF16(k compactID, dst, src, factors unsafe.Pointer, count, le
 	compactHalves(&compactCatalogue[k], dst, src, factors, count, length)
 }
 
-// compacted walks the elements of a call: factor is the index of an element's factor, at its
-// index on the side of all planes or channels, and dense that on the other side if it is kept.
-func compacted(op *compaction, s shape, count, length int, kept func(factor int) bool, do func(factor, at, dense int, kept bool)) {
-	factors, runs := count, 1 // runs of factors, each of one element or of a whole plane
-	if s == pixels {
-		factors, runs = length, count
-	}
-	keeps := 0
-	for f := range factors {
-		if kept(f) {
-			keeps++
+func compactFloats[T float32 | float64](k *compactEntry, dst, src, factors unsafe.Pointer, count, length int) {
+	op := &compactTable[k.op]
+	kept := func(f T) bool { return f != 0 }
+	if k.shape == pixels {
+		row := gatherFloats[T]
+		if op.adds {
+			row = scatterAddFloats[T]
+		} else if !op.gathers {
+			row = scatterFloats[T]
 		}
-	}
-	each := count * length / (factors * runs) // elements with one factor
-	n, dense := factors*runs, keeps*runs
-	if op.gathers {
-		dense = 0
-		for i := range n {
-			is := kept(i % factors)
-			for e := range each {
-				do(i%factors, i*each+e, dense*each+e, is)
-			}
-			if is {
-				dense++
-			}
-		}
+		compactRows(op, dst, src, factors, count, length, kept, row)
 		return
 	}
-	for i := n - 1; i >= 0; i-- {
-		is := kept(i % factors)
-		if is {
-			dense--
-		}
-		for e := each - 1; e >= 0; e-- {
-			do(i%factors, i*each+e, dense*each+e, is)
-		}
+	formula := scaled
+	if op.adds {
+		formula = productSum
+	}
+	bytes := length * int(unsafe.Sizeof(T(0)))
+	compactPlanes(op, dst, src, factors, count, bytes, kept, func(dst, src unsafe.Pointer, f *T) {
+		computePlanes[T](formula, dst, src, unsafe.Pointer(f), nil, nil, 1, bytes)
+	})
+}
+
+func gatherFloats[T float32 | float64](full, packed, factors []T, kept []uint16) {
+	for n, i := range kept {
+		packed[n] = full[i] * factors[i]
 	}
 }
 
-func compactFloats[T float32 | float64](k *compactEntry, dst, src, factors unsafe.Pointer, count, length int) {
-	op, size := &compactTable[k.op], int(unsafe.Sizeof(T(0)))
-	compacted(op, k.shape, count, length, func(f int) bool { return *at[T](factors, f*size) != 0 }, func(f, i, dense int, kept bool) {
-		y := at[T](dst, i*size)
-		switch {
-		case kept && op.gathers:
-			*at[T](dst, dense*size) = *at[T](src, i*size) * *at[T](factors, f*size)
-		case kept && op.adds:
-			*y += T(*at[T](src, dense*size) * *at[T](factors, f*size))
-		case kept:
-			*y = *at[T](src, dense*size) * *at[T](factors, f*size)
-		case !op.gathers && !op.adds:
-			*y = 0
-		}
-	})
+func scatterFloats[T float32 | float64](full, packed, factors []T, kept []uint16) {
+	for n, i := range kept {
+		full[i] = packed[n] * factors[i]
+	}
+}
+
+func scatterAddFloats[T float32 | float64](full, packed, factors []T, kept []uint16) {
+	for n, i := range kept {
+		full[i] += T(packed[n] * factors[i]) // the conversion keeps it from being fused
+	}
 }
 
 func compactHalves(k *compactEntry, dst, src, factors unsafe.Pointer, count, length int) {
 	op := &compactTable[k.op]
-	half := func(p unsafe.Pointer, i int) *uint16 { return (*uint16)(unsafe.Add(p, 2*i)) }
-	times := func(x, f *uint16) uint16 { return k.typ.Narrow(k.typ.Widen(*x) * k.typ.Widen(*f)) }
-	compacted(op, k.shape, count, length, func(f int) bool { return *half(factors, f)&0x7fff != 0 }, func(f, i, dense int, kept bool) {
-		y := half(dst, i)
-		switch {
-		case kept && op.gathers:
-			*half(dst, dense) = times(half(src, i), half(factors, f))
-		case kept && op.adds:
-			*y = k.typ.Narrow(k.typ.Widen(*y) + k.typ.Widen(times(half(src, dense), half(factors, f))))
-		case kept:
-			*y = times(half(src, dense), half(factors, f))
-		case !op.gathers && !op.adds:
-			*y = 0
-		}
+	kept := func(f uint16) bool { return f&0x7fff != 0 }
+	if k.shape == pixels {
+		compactRows(op, dst, src, factors, count, length, kept, func(full, packed, factors, kept []uint16) {
+			halfRow(k.typ, op, full, packed, factors, kept)
+		})
+		return
+	}
+	operation := &operations[Scale]
+	if op.adds {
+		operation = &operations[Add]
+	}
+	compactPlanes(op, dst, src, factors, count, 2*length, kept, func(dst, src unsafe.Pointer, f *uint16) {
+		halfPlane(k.typ, operation, unsafe.Slice((*uint16)(dst), length), unsafe.Slice((*uint16)(src), length), *f, 0)
 	})
+}
+
+func halfRow(t dtype.Type, op *compaction, full, packed, factors, kept []uint16) {
+	times := func(x, f uint16) uint16 { return t.Narrow(t.Widen(x) * t.Widen(f)) }
+	for n, i := range kept {
+		switch {
+		case op.gathers:
+			packed[n] = times(full[i], factors[i])
+		case op.adds:
+			full[i] = t.Narrow(t.Widen(full[i]) + t.Widen(times(packed[n], factors[i])))
+		default:
+			full[i] = times(packed[n], factors[i])
+		}
+	}
+}
+
+// compactPlanes walks planes of so many bytes, and has those computed that are kept.
+func compactPlanes[T float32 | float64 | uint16](op *compaction, dst, src, factors unsafe.Pointer, count, bytes int, kept func(T) bool, compute func(dst, src unsafe.Pointer, f *T)) {
+	all := unsafe.Slice((*T)(factors), count)
+	packed := 0
+	for p := range all {
+		to, from := p*bytes, packed
+		if op.gathers {
+			to, from = from, to
+		}
+		switch {
+		case kept(all[p]):
+			compute(unsafe.Add(dst, to), unsafe.Add(src, from), &all[p])
+			packed += bytes
+		case !op.gathers && !op.adds:
+			clear(unsafe.Slice((*byte)(unsafe.Add(dst, to)), bytes))
+		}
+	}
+}
+
+// keptGroup is how many channels of a row are listed at a time.
+const keptGroup = 512
+
+// compactRows walks rows of channels in groups, and has each group computed, of which some are kept: those of
+// the list.
+func compactRows[T float32 | float64 | uint16](op *compaction, dst, src, factors unsafe.Pointer, count, length int, kept func(T) bool, row func(full, packed, factors []T, kept []uint16)) {
+	full, packed, size := dst, src, int(unsafe.Sizeof(T(0)))
+	if op.gathers {
+		full, packed = src, dst
+	}
+	all := unsafe.Slice((*T)(factors), length)
+	var list [keptGroup]uint16
+	keeps, n := 0, 0 // of the group, and in the packed rows so far
+	for r := range count {
+		for first := 0; first < length; first += keptGroup {
+			group := all[first:min(first+keptGroup, length)]
+			if r == 0 || length > keptGroup {
+				keeps = 0
+				for i, f := range group {
+					list[keeps&(keptGroup-1)] = uint16(i) // without a branch, which would be mispredicted
+					if kept(f) {
+						keeps++
+					}
+				}
+			}
+			channels := unsafe.Slice((*T)(unsafe.Add(full, (r*length+first)*size)), len(group))
+			if !op.gathers && !op.adds {
+				clear(channels)
+			}
+			if keeps > 0 {
+				row(channels, unsafe.Slice((*T)(unsafe.Add(packed, n*size)), keeps), group, list[:keeps])
+				n += keeps
+			}
+		}
+	}
 }

@@ -32,14 +32,25 @@ type Kind struct {
 	// far does planes in plain Go in data far larger than the cache. Halves have none: their
 	// arithmetic takes longer than memory.
 	far func(op Op, dst, src, factors, shifts unsafe.Pointer, count, length int)
+	// more has a method for each of the other families of kernels, such as [compacter]. The linker
+	// leaves out a method that no function calls which the program reaches.
+	more any
 }
 
 // The kinds: float32, float64, float16 and bfloat16.
 var (
-	F32  = &Kind{dtype.Float32, 2, 0x3f800000 << 32, &waysF32, dispatchF32, farF32}
-	F64  = &Kind{dtype.Float64, 3, 0x3ff0000000000000, &waysF64, dispatchF64, farF64}
-	F16  = &Kind{dtype.Float16, 1, 0x3c00 << 48, &waysF16, dispatchF16, nil}
-	BF16 = &Kind{dtype.BFloat16, 1, 0x3f80 << 48, &waysBF16, dispatchBF16, nil}
+	F32  = &Kind{dtype.Float32, 2, 0x3f800000 << 32, &waysF32, dispatchF32, farF32, moreF32{}}
+	F64  = &Kind{dtype.Float64, 3, 0x3ff0000000000000, &waysF64, dispatchF64, farF64, moreF64{}}
+	F16  = &Kind{dtype.Float16, 1, 0x3c00 << 48, &waysF16, dispatchF16, nil, moreF16{}}
+	BF16 = &Kind{dtype.BFloat16, 1, 0x3f80 << 48, &waysBF16, dispatchBF16, nil, moreBF16{}}
+)
+
+// The types whose methods run the other families of kernels.
+type (
+	moreF32  struct{}
+	moreF64  struct{}
+	moreF16  struct{}
+	moreBF16 struct{}
 )
 
 // String returns NumPy's name of the type, such as "float32".

@@ -28,6 +28,41 @@ func buildTags() string {
 	return ""
 }
 
+// linkedBy returns the symbols of a program that is one statement.
+func linkedBy(t *testing.T, tool, tags, statement string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name string, text []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	// The overlay puts the program into the module, which has its dependencies.
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := write("main.go", []byte("package main\n\nimport (\n\"fmt\"\n\"github.com/spatialdropout/spatialdropout/kernel\"\n)\n\nfunc main() { fmt.Println(); "+statement+" }\n"))
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "testdata", "linked", "main.go"): program}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "linked")
+	run := func(args ...string) []byte {
+		cmd := exec.Command(tool, args...)
+		cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v: %s", cmd, err, out)
+		}
+		return out
+	}
+	run("build", "-overlay", write("overlay.json", overlay), "-tags", tags, "-o", binary, "./testdata/linked")
+	return run("tool", "nm", binary)
+}
+
 // TestProgramsContainOnlyTheKindsTheyName builds programs and reads their symbols. A table or
 // a switch that reaches every kind would link all of their assembly, most of which is for
 // halves.
@@ -41,51 +76,26 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 	}
 	tags := buildTags()
 	assembly := (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64") && !slices.Contains(strings.Split(tags, ","), "purego")
-	for _, c := range []struct{ kinds, statement string }{
-		{"F32", `x := []float32{1}; kernel.Pixels(kernel.Scale, x, x, x, nil)`},
-		{"F32", `x := []float32{1}; fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`},
-		{"F64", `x := []float64{1}; kernel.Planes(kernel.Divide, x, x, x, nil, 1)`},
-		{"F16", `x := kernel.As(kernel.F16, []uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`},
-		{"BF16", `x := kernel.As(kernel.BF16, []uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`},
-		{"F32 F64", `x, y := []float32{1}, []float64{1}; kernel.Pixels(kernel.Add, x, x, x, nil); kernel.Pixels(kernel.Add, y, y, y, nil)`},
-		{"", `fmt.Println(kernel.Tier(), kernel.Copy, kernel.Vector{}.Len())`},
+	for _, c := range []struct{ kinds, statement, fused string }{
+		{"F32", `x := []float32{1}; v := kernel.Of(x); fmt.Println(kernel.RunFused(&kernel.Fused{Factors: v, Scales: v, Shifts: v}, v, v, nil, 0))`, "F32"},
+		{"F16 F64", `x, y := kernel.As(kernel.F16, []uint16{1}), kernel.Of([]float64{1}); fmt.Println(kernel.RunFused(&kernel.Fused{Factors: x, Scales: x, Shifts: x}, x, x, nil, 0), y)`, "F16 F64"},
+		{"F32", `x := []float32{1}; kernel.Pixels(kernel.Scale, x, x, x, nil)`, ""},
+		{"F32", `x := []float32{1}; fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`, ""},
+		{"F64", `x := []float64{1}; kernel.Planes(kernel.Divide, x, x, x, nil, 1)`, ""},
+		{"F16", `x := kernel.As(kernel.F16, []uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`, ""},
+		{"BF16", `x := kernel.As(kernel.BF16, []uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`, ""},
+		{"F32 F64", `x, y := []float32{1}, []float64{1}; kernel.Pixels(kernel.Add, x, x, x, nil); kernel.Pixels(kernel.Add, y, y, y, nil)`, ""},
+		{"", `fmt.Println(kernel.Tier(), kernel.Copy, kernel.Vector{}.Len())`, ""},
 	} {
 		if testing.Short() && c.kinds != "F32" {
 			continue
 		}
-		dir := t.TempDir()
-		write := func(name string, text []byte) string {
-			name = filepath.Join(dir, name)
-			if err := os.WriteFile(name, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			return name
-		}
-		// The overlay puts the program into the module, which has its dependencies.
-		here, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		program := write("main.go", []byte("package main\n\nimport (\n\"fmt\"\n\"github.com/spatialdropout/spatialdropout/kernel\"\n)\n\nfunc main() { fmt.Println(); "+c.statement+" }\n"))
-		overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "testdata", "linked", "main.go"): program}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		binary := filepath.Join(dir, "linked")
-		run := func(args ...string) []byte {
-			cmd := exec.Command(tool, args...)
-			cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v: %v: %s", cmd, err, out)
-			}
-			return out
-		}
-		run("build", "-overlay", write("overlay.json", overlay), "-tags", tags, "-o", binary, "./testdata/linked")
-		symbols := run("tool", "nm", binary)
+		symbols := linkedBy(t, tool, tags, c.statement)
 		for what, pattern := range map[string]string{
-			"dispatch": `kernel\.dispatch(F32|F64|F16|BF16)\b`,
-			"assembly": `kernel\.\w+?(F32|F64|BF16|F16)(?:AVX512|AVX2|NEONFP16|NEON)\b`,
+			"dispatch":       `kernel\.dispatch(F32|F64|F16|BF16)\b`,
+			"assembly":       `kernel\.\w+?(F32|F64|BF16|F16)(?:AVX512|AVX2|NEONFP16|NEON)\b`,
+			"fused dispatch": `kernel\.dispatchFused(F32|F64|F16|BF16)\b`,
+			"fused assembly": `kernel\.(?:fuse|grad)\w*?(F32|F64|BF16|F16)(?:AVX512|AVX2|NEONFP16|NEON)\b`,
 		} {
 			got := []string{}
 			for _, m := range regexp.MustCompile(pattern).FindAllSubmatch(symbols, -1) {
@@ -95,12 +105,42 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 			}
 			slices.Sort(got)
 			want := strings.Fields(c.kinds)
-			if what == "assembly" && !assembly {
+			if strings.HasPrefix(what, "fused") {
+				want = strings.Fields(c.fused)
+			}
+			if strings.HasSuffix(what, "assembly") && !assembly {
 				want = nil
 			}
 			if fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s: a program with %s of %v, want %v", c.statement, what, got, want)
 			}
+		}
+	}
+}
+
+// A program contains the other families of kernels only if it calls one, and for the kinds that it names.
+func TestProgramsContainOnlyTheFamiliesTheyCall(t *testing.T) {
+	tool, err := exec.LookPath("go") // which "go test" puts on the path
+	if err != nil {
+		t.Skip("NOT TESTED: there is no go tool to link programs with")
+	}
+	if kernel.Instrumented {
+		return // the programs are the same
+	}
+	const x = `x := []float32{1}; `
+	for _, c := range []struct{ statement, want string }{
+		{x + `kernel.Pixels(kernel.Scale, x, x, x, nil)`, ""},
+		{x + `fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`, ""},
+		{x + `kernel.CompactPixels(kernel.Gather, x, x, x)`, "dispatchCompactF32"},
+		{x + `v := kernel.Of(x); fmt.Println(kernel.RunCompact(kernel.Scatter, v, v, v, nil, 0))`, "dispatchCompactF32"},
+		{`v := kernel.As(kernel.F16, []uint16{1}); kernel.CompactPlanesOf(kernel.Scatter, v, v, v, 1)`, "dispatchCompactF16"},
+	} {
+		var got []string
+		for _, m := range regexp.MustCompile(`kernel\.(dispatch(Compact|Fused)\w+)`).FindAllSubmatch(linkedBy(t, tool, buildTags(), c.statement), -1) {
+			got = append(got, string(m[1]))
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: a program with %v, want %s", c.statement, got, c.want)
 		}
 	}
 }

@@ -47,7 +47,8 @@ func (v vector) list() loop.Memory { return loop.Memory{Data: v.data, Slices: -v
 // around it go from one such place to the next. Calls are kept for reuse.
 type lists struct {
 	dst, src         loop.Memory
-	dstUnit, srcUnit int // see [unit]
+	aux              loop.Memory // of a fused call: a tensor that lies as dst does
+	dstUnit, srcUnit int         // see [unit]
 	begin            place
 	depth            int // of outer
 	outer            [layout.MaxLoops]layout.Loop
@@ -164,7 +165,13 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 // divide splits the loops in those that stay within one slice of dst and of src, see
 // [lists.inner], and those around them. It returns how many steps these take in all.
 func (l *lists) divide(loops []layout.Loop) (count int) {
-	l.dstUnit = unit(&l.dst, loops, l.begin.dst, false)
+	parts := l.dst // that lie in one slice of dst, and of aux
+	if l.aux.Slices > 0 {
+		if parts.Length = common(parts.Length, l.aux.Length); parts.Slices == 0 {
+			parts = l.aux
+		}
+	}
+	l.dstUnit = unit(&parts, loops, l.begin.dst, false)
 	l.srcUnit = unit(&l.src, loops, l.begin.src, true)
 	count = 1
 	for i := range loops {
@@ -267,6 +274,7 @@ func (l *lists) walk(n *nest, lo, hi int) {
 			at.factor += index[k] * o.Factor
 		}
 		inside.dst, inside.src = l.dst.Address(at.dst, shift), l.src.Address(at.src, shift)
+		inside.base = at
 		if n.factors != nil { // an offset alone is no pointer
 			inside.factors, inside.shifts = n.channel(at.factor)
 		}

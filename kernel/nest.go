@@ -19,11 +19,20 @@ type block struct {
 type nest struct {
 	operands
 	block
-	across gather // where src does not lie as dst does
-	long   bool   // copies are long enough for the runtime to store past the cache
-	lists  *lists // where dst or src is a list: the nest is one of several
+	across gather  // where src does not lie as dst does
+	long   bool    // copies are long enough for the runtime to store past the cache
+	lists  *lists  // where dst or src is a list: the nest is one of several
+	other  *walker // of another family of kernels, which takes the nest as it is
 	depth  int
 	outer  [layout.MaxLoops]layout.Loop
+}
+
+// walker walks a nest of a family that is not the one of [Op]. It is an interface so that a program
+// links the families that it calls, and no others.
+type walker interface {
+	// walk does what [nest.walk] does to n, a nest. The compiler must not see the type, or n would not stay on the
+	// stack of the call.
+	walk(n unsafe.Pointer, lo, hi int)
 }
 
 // place is where a block begins: elements of dst and src, and entries of the factors.
@@ -123,6 +132,10 @@ func (n *nest) walk(lo, hi int) {
 		n.lists.walk(n, lo, hi)
 		return
 	}
+	if n.other != nil {
+		(*n.other).walk(hide(unsafe.Pointer(n)), lo, hi)
+		return
+	}
 	size := n.count * n.length
 	var index [layout.MaxLoops]int
 	from := lo
@@ -141,13 +154,10 @@ func (n *nest) walk(lo, hi int) {
 			at.factor += index[k] * l.Factor
 		}
 		to := min(size, from+left)
-		switch {
-		case n.across.rows > 0:
+		if n.across.rows > 0 {
 			n.gathered(at, from, to)
-		case n.shape == pixels:
-			n.rows(at, from, to)
-		default:
-			n.planes(at, from, to)
+		} else {
+			n.along(at, from, to)
 		}
 		left -= to - from
 		from = 0
@@ -163,6 +173,18 @@ func (n *nest) walk(lo, hi int) {
 	}
 }
 
+// along does elements from to to of the block at a place, whose src lies as dst does.
+func (n *nest) along(at place, from, to int) {
+	switch {
+	case n.fused != nil:
+		(*n.fused).along(hide(unsafe.Pointer(n)), at, from, to)
+	case n.shape == pixels:
+		n.rows(at, from, to)
+	default:
+		n.planes(at, from, to)
+	}
+}
+
 // planes does elements from to to of the block of planes at a place.
 func (n *nest) planes(at place, from, to int) {
 	if n.fourAtOnce(at, from, to) {
@@ -173,7 +195,7 @@ func (n *nest) planes(at place, from, to int) {
 	if n.long {
 		limit = longCopyBytes >> n.kind.shift
 	}
-	clears := n.length<<n.kind.shift >= clearedBytes && operations[n.op].dropped == zeroed && n.dst != n.src && !n.pastCache
+	clears := n.clears()
 	for from < to {
 		plane, inside := from/n.length, from%n.length
 		count, length := 1, 0
@@ -201,10 +223,31 @@ func (n *nest) planes(at place, from, to int) {
 // the result is read, and 1.6 to 9.6 MB 0.8 to 0.95 and 0.6 times.
 const longCopyBytes = 2 << 20
 
-// clearedBytes is the shortest plane that the runtime clears where it is dropped, out of place
-// and in the cache: planes of 112×112 float32 are 1.07 to 1.1 times as fast at 0.8 MB and 1.0
-// times at 2.4 MB on Zen 5. Shorter ones lose up to a third, and in place it makes no difference.
-const clearedBytes = 32 << 10
+// clearedBytes is the shortest plane that the runtime clears where it is dropped, in the cache.
+// clearedBlock and clearedBlockInPlace are the least sizes of dst for it: the stores of
+// the kernels win in the second cache, and those of the runtime beyond it. (They need not read a
+// line before they write it, by reasoning.) How many times as fast clearing by the runtime is, half
+// of the planes dropped, float32, Zen 5, AVX-512:
+//
+//	                                0.35 MB  0.8 MB  1.6 MB      3.2 MB       13 MB
+//	out of place, 112×112           0.89     1.12    1.03        1.07         0.97
+//	in place, 112×112, 256×256               0.9     1.05, 1.12  1.07, 1.11   1.1
+//	the same with a factor of 1              0.7     0.97, 0.8   1.24         1.3
+//	in place, 56×56                 0.79     0.81    0.85        1.01         1.0
+const (
+	clearedBytes        = 32 << 10
+	clearedBlock        = 512 << 10
+	clearedBlockInPlace = 2 << 20
+)
+
+// clears reports whether the runtime clears dropped planes of the block.
+func (n *nest) clears() bool {
+	least := clearedBlock
+	if n.dst == n.src {
+		least = clearedBlockInPlace
+	}
+	return n.length<<n.kind.shift >= clearedBytes && n.count*n.length<<n.kind.shift >= least && operations[n.op].dropped == zeroed && !n.pastCache
+}
 
 // clear clears so many elements of the block at a place.
 func (n *nest) clear(at place, from, length int) {

@@ -28,6 +28,7 @@ type job struct {
 	workers int
 	pieces  uint32 // in each share
 	shares  []share
+	short   bool // pieces are shortPiece at most
 
 	helping   atomic.Int32 // goroutines that have been asked to help and have not finished
 	fault     atomic.Pointer[any]
@@ -50,6 +51,9 @@ const (
 	// pieceBytesPastCache is that of data that are stored past the cache: they end with a
 	// fence, and planes are collected to process four at a time.
 	pieceBytesPastCache = 512 << 10
+	// shortPiece is the size of a piece that is done before a helper that finds nothing to do
+	// has waited for Linger, by far.
+	shortPiece = 256 << 10
 	// mostPieces is the greatest number of pieces of a share.
 	mostPieces = 64
 )
@@ -86,6 +90,7 @@ func (j *job) set(n *nest, total, workers int) {
 		least = pieceBytesPastCache
 	}
 	j.pieces = uint32(min(max(1, total<<n.kind.shift/workers/least), mostPieces))
+	j.short = total<<n.kind.shift/workers/int(j.pieces) <= shortPiece
 	for k := range workers {
 		j.shares[k].left.Store(uint64(j.pieces) << 32)
 	}
@@ -101,6 +106,7 @@ func (j *job) end(helpers []bool) {
 	j.abandoned.Store(true) // nothing is left, or the caller panics
 	for k, asked := range helpers {
 		if asked {
+			crew[k].asked.Store(false)
 			crew[k].takeBack(j)
 		}
 	}
@@ -121,7 +127,7 @@ func (j *job) await(helpers []bool) {
 	if j.helping.Load() == 0 {
 		return
 	}
-	const turns, patience = 64, 4 * suspended
+	const turns, patience = 64, int64(200 * time.Microsecond)
 	begin := now()
 	waited := int64(0)
 	for waited < patience {
@@ -138,13 +144,14 @@ func (j *job) await(helpers []bool) {
 	for j.helping.Load() > 0 {
 		time.Sleep(20 * time.Microsecond)
 	}
-	if waited < suspended {
+	if waited < patience {
 		return
 	}
-	end := now()
-	for k, asked := range helpers {
-		if asked {
-			crew[k].tire(end)
+	if end := now(); end-begin >= suspended {
+		for k, asked := range helpers {
+			if asked {
+				crew[k].tire(end)
+			}
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 type routine struct {
 	family string
 	name   string
-	number uint64 // of all routines
+	number uint64 // of all routines; of a core one its id
 	typ    dtype.Type
 	past   bool
 	shape  shape

@@ -312,6 +312,33 @@ func TestBlocksLargerThanOneCall(t *testing.T) {
 	t.Run("bfloat16", testBlocks[bfloat16])
 }
 
+// testCleared runs blocks around the sizes from which the runtime clears dropped planes.
+func testCleared[T number](t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 9))
+	shift := formatOf[T]().kind.shift
+	least := clearedBytes >> shift
+	for _, inPlace := range []bool{false, true} {
+		for _, bytes := range []int{clearedBlock, clearedBlockInPlace} {
+			count := bytes>>shift/least - 1
+			if testing.Short() && (bytes == clearedBlockInPlace) != inPlace {
+				continue
+			}
+			for _, plane := range []int{least - 1, least + 3, least + least/count + 1} {
+				for workers := range 3 {
+					checkRun[T](t, r, densePlanes(count, plane), way{op: Scale, shift: 5, inPlace: inPlace, workers: workers + 1})
+				}
+			}
+		}
+	}
+}
+
+func TestDroppedPlanesThatTheRuntimeClears(t *testing.T) {
+	t.Run("float32", testCleared[float32])
+	t.Run("float64", testCleared[float64])
+	t.Run("float16", testCleared[float16])
+	t.Run("bfloat16", testCleared[bfloat16])
+}
+
 // testSizes runs three planes of sizes around those where they are processed in another
 // way, at every misalignment.
 func testSizes[T number](t *testing.T) {

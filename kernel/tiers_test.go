@@ -200,10 +200,13 @@ func testKernel[T number](t *testing.T, k routine) {
 	most := 2*largest + lanes + 3*guard
 	room, want, from, beside := aligned[T](most), aligned[T](most), aligned[T](most), aligned[T](most)
 	loose := make([]bool, most)
+	var expected []*expectation[T]
 	for _, m := range k.meanings {
-		e := expect(r, hard[T], largest+lanes+2*guard+dense, m.place, m.oracle)
-		limit := fromBits[T](m.limit)
-		machine.EveryTier(t, func(t *testing.T) {
+		expected = append(expected, expect(r, hard[T], largest+lanes+2*guard+dense, m.place, m.oracle))
+	}
+	machine.EveryTier(t, func(t *testing.T) {
+		for i, m := range k.meanings {
+			e, limit := expected[i], fromBits[T](m.limit)
 			for _, length := range lengths {
 				if !k.takes(length) {
 					continue
@@ -277,8 +280,8 @@ func testKernel[T number](t *testing.T, k routine) {
 					}
 				}
 			}
-		})
-	}
+		}
+	})
 }
 
 // testFourPlanes runs a kernel of four planes on planes of all lengths up to 24 cache

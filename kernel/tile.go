@@ -77,11 +77,14 @@ func (n *nest) tiled(at place, from, to int) bool {
 // repeat fills long, as far as bytes, with the row that begins with the given one
 // of its bytes.
 func repeat(long *[tileMaxBytes / 8]uint64, bytes int, first unsafe.Pointer, row, from int) {
-	to := unsafe.Slice((*byte)(unsafe.Pointer(long)), bytes)
-	channels := unsafe.Slice((*byte)(first), row)
-	filled := copy(to, channels[from:])
-	filled += copy(to[filled:], channels[:row-filled])
-	for filled < bytes {
+	extend(unsafe.Slice((*byte)(unsafe.Pointer(long)), bytes), unsafe.Slice((*byte)(first), row), from)
+}
+
+// extend fills to with a row, again and again, that begins with the given one of its bytes.
+func extend(to, row []byte, from int) {
+	filled := copy(to, row[from:])
+	filled += copy(to[filled:], row[:from])
+	for filled < len(to) {
 		filled += copy(to[filled:], to[:filled])
 	}
 }

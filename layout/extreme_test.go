@@ -102,6 +102,23 @@ func TestExtremes(t *testing.T) {
 			}
 			return err
 		})
+		channels := extreme.Int(r)
+		extreme.Check(t, func() string { return fmt.Sprintf("Packed(%d) of %v", channels, a) }, func() error {
+			a.SamplesFirst()
+			a.ChannelsInside()
+			a.SampleOffset(channels)
+			if len(a.SharedLoops()) == 0 || len(a.SharedLoops()) > layout.MaxLoops {
+				t.Fatalf("seed %d: %v has the loops %v", seed, a, a.SharedLoops())
+			}
+			p, ok := a.Packed(channels)
+			if ok && (p.Channels() != channels || p.Samples() != a.Samples() || p.Spatial() != a.Spatial() || p.View()) {
+				t.Fatalf("seed %d: %v with %d channels is %v", seed, a, channels, p)
+			}
+			if !ok && channels >= 0 && channels <= a.Channels() && a.PaddedChannels() == a.Channels() && a.Len() > 0 && a.PaddedChannels() < 8 {
+				t.Fatalf("seed %d: %v has no geometry with %d channels", seed, a, channels)
+			}
+			return nil
+		})
 		extreme.Check(t, func() string { return fmt.Sprintf("String of %v", order) }, func() error {
 			if text := order.String() + a.String(); len(text) > 1000 {
 				t.Fatalf("seed %d: %d bytes of %q", seed, len(text), text)
@@ -119,6 +136,9 @@ func TestZeroValues(t *testing.T) {
 	var g layout.Geometry
 	if g.Len() != 0 || g.Samples() != 0 || g.Channels() != 0 || g.Spatial() != 0 || g.PaddedChannels() != 0 || g.View() || g.Planes() || g.Pixels() || len(g.Loops()) != 1 || g.Loops()[0] != (layout.Loop{}) {
 		t.Errorf("the zero Geometry is %v with loops %v", g, g.Loops())
+	}
+	if p, ok := g.Packed(0); !ok || p.Len() != 0 || !g.SamplesFirst() || !g.ChannelsInside() || len(g.SharedLoops()) != 1 || g.SharedLoops()[0] != (layout.Loop{}) {
+		t.Errorf("the zero Geometry is packed as %v, %v, with loops %v", p, ok, g.SharedLoops())
 	}
 	var n layout.Nest
 	if len(n.Parts()) != 0 {

@@ -419,6 +419,9 @@ func TestKeptOfIsKeptChannelByChannel(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(want) || keptIn(m, n) != len(want) {
 				t.Fatalf("%v\nsample %d: kept %v, %d of them, want %v", m, n, got, keptIn(m, n), want)
 			}
+			if listed := m.AppendKept([]int{-7}, n); listed[0] != -7 || fmt.Sprint(listed[1:]) != fmt.Sprint(want) {
+				t.Fatalf("%v\nsample %d: the list %v, want %v after -7", m, n, listed, want)
+			}
 			for stop := range want { // as a loop does that breaks
 				got = nil
 				m.KeptOf(n)(func(c int) bool {
@@ -438,6 +441,9 @@ func TestSamplesOutOfRangePanic(t *testing.T) {
 	for _, n := range []int{-1, 2, math.MaxInt, math.MinInt} {
 		if got := panics(t, fmt.Sprint("KeptOf ", n), func() { m.KeptOf(n) }); !strings.Contains(got, fmt.Sprint("sample ", n)) || !strings.Contains(got, "2×3") {
 			t.Errorf("KeptOf(%d) panics with %q", n, got)
+		}
+		if got := panics(t, fmt.Sprint("AppendKept ", n), func() { m.AppendKept(nil, n) }); !strings.Contains(got, fmt.Sprint("sample ", n)) {
+			t.Errorf("AppendKept(%d) panics with %q", n, got)
 		}
 	}
 }

@@ -29,6 +29,11 @@ func (m *Mask) Action(t Type) Action {
 	return a
 }
 
+// FactorBits returns the bits of the number that [Mask.Fill] writes for a kept channel, right-aligned. With
+// the rule [Gaussian] each channel has a number of its own, and this is none of them. The type must be
+// one of the four.
+func (m *Mask) FactorBits(t Type) uint64 { return m.kept[t] }
+
 // setActions computes what follows from rate, count and arithmetic for each type.
 func (m *Mask) setActions() {
 	r := m.arithmetic.Rule

@@ -279,3 +279,16 @@ func (m *Mask) Gradient() *Mask {
 	g.arithmetic.Rule = AlphaGradient // whose factors are Alpha's
 	return &g
 }
+
+// AppendKept appends the channels of sample n that are kept, in order, to channels. It panics with a
+// [*ShapeError] if there is no such sample.
+func (m *Mask) AppendKept(channels []int, n int) []int {
+	from, to := m.row(n)
+	for at := from; at < to; at += 64 {
+		word := m.get(at) & (^uint64(0) >> (64 - min(64, to-at)))
+		for ; word != 0; word &= word - 1 {
+			channels = append(channels, at-from+bits.TrailingZeros64(word))
+		}
+	}
+	return channels
+}

@@ -204,6 +204,18 @@ func TestNumbersOfEveryRuleAndType(t *testing.T) {
 					if !identical(factors[0], factor) || !identical(factors[1], 0) {
 						t.Fatalf("rate %v: factors %v, want %v and 0", rate, factors, factor)
 					}
+					var bits [8]byte
+					switch b := m.FactorBits(k.Type); k.Size() {
+					case 2:
+						bin.NativeEndian.PutUint16(bits[:], uint16(b))
+					case 4:
+						bin.NativeEndian.PutUint32(bits[:], uint32(b))
+					default:
+						bin.NativeEndian.PutUint64(bits[:], b)
+					}
+					if got := k.number(bits[:k.Size()]); !identical(got, factor) {
+						t.Fatalf("rate %v: FactorBits of %v, want %v", rate, got, factor)
+					}
 					if !identical(shifts[0], kept) || !identical(shifts[1], dropped) {
 						t.Fatalf("rate %v: shifts %v of a kept and of a dropped channel, want %v and %v", rate, shifts, kept, dropped)
 					}

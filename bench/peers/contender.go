@@ -15,7 +15,19 @@ type contender struct {
 	module  string // whose version is reported, "" for the Go distribution
 	policy  policies
 	missing string // why this machine cannot run it, "" if it can
-	prepare func(j job) (func(), error)
+	signed  bool   // whether a dropped element may be -0 in a backward pass with scales
+	// The functions that prepare jobs, one for each family. Those that are not offered are nil.
+	prepare, fused, compact func(j job) (func(), error)
+}
+
+// of returns the function that prepares jobs of a family, nil without one.
+func (c *contender) of(f family) func(j job) (func(), error) {
+	return map[family]func(j job) (func(), error){core: c.prepare, fused: c.fused, compact: c.compact}[f]
+}
+
+// families returns the families that a contender is in.
+func (c *contender) families() []family {
+	return slices.DeleteFunc([]family{core, fused, compact}, func(f family) bool { return c.of(f) == nil })
 }
 
 // policies say for each order what becomes of dropped elements: "select" makes them +0, and
@@ -68,7 +80,11 @@ func prepare(name string, j job) (do func(), err error) {
 			do, err = nil, fmt.Errorf("%s panics: %v", name, r)
 		}
 	}()
-	do, err = c.prepare(j)
+	way := c.of(j.work.family())
+	if way == nil {
+		return nil, errNotOffered
+	}
+	do, err = way(j)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,8 @@ func TestContendersAgree(t *testing.T) {
 		}
 	}
 	for _, name := range names() {
-		if !done[name] && contenders[name].missing == "" && !strings.HasPrefix(name, "ours, stream") { // those draw only
+		if !done[name] && contenders[name].missing == "" && contenders[name].prepare != nil &&
+			!strings.HasPrefix(name, "ours, stream") { // those draw only
 			t.Errorf("%s did no job", name)
 		}
 	}
@@ -137,7 +138,11 @@ func TestPrepareRefuses(t *testing.T) {
 	p := unsafe.Pointer(&memory[0])
 	good := job{samples: 1, channels: 2, spatial: 3, workers: 1, x: p, y: p, factors: p}
 	for want, change := range map[string]func(j *job){
-		"work 9 is not one of 0 to 4":                func(j *job) { j.work = 9 },
+		"work 10 is not one of 0 to 9": func(j *job) { j.work = 10 },
+		"activation 2 is not 0 or 1":   func(j *job) { j.work, j.activation = fuse, 2 },
+		"no memory for scales, shifts or the other tensor": func(j *job) {
+			j.work, j.scales, j.shifts = fuseAdd, j.x, j.x
+		},
 		"dtype 2 is not 0 or 1":                      func(j *job) { j.dtype = 2 },
 		"order -1 is not 0 or 1":                     func(j *job) { j.order = -1 },
 		"0 workers, want 1 or more":                  func(j *job) { j.workers = 0 },

@@ -9,6 +9,9 @@ typedef struct {
 	int64_t samples, channels, spatial;
 	double rate;
 	void *x, *y, *dy, *dx, *factors;
+	int32_t activation, reads_input;
+	double limit;
+	void *other, *scales, *shifts;
 } peers_job;
 */
 import "C"
@@ -43,6 +46,8 @@ func peersDescribe(buffer *C.char, size C.int64_t) C.int64_t {
 		Name     string   `json:"name"`
 		Version  string   `json:"version"`
 		Policies policies `json:"policies"`
+		Families []family `json:"families"`
+		Signed   bool     `json:"signed"`
 	}
 	description := struct {
 		Go         string  `json:"go"`
@@ -68,7 +73,7 @@ func peersDescribe(buffer *C.char, size C.int64_t) C.int64_t {
 		if c.module != "" {
 			version = versions[c.module]
 		}
-		description.Contenders = append(description.Contenders, entry{name, version, c.policy})
+		description.Contenders = append(description.Contenders, entry{name, version, c.policy, c.families(), c.signed})
 	}
 	text, err := json.Marshal(description)
 	if err != nil {
@@ -87,6 +92,8 @@ func peersPrepare(name *C.char, j *C.peers_job, buffer *C.char, size C.int64_t) 
 		work: work(j.work), dtype: dtype(j.dtype), order: order(j.order), workers: int(j.workers),
 		samples: int(j.samples), channels: int(j.channels), spatial: int(j.spatial),
 		rate: float64(j.rate), x: j.x, y: j.y, dy: j.dy, dx: j.dx, factors: j.factors,
+		activation: activation(j.activation), readsInput: j.reads_input != 0, limit: float64(j.limit),
+		other: j.other, scales: j.scales, shifts: j.shifts,
 	})
 	if err != nil {
 		write(buffer, size, err.Error())

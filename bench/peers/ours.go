@@ -17,7 +17,8 @@ const ourModule = "github.com/spatialdropout/spatialdropout"
 func init() {
 	register(contender{name: "ours", module: ourModule, policy: alwaysSelect, prepare: func(j job) (func(), error) {
 		return ours(j, mask.Arithmetic{}, "philox:1")
-	}})
+	}, fused: oursFused, compact: oursCompact})
+	register(contender{name: "ours, separate", module: ourModule, policy: alwaysSelect, signed: true, fused: oursSeparate})
 	register(contender{name: "ours, multiply", module: ourModule, policy: alwaysMultiply, prepare: func(j job) (func(), error) {
 		if j.work == draw {
 			return nil, errNotOffered // the draw does not depend on the policy
@@ -39,30 +40,14 @@ func init() {
 
 // ours returns a function that does the job with this module.
 func ours(j job, a mask.Arithmetic, stream string) (func(), error) {
-	kind := kernel.F32
-	if j.dtype == bfloat16s {
-		kind = kernel.BF16
-	}
-	o := layout.NCW
-	dims := []int{j.samples, j.channels, j.spatial}
-	if j.order == rows {
-		o = layout.NWC
-		dims = []int{j.samples, j.spatial, j.channels}
-	}
-	g, err := o.Of(dims...)
+	g, err := j.geometry()
 	if err != nil {
 		return nil, err
 	}
 	tensor := func(p unsafe.Pointer) spatialdropout.Tensor {
-		if kind == kernel.F32 {
-			return spatialdropout.As(kind, elements[float32](p, j.len()), g)
-		}
-		return spatialdropout.As(kind, elements[uint16](p, j.len()), g)
+		return spatialdropout.Tensor{Data: j.vector(p, j.len()), Geometry: g}
 	}
-	workers := 0 // as many as the module chooses
-	if j.workers == 1 {
-		workers = 1
-	}
+	workers := j.ourWorkers()
 	if j.draws() {
 		s, err := mask.ParseStream(stream)
 		if err != nil {
@@ -75,14 +60,9 @@ func ours(j job, a mask.Arithmetic, stream string) (func(), error) {
 		}
 		return oursDrawing(j, d, g, tensor)
 	}
-	m, err := mask.New(j.samples, j.channels, j.rate, a)
+	m, err := j.mask(a)
 	if err != nil {
 		return nil, err
-	}
-	for i := range j.samples * j.channels {
-		if !kept(j, i) {
-			m.Set(i/j.channels, i%j.channels, false)
-		}
 	}
 	x, y := tensor(j.x), tensor(j.y)
 	if !j.backward() {
@@ -120,6 +100,44 @@ func oursDrawing(j job, d *spatialdropout.Dropout, g layout.Geometry, tensor fun
 		}, nil
 	}
 	return nil, errors.New("no work that draws")
+}
+
+// geometry returns how this module sees the tensors of a job.
+func (j *job) geometry() (layout.Geometry, error) {
+	if j.order == rows {
+		return layout.NWC.Of(j.samples, j.spatial, j.channels)
+	}
+	return layout.NCW.Of(j.samples, j.channels, j.spatial)
+}
+
+// vector returns n elements of the type of a job that belong to the caller.
+func (j *job) vector(p unsafe.Pointer, n int) kernel.Vector {
+	if j.dtype == bfloat16s {
+		return kernel.As(kernel.BF16, elements[uint16](p, n))
+	}
+	return kernel.Of(elements[float32](p, n))
+}
+
+// ourWorkers returns the number of goroutines that this module is told, 0 for what it chooses.
+func (j *job) ourWorkers() int {
+	if j.workers == 1 {
+		return 1
+	}
+	return 0
+}
+
+// mask returns the mask that has the factors of a job.
+func (j *job) mask(a mask.Arithmetic) (*mask.Mask, error) {
+	m, err := mask.New(j.samples, j.channels, j.rate, a)
+	if err != nil {
+		return nil, err
+	}
+	for i := range j.samples * j.channels {
+		if !kept(*j, i) {
+			m.Set(i/j.channels, i%j.channels, false)
+		}
+	}
+	return m, nil
 }
 
 // kept reports whether the factor of a channel is not 0.

@@ -22,19 +22,21 @@ func init() {
 			return halves.prepare(j)
 		}
 		return floats.prepare(j)
-	}})
-	register(contender{name: "copy", policy: isBound, prepare: func(j job) (func(), error) {
-		if j.draws() || j.x == j.y {
+	}, fused: plainFused, compact: plainCompact})
+	copies := func(j job) (func(), error) {
+		if j.draws() || j.x == j.y || j.other == j.y {
 			return nil, errNotOffered
 		}
 		return bound(j, func(dst, src []byte) { copy(dst, src) }), nil
-	}})
-	register(contender{name: "clear", policy: isBound, prepare: func(j job) (func(), error) {
+	}
+	register(contender{name: "copy", policy: isBound, prepare: copies, fused: copies})
+	clears := func(j job) (func(), error) {
 		if j.draws() {
 			return nil, errNotOffered
 		}
 		return bound(j, func(dst, _ []byte) { clear(dst) }), nil
-	}})
+	}
+	register(contender{name: "clear", policy: isBound, prepare: clears, fused: clears})
 }
 
 // bound returns a function that does something to the bytes of each pass.

@@ -29,7 +29,8 @@ def arguments():
     p.add_argument("--peers", action="append", default=[], metavar="NAME",
                    help="only contenders whose names contain this, and ours; may be given several times")
     p.add_argument("--list", action="store_true", help="print the names of the rows")
-    p.add_argument("--rounds", type=int, help="rounds of turns, 25 without --quick and 9 with it")
+    p.add_argument("--rounds", type=int, help="rounds of turns; without it 9 with --quick, otherwise 25, or 11 in the "
+                        "families of fuse and gather")
     p.add_argument("--turn", type=float, default=8, metavar="MS", help="milliseconds of a turn, 8")
     p.add_argument("--out", metavar="FOLDER",
                    help="where results go; without it a full run writes to results/CPU and to "
@@ -66,7 +67,10 @@ def main():
     full = not (a.quick or a.rows or a.peers or a.check)
     keep = full or a.out
     if a.add and os.path.exists(os.path.join(out, report.DATA)):
-        results["rows"] = report.load(out)["rows"]
+        earlier = report.load(out)
+        results["rows"], results["versions"] = earlier["rows"], earlier["versions"]
+        for result in results["rows"].values():
+            result.setdefault("commit", earlier["commit"])
     started = time.monotonic()
     bad = 0
     with tqdm(total=len(wanted), unit="row", dynamic_ncols=True, disable=None) as bar:
@@ -74,6 +78,7 @@ def main():
             some = [row for row in wanted if row.threads == threads]
             for result in work(some, threads, a, results, bar):
                 bad += sum(text.startswith("failed") for text in result["absent"].values())
+                result["commit"] = results["commit"]
                 results["rows"][result["name"]] = result
                 if a.check:
                     tqdm.write(report.check_lines(result))
@@ -90,7 +95,7 @@ def main():
         return 1 if bad else 0
     if keep:
         report.save(out, results)
-        finish(out, results, a)
+        finish(out, report.load(out), a)  # with the digits that the data keep
     else:
         print(report.markdown(results))
     return 0
@@ -113,7 +118,7 @@ def work(some, threads, a, results, bar):
     count = 1 if threads == "one" else results["machine"]["cores"]
     while names:
         request = {"library": a.library, "threads": count, "rows": names, "peers": a.peers,
-                "skip": skip, "check": a.check, "rounds": a.rounds or (9 if a.quick else 25),
+                "skip": skip, "check": a.check, "rounds": a.rounds or (9 if a.quick else None),
                 "turn_ns": int(a.turn * 1e6)}
         trying = None
         for event in process(request, count):
@@ -152,7 +157,7 @@ def describe(name):
     row = next(row for row in rows.ROWS if row.name == name)
     return {"work": row.work, "stage": row.stage, "batch": row.batch, "channels": row.channels,
             "spatial": row.spatial, "dtype": row.dtype, "layout": row.layout, "place": row.place,
-            "rate": row.rate, "payload": row.payload}
+            "rate": row.rate, "payload": row.payload, "variant": row.variant}
 
 
 def process(request, threads):

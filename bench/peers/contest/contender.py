@@ -17,6 +17,8 @@ class Work:
     # The policy of dropped elements in this job: "select" or "multiply"; None for a bound,
     # whose results are not dropout.
     policy = "multiply"
+    # Whether a zero may have either sign.
+    signed = False
     # Why results may differ from the oracle by one unit in the last place, "" if they may not.
     tolerance = ""
 
@@ -67,15 +69,19 @@ class Work:
 
 
 class Contender:
-    """Somebody who can do jobs. prepare returns a Work or raises Unsupported."""
+    """Somebody who can do the jobs of a family. prepare returns a Work or raises Unsupported.
+
+    Those of different families may have the same name.
+    """
 
     # Whether it is a bound that shows what memory allows, and no way to do dropout.
     bound = False
 
-    def __init__(self, name, version, prepare):
+    def __init__(self, name, version, prepare, family="core"):
         self.name = name
         self.version = version
         self.prepare = prepare
+        self.family = family
 
 
 def select(contenders, words):
@@ -89,6 +95,6 @@ def select(contenders, words):
     for word in words:
         if not having(word):
             raise ValueError("no contender has a name with %r, want a part of one of: %s"
-                             % (word, ", ".join(c.name for c in contenders)))
+                             % (word, ", ".join(dict.fromkeys(c.name for c in contenders))))
     chosen = [c for word in words for c in having(word)]
     return [c for c in contenders if not words or c.name == "ours" or c in chosen]

@@ -2,7 +2,9 @@
 
 import importlib
 
-MODULES = ["with_numpy", "with_pytorch", "with_jax", "with_tensorflow", "with_onnxruntime", "with_onednn"]
+MODULES = ["with_numpy", "with_pytorch", "with_jax", "with_tensorflow", "with_onnxruntime", "with_onednn",
+           "with_numpy_fused", "with_pytorch_fused", "with_jax_fused", "with_onnxruntime_fused", "with_onednn_fused",
+           "with_numpy_compact", "with_pytorch_compact", "with_jax_compact", "with_onnxruntime_compact"]
 
 
 def load(threads):
@@ -13,7 +15,7 @@ def load(threads):
     """
     contenders, missing = [], {}
     for name in MODULES:
-        title = name.removeprefix("with_")
+        title = name.removeprefix("with_").partition("_")[0]
         try:
             module = importlib.import_module("." + name, __package__)
             title = module.TITLE

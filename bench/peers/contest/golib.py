@@ -7,7 +7,7 @@ import numpy as np
 
 from .contender import Contender, Unsupported, Work
 
-WORKS = ["apply", "both", "layer", "training", "draw"]
+WORKS = ["apply", "both", "layer", "training", "draw", "fuse", "fuse-add", "fuse-backward", "gather", "scatter"]
 TYPES = ["float32", "bfloat16"]
 ORDERS = ["NCHW", "NHWC"]
 
@@ -23,6 +23,9 @@ class CJob(ctypes.Structure):
         ("x", ctypes.c_void_p), ("y", ctypes.c_void_p),
         ("dy", ctypes.c_void_p), ("dx", ctypes.c_void_p),
         ("factors", ctypes.c_void_p),
+        ("activation", ctypes.c_int32), ("reads_input", ctypes.c_int32),
+        ("limit", ctypes.c_double),
+        ("other", ctypes.c_void_p), ("scales", ctypes.c_void_p), ("shifts", ctypes.c_void_p),
     ]
 
 
@@ -59,14 +62,17 @@ class Library:
         """The Go contenders, with so many goroutines."""
         found = []
         for entry in self.description["contenders"]:
-            found.append(Contender(entry["name"], entry["version"], self._preparer(entry, threads)))
-            found[-1].bound = not any(entry["policies"])
+            for family in entry["families"]:
+                found.append(Contender(entry["name"], entry["version"], self._preparer(entry, threads), family))
+                found[-1].bound = not any(entry["policies"])
         return found
 
     def _preparer(self, entry, threads):
         def prepare(job):
             handle = self._prepare(entry["name"], job, threads)
-            return GoWork(job, self.lib, handle, entry["policies"][ORDERS.index(job.row.layout)])
+            work = GoWork(job, self.lib, handle, entry["policies"][ORDERS.index(job.row.layout)])
+            work.signed = entry["signed"] and job.row.work == "fuse-backward"
+            return work
         return prepare
 
     def _prepare(self, name, job, threads):
@@ -76,7 +82,8 @@ class Library:
         c = CJob(WORKS.index(job.row.work), TYPES.index(job.row.dtype), ORDERS.index(job.row.layout),
                  threads, job.samples, job.channels, job.spatial, job.rate,
                  address(job.source), address(job.y), address(job.gradient), address(job.dx),
-                 address(job.factors))
+                 address(job.factors), job.row.activation == "LeakyReLU", job.row.reads == "input", job.limit,
+                 address(job.residual), address(job.scales), address(job.shifts))
         reason = ctypes.create_string_buffer(1024)
         handle = self.lib.peersPrepare(name.encode(), ctypes.byref(c), reason, len(reason))
         if handle == 0:

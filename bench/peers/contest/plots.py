@@ -2,6 +2,8 @@
 
 import os
 
+from .row import FAMILIES
+
 # The contenders of a picture: its colour and marker, by the beginning of the name.
 STYLES = [
     ("PyTorch", "#d62728", "o"),
@@ -16,24 +18,27 @@ STYLES = [
 ]
 NAMES = {"": "Go libraries", "PyTorch": "PyTorch, the best way"}
 
-WORKS = [("apply", "Forward, with factors given"),
-         ("both", "Forward and backward, with factors given"),
-         ("layer", "The whole layer, forward"),
-         ("training", "The whole layer, forward and backward")]
+# A picture for each name: its heading, and the works that it shows.
+PICTURES = [("apply", "Forward, with factors given", ("apply",)),
+            ("both", "Forward and backward, with factors given", ("both",)),
+            ("layer", "The whole layer, forward", ("layer",)),
+            ("training", "The whole layer, forward and backward", ("training",)),
+            ("fused", "Fused with a scale, a shift and an activation", FAMILIES["fused"]),
+            ("compact", "The kept channels alone, and back", FAMILIES["compact"])]
 
 
 def draw(folder, results):
-    """Draws a picture for each kind of work. Returns their names with alternative texts."""
+    """Draws the pictures that have rows. Returns their names with alternative texts."""
     import matplotlib
     matplotlib.use("svg")
     # The same data make the same file, and text stays text.
     matplotlib.rcParams.update({"svg.hashsalt": "peers", "svg.fonttype": "none", "font.size": 9})
     pictures = []
-    for work, heading in WORKS:
+    for name, heading, works in PICTURES:
         some = [r for r in results["rows"].values()
-                if r["row"]["work"] == work and "ours" in r["measured"].get("warm", {})]
+                if r["row"]["work"] in works and "ours" in r["measured"].get("warm", {})]
         if some:
-            name = work + ".svg"
+            name += ".svg"
             picture(os.path.join(folder, name), some, heading)
             pictures.append((name, heading + ": time of each contender divided by ours"))
     return pictures
@@ -83,6 +88,9 @@ def groups(result):
 def label(result):
     row = result["row"]
     parts = ["%s ×%d" % (row["stage"], row["batch"])]
+    if row.get("variant"):
+        parts.insert(0, row["work"])
+        parts += row["variant"]
     if row["dtype"] != "float32":
         parts.append("bf16")
     if row["layout"] != "NCHW":

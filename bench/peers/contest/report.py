@@ -1,10 +1,16 @@
 """Results as text: JSON for scripts and a table in Markdown."""
 
+import collections
 import json
 import math
 import os
+import statistics
 
 from . import machine, measure, plots, rows
+from .row import family_of
+
+# This module's passes one by one, in the fused family.
+SEPARATE = "ours, separate"
 
 DATA, TABLE = "results.json", "README.md"
 
@@ -101,7 +107,7 @@ def markdown(results, pictures=()):
         "# %s" % m["cpu"], "",
         "%s, family %s, model %s, %d cores, %s, %d GiB; %s. Tier `%s`, commit %s, %s. %d of %d rows."
         % (m["architecture"], m["family"] or "–", m["model"] or "–", m["cores"], caches or "caches unknown",
-           m["memory_gib"], m["system"], results["library"]["tier"], results["commit"], results["time"],
+           m["memory_gib"], m["system"], results["library"]["tier"], commits(results), results["time"],
            len(results["rows"]), len(rows.ROWS)), "",
         "[How to read this](../../README.md#how-to-read-the-table). `bench/peers/run` wrote it, and",
         "[%s](%s) has all figures." % (DATA, DATA), ""]
@@ -113,9 +119,27 @@ def markdown(results, pictures=()):
                           ("training", "The whole layer, forward and backward")):
         lines += section(results, work, heading)
     lines += draws(results)
-    lines += means(results)
+    lines += means(results, "core", "All rows together", "`copy` and `clear` are bounds and do no dropout.")
+    for work, heading in (("fuse", "Fused: y = f·act(a·x + b)"),
+                          ("fuse-add", "Fused with a residual: y = r + f·act(a·x + b)"),
+                          ("fuse-backward", "Fused, backward")):
+        lines += section(results, work, heading)
+    lines += means(results, "fused", "All fused rows together", "`copy` and `clear` are bounds.")
+    lines += sizes(results, "fused")
+    for work, heading in (("gather", "The kept channels alone"), ("scatter", "The kept channels, back")):
+        lines += section(results, work, heading)
+    lines += means(results, "compact", "All rows of kept channels together")
+    lines += sizes(results, "compact")
     lines += notes(results)
     return "\n".join(lines)
+
+
+def commits(results):
+    """The commit of the rows, or how many are of which."""
+    counts = collections.Counter(r.get("commit", results["commit"]) for r in results["rows"].values())
+    if len(counts) == 1:
+        return next(iter(counts))
+    return " and ".join("%s (%d)" % pair for pair in counts.items())
 
 
 def section(results, work, heading):
@@ -123,16 +147,26 @@ def section(results, work, heading):
     some = [r for r in results["rows"].values() if r["row"]["work"] == work and "ours" in r["measured"].get("warm", {})]
     if not some:
         return []
+    variants = any(r["row"].get("variant") for r in some)
+    separate = any(SEPARATE in r["measured"]["warm"] for r in some)
     lines = ["## " + heading, "",
-             "| tensor | MB | type | layout | place | rate | threads | ours, GB/s | best peer | its GB/s "
+             "| tensor | MB | type | layout | place | rate " + ("| variant " if variants else "")
+             + "| threads | ours, GB/s " + ("| in separate passes / ours " if separate else "")
+             + "| best peer | its GB/s "
              "| its time / ours | result read: best peer | its time / ours "
              "| from memory: best peer | its time / ours |",
-             "|---|--:|---|---|---|--:|--:|--:|---|--:|--:|---|--:|---|--:|"]
+             "|---|--:|---|---|---|--:|" + "---|" * variants + "--:|--:|" + "--:|" * separate
+             + "---|--:|--:|---|--:|---|--:|"]
     for r in some:
         row = r["row"]
         cells = [title(row), "%.1f" % (row["payload"] / (2 if work in ("both", "training") else 1) / 1e6),
-                 row["dtype"], row["layout"], row["place"], "%g" % row["rate"], "%d" % r["threads"],
-                 "%.1f" % gigabytes(r, r["measured"]["warm"]["ours"])]
+                 row["dtype"], row["layout"], row["place"], "%g" % row["rate"]]
+        if variants:
+            cells.append(", ".join(row["variant"]))
+        cells += ["%d" % r["threads"], "%.1f" % gigabytes(r, r["measured"]["warm"]["ours"])]
+        if separate:
+            entry = r["measured"]["warm"].get(SEPARATE)
+            cells.append(ratio(entry) if entry else "–")
         best = peers(r, "warm")[:1]
         cells += [best[0][0], "%.1f" % gigabytes(r, best[0][1]), ratio(best[0][1])] if best else ["–"] * 3
         for kind in ("read", "cold"):
@@ -164,14 +198,14 @@ def draws(results):
     return lines
 
 
-def geometric_means(results):
-    """For each contender and kind of measurement: the ratios of its rows, and their mean.
+def geometric_means(results, family):
+    """For each contender and kind of measurement in a family: the ratios of its rows, and their mean.
 
     Those of {name: {kind: (ratios, mean)}} come first that are fastest, and bounds last.
     """
     ratios = {}
     for r in results["rows"].values():
-        if r["row"]["work"] == "draw":
+        if r["row"]["work"] == "draw" or family_of(r["row"]["work"]) != family:
             continue
         for kind in measure.KINDS:
             for name, entry in r["measured"].get(kind, {}).items():
@@ -187,15 +221,15 @@ def bound_names(results):
     return {name for r in results["rows"].values() for name in r["bounds"]}
 
 
-def means(results):
+def means(results, family, heading, remark=""):
     """The geometric mean of each contender's ratios."""
-    found = geometric_means(results)
+    found = geometric_means(results, family)
     if not found:
         return []
-    lines = ["## All rows together", "",
+    lines = ["## " + heading, "",
              "Geometric means of the time divided by ours, over the rows that a contender is in, and in how",
              "many of them it is faster by more than 2 %. Contenders are in different rows: compare each with",
-             "ours, and not with each other. `copy` and `clear` are bounds and do no dropout.", "",
+             " ".join(["ours, and not with each other.", remark]).rstrip(), "",
              "| contender | rows | time / ours | faster in | result read: rows | time / ours | faster in "
              "| from memory: rows | time / ours | faster in |",
              "|---|" + "--:|" * 9]
@@ -210,6 +244,33 @@ def means(results):
     return lines + [""]
 
 
+# The largest tensors of the classes of size, in MB.
+CLASSES = (1, 5, 20, 50, 200)
+
+
+def sizes(results, family):
+    """The geometric mean of each contender's ratios in each class of size, of warm calls."""
+    ratios = {}
+    for r in results["rows"].values():
+        if family_of(r["row"]["work"]) != family:
+            continue
+        for name, entry in r["measured"].get("warm", {}).items():
+            if name != "ours" and "ratio" in entry:
+                most = next(most for most in CLASSES if r["row"]["payload"] <= most * 1e6)
+                ratios.setdefault(name, {}).setdefault(most, []).append(entry["ratio"]["median"])
+    if not ratios:
+        return []
+    lines = ["The same by the size of a tensor, of warm calls, and the row in which a contender comes closest:", "",
+             "| contender | " + " | ".join("up to %d MB" % most for most in CLASSES) + " | least |",
+             "|---|" + "--:|" * (len(CLASSES) + 1)]
+    for name in geometric_means(results, family):
+        some = ratios.get(name, {})
+        cells = [name] + ["%.2f" % statistics.geometric_mean(some[most]) if most in some else "–" for most in CLASSES]
+        cells.append("%.2f" % min(min(values) for values in some.values()) if some else "–")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines + [""]
+
+
 BEGIN, END = "<!-- bench/peers/run writes from here -->\n", "<!-- to here -->\n"
 
 
@@ -217,20 +278,21 @@ def overview(path, folder):
     """Writes the geometric means on all processors into a document, between two marks."""
     every = [load(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
              if os.path.exists(os.path.join(folder, name, DATA))]
-    columns = [geometric_means(results) for results in every]
     slugs = [machine.slug(results["machine"]) for results in every]
     table = ["| contender | " + " | ".join(
         "[%s, family %s, model %s](peers/results/%s/README.md)"
         % (r["machine"]["cpu"], r["machine"]["family"] or "–", r["machine"]["model"] or "–", slug)
         for r, slug in zip(every, slugs)) + " |", "|---|" + "--:|" * len(every)]
-    names = dict.fromkeys(name for column in columns for name in column)
     bounds = set().union(*map(bound_names, every))
-    for name in sorted(names, key=lambda n: n in bounds):
-        cells = []
-        for column in columns:
-            kinds = column.get(name, {})
-            cells.append(" / ".join("%.2f" % kinds[kind][1] if kind in kinds else "–" for kind in measure.KINDS))
-        table.append("| %s | %s |" % (name, " | ".join(cells)))
+    for family, suffix in (("core", ""), ("fused", ", fused"), ("compact", ", kept channels alone")):
+        columns = [geometric_means(results, family) for results in every]
+        names = dict.fromkeys(name for column in columns for name in column)
+        for name in sorted(names, key=lambda n: n in bounds):
+            cells = []
+            for column in columns:
+                kinds = column.get(name, {})
+                cells.append(" / ".join("%.2f" % kinds[kind][1] if kind in kinds else "–" for kind in measure.KINDS))
+            table.append("| %s | %s |" % (name + suffix, " | ".join(cells)))
     with open(path) as file:
         before, rest = file.read().split(BEGIN)
     after = rest.split(END)[1]

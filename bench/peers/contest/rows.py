@@ -1,4 +1,4 @@
-"""The rows of the table: which work is measured, on which tensors.
+"""The rows of the table.
 
 This is not the product of all choices. Each row says something that its neighbours do
 not, and each choice (shape, batch, type, layout, place, rate, work, threads) is in
@@ -7,85 +7,7 @@ several rows.
 
 import dataclasses
 
-# Feature maps as channels and spatial dims.
-STAGES = {
-    "ResNet-50 stem": (64, (112, 112)),
-    "ResNet-50 stage 1": (256, (56, 56)),
-    "ResNet-50 stage 2": (512, (28, 28)),
-    "ResNet-50 stage 3": (1024, (14, 14)),
-    "ResNet-50 stage 4": (2048, (7, 7)),
-    "MobileNetV3 first": (16, (112, 112)),
-    "MobileNetV3 middle": (40, (28, 28)),
-    "MobileNetV3 last": (960, (7, 7)),
-    "U-Net decoder, fine": (64, (256, 256)),
-    "U-Net decoder, coarse": (256, (64, 64)),
-    "audio, 1-D": (64, (16000,)),
-    "medical, 3-D": (32, (64, 64, 64)),
-    "65536 channels": (512, (1,)),
-    "64 channels": (64, (1,)),
-}
-
-WORKS = {
-    "apply": "y = x·factors, with factors given for each channel of each sample",
-    "both": "the same, and dx = dy·factors",
-    "layer": "draw the channels and apply them",
-    "training": "draw the channels, apply them, and apply them to the gradient",
-    "draw": "draw the channels and nothing else",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A row of the table.
-
-    The rate 0 stands for factors that drop nothing and are just above 1, because a factor
-    of 1 costs nothing in place.
-    """
-
-    work: str  # a key of WORKS
-    stage: str  # a key of STAGES
-    batch: int
-    dtype: str = "float32"  # or "bfloat16"
-    layout: str = "NCHW"  # or "NHWC"; the relatives in 1-D and 3-D go by the same names
-    place: str = "out"  # or "in": of place
-    rate: float = 0.5
-    threads: str = "one"  # or "all"
-    quick: bool = False  # whether it is measured with --quick
-
-    @property
-    def channels(self):
-        return STAGES[self.stage][0]
-
-    @property
-    def spatial(self):
-        return STAGES[self.stage][1]
-
-    @property
-    def name(self):
-        """The name in results and for --rows."""
-        stage = self.stage.replace(", ", " ").replace(" ", "-")
-        return "/".join([self.work, stage, "batch%d" % self.batch, self.dtype, self.layout,
-                         self.place, "rate%g" % self.rate, self.threads])
-
-    @property
-    def backward(self):
-        return self.work in ("both", "training")
-
-    @property
-    def draws(self):
-        return self.work in ("layer", "training", "draw")
-
-    @property
-    def payload(self):
-        """Bytes of the elements, each counted once, in both passes; 0 for a draw."""
-        if self.work == "draw":
-            return 0
-        elements = self.batch * self.channels
-        for dim in self.spatial:
-            elements *= dim
-        size = 4 if self.dtype == "float32" else 2
-        return elements * size * (2 if self.backward else 1)
-
+from .row import STAGES, Row
 
 ROWS = [
     # The forward pass, channels first, out of place: from a small cache to memory.
@@ -168,6 +90,63 @@ ROWS = [
     # The draw.
     Row("draw", "64 channels", 1),
     Row("draw", "65536 channels", 128, quick=True),
+    # The fused forward pass: from a small cache to memory.
+    Row("fuse", "MobileNetV3 middle", 4, activation="ReLU", quick=True),
+    Row("fuse", "ResNet-50 stage 4", 8, activation="ReLU"),
+    Row("fuse", "ResNet-50 stage 2", 8, activation="ReLU", quick=True),
+    Row("fuse", "ResNet-50 stage 1", 8, activation="ReLU"),
+    Row("fuse", "ResNet-50 stage 1", 32, activation="ReLU", quick=True),
+    Row("fuse", "ResNet-50 stage 2", 8, rate=0.2, activation="ReLU"),
+    Row("fuse", "ResNet-50 stage 1", 8, place="in", activation="ReLU"),
+    Row("fuse", "MobileNetV3 middle", 4, layout="NHWC", activation="ReLU6"),
+    Row("fuse", "ResNet-50 stem", 1, layout="NHWC", rate=0.2, activation="ReLU"),
+    Row("fuse", "ResNet-50 stage 1", 8, layout="NHWC", activation="ReLU", quick=True),
+    Row("fuse", "ResNet-50 stage 2", 8, layout="NHWC", place="in", rate=0.2, activation="ReLU"),
+    Row("fuse", "U-Net decoder, coarse", 8, rate=0.2, activation="LeakyReLU"),
+    Row("fuse", "MobileNetV3 first", 1, "bfloat16", rate=0.2, activation="ReLU6"),
+    Row("fuse", "ResNet-50 stage 1", 8, "bfloat16", activation="ReLU", quick=True),
+    Row("fuse", "ResNet-50 stage 1", 8, "bfloat16", layout="NHWC", activation="ReLU"),
+    Row("fuse", "ResNet-50 stage 1", 8, threads="all", activation="ReLU", quick=True),
+    # The same with a residual. In place y is the residual.
+    Row("fuse-add", "ResNet-50 stage 3", 1, activation="ReLU"),
+    Row("fuse-add", "ResNet-50 stage 4", 8, rate=0.2, activation="ReLU"),
+    Row("fuse-add", "ResNet-50 stage 2", 8, activation="ReLU", quick=True),
+    Row("fuse-add", "ResNet-50 stage 1", 8, activation="ReLU"),
+    Row("fuse-add", "ResNet-50 stage 1", 8, place="in", activation="ReLU"),
+    Row("fuse-add", "ResNet-50 stage 1", 32, layout="NHWC", activation="ReLU"),
+    Row("fuse-add", "ResNet-50 stage 1", 8, "bfloat16", activation="ReLU"),
+    Row("fuse-add", "ResNet-50 stage 1", 8, threads="all", activation="ReLU"),
+    # The fused backward pass.
+    Row("fuse-backward", "MobileNetV3 middle", 4, activation="ReLU", reads="result"),
+    Row("fuse-backward", "ResNet-50 stage 4", 8, activation="ReLU", reads="result"),
+    Row("fuse-backward", "ResNet-50 stage 2", 8, rate=0.2, activation="ReLU", reads="result", quick=True),
+    Row("fuse-backward", "ResNet-50 stage 1", 8, activation="ReLU", reads="result"),
+    Row("fuse-backward", "ResNet-50 stage 1", 32, activation="ReLU", reads="result"),
+    Row("fuse-backward", "ResNet-50 stage 2", 8, place="in", activation="ReLU", reads="result"),
+    Row("fuse-backward", "ResNet-50 stage 1", 8, layout="NHWC", activation="ReLU", reads="result"),
+    Row("fuse-backward", "ResNet-50 stage 2", 8, activation="ReLU6", reads="input"),
+    Row("fuse-backward", "U-Net decoder, coarse", 8, rate=0.2, activation="LeakyReLU", reads="input"),
+    Row("fuse-backward", "ResNet-50 stage 1", 8, "bfloat16", activation="ReLU", reads="result"),
+    Row("fuse-backward", "ResNet-50 stage 1", 8, threads="all", activation="ReLU", reads="result"),
+    # The kept channels alone, and back.
+    Row("gather", "MobileNetV3 middle", 4, mask="shared"),
+    Row("gather", "ResNet-50 stage 4", 8, mask="ragged"),
+    Row("gather", "ResNet-50 stage 2", 8, mask="shared", quick=True),
+    Row("gather", "ResNet-50 stage 1", 8, rate=0.2, mask="ragged"),
+    Row("gather", "ResNet-50 stage 1", 32, mask="shared"),
+    Row("gather", "MobileNetV3 middle", 4, layout="NHWC", mask="shared"),
+    Row("gather", "ResNet-50 stage 2", 8, layout="NHWC", mask="ragged", quick=True),
+    Row("gather", "ResNet-50 stage 1", 8, layout="NHWC", rate=0.2, mask="shared"),
+    Row("gather", "ResNet-50 stage 1", 8, "bfloat16", mask="shared"),
+    Row("gather", "ResNet-50 stage 1", 8, "bfloat16", layout="NHWC", mask="shared"),
+    Row("gather", "ResNet-50 stage 1", 8, threads="all", mask="shared"),
+    Row("scatter", "MobileNetV3 middle", 4, layout="NHWC", mask="shared"),
+    Row("scatter", "ResNet-50 stage 4", 8, mask="ragged"),
+    Row("scatter", "ResNet-50 stage 2", 8, mask="shared", quick=True),
+    Row("scatter", "ResNet-50 stage 1", 8, rate=0.2, mask="ragged"),
+    Row("scatter", "ResNet-50 stage 2", 8, layout="NHWC", mask="ragged"),
+    Row("scatter", "ResNet-50 stage 1", 8, "bfloat16", layout="NHWC", mask="shared"),
+    Row("scatter", "ResNet-50 stage 1", 8, threads="all", mask="shared"),
 ]
 
 

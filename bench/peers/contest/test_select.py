@@ -18,6 +18,22 @@ class Select(unittest.TestCase):
             with self.subTest(words=words), self.assertRaisesRegex(ValueError, "'nosuch', want .* copy, ours, PyTorch mul"):
                 contender.select(everybody, words)
 
+    def test_names_of_rows(self):
+        names = [row.name for row in rows.ROWS]
+        self.assertEqual(len(set(names)), len(names))
+        for row in rows.ROWS:
+            with self.subTest(row=row.name):
+                self.assertEqual(bool(row.activation), row.family == "fused")
+                self.assertEqual(bool(row.reads), row.work == "fuse-backward")
+                self.assertEqual(bool(row.mask), row.family == "compact")
+
+    def test_families(self):
+        for words, want in (("fuse", "fused"), ("gather", "compact"), ("scatter", "compact"), ("apply", "core")):
+            with self.subTest(words=words):
+                chosen = rows.select([words], False)
+                self.assertEqual({row.family for row in chosen}, {want})
+                self.assertEqual({row.family for row in rows.select([words], True)}, {want})
+
     def test_rows(self):
         self.assertEqual(rows.select([], False), rows.ROWS)
         self.assertEqual(rows.select([rows.ROWS[-1].name], False), [rows.ROWS[-1]])

@@ -17,7 +17,19 @@ def contenders(threads):
     return [Contender("JAX", jax.__version__, JAXWork)]
 
 
-class JAXWork(Work):
+class OwnArrays(Work):
+    """A work whose results are JAX's own arrays: y, and dx if there is a backward pass."""
+
+    y = dx = None
+
+    def results(self):
+        return [np.asarray(a).reshape(-1) for a in (self.y, self.dx) if a is not None]
+
+    def address(self):
+        return self.y.unsafe_buffer_pointer()
+
+
+class JAXWork(OwnArrays):
     """x·factors, or bernoulli and where as in Flax, in one compiled function.
 
     JAX's arrays are its own: the inputs are copies of the shared ones.
@@ -50,7 +62,6 @@ class JAXWork(Work):
             return jax.random.bernoulli(now, keep, job.factor_shape), key
 
         self.key = jax.random.key(1)
-        self.y = self.dx = None
         if work == "draw":
             self.f, self.call = jax.jit(draw), self.draw
             return
@@ -113,12 +124,6 @@ class JAXWork(Work):
 
     def kept(self):
         return int(np.count_nonzero(self.channels))
-
-    def results(self):
-        return [np.asarray(a).reshape(-1) for a in (self.y, self.dx) if a is not None]
-
-    def address(self):
-        return self.y.unsafe_buffer_pointer()
 
     def close(self):
         self.x = self.dy = self.y = self.dx = self.m = None

@@ -16,9 +16,13 @@ import time
 from . import frameworks, golib, machine, rows
 from .check import check
 from .contender import Unsupported, select
-from .job import Job
+from .jobs import job as job_of
 from .measure import from_memory, summarize, take_turns
 from .planted import survivors
+
+
+# The rounds of a row in a complete run.
+ROUNDS = {"core": 25, "fused": 11, "compact": 11}
 
 
 def environment(threads):
@@ -84,9 +88,11 @@ def run_row(row, name, contenders, library, request, say):
     readers = {"warm": None}
     if row.place == "out" and row.work != "draw":
         readers["read"] = library.read
-    job = Job(row)
+    job = job_of(row)
     works, agree, absent, bounds = {}, {}, {}, []
     for c in contenders:
+        if c.family != row.family:
+            continue
         if c.name in request["skip"]:
             absent[c.name] = request["skip"][c.name]
             continue
@@ -111,12 +117,12 @@ def run_row(row, name, contenders, library, request, say):
     else:
         say("try", row=name, contender=None)
         job.reset()
-        failed = {}
+        failed, rounds = {}, request["rounds"] or ROUNDS[row.family]
         for kind, reader in readers.items():
-            samples = take_turns(works, request["rounds"], request["turn_ns"], failed, reader)
+            samples = take_turns(works, rounds, request["turn_ns"], failed, reader)
             result["measured"][kind] = summarize(samples, "ours")
         if row.work != "draw":
-            samples = from_memory(works, request["rounds"], library.evictor(machine.largest_cache()), failed)
+            samples = from_memory(works, rounds, library.evictor(machine.largest_cache()), failed)
             result["measured"]["cold"] = summarize(samples, "ours")
         absent.update((name, failure(error)) for name, error in failed.items())
     for work in works.values():

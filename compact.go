@@ -1,0 +1,495 @@
+package spatialdropout
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// Compaction says which channels of each sample a mask keeps, and packs them: what follows dropout, a
+// convolution say, need not compute with maps that are zero.
+//
+// The packed tensor has the kept channels only, scaled as [Apply] scales them. It has no gaps, and its axes
+// are in the order of the geometry: (n, k, h, w) for NCHW, and (n, h, w, k) for NHWC. Sample n has
+// [Compaction.Count](n) channels from [Compaction.Offset](n) on. If every sample has as many, as with
+// [mask.PerChannel] and [mask.FixedCount], [Compaction.Packed] describes it. The groups of a blocked layout are
+// packed one by one, without padding: (n, group, h, w, channels of the group that are kept).
+//
+// [Compaction.Gather] packs a tensor, and [Compaction.Scatter] is its gradient and its transpose: with it a
+// gradient goes back to the kept channels, and the dropped ones get +0. What depends on the channels of
+// the next layer, its weights, is gathered by a Compaction of [CompactWeights].
+//
+// [Compact] and [CompactWeights] make one. It holds no mask and no data: a mask that is drawn anew does
+// not change it. Many goroutines may use a Compaction at the same time, but not while it is Reset.
+type Compaction struct {
+	geometry layout.Geometry
+	kept     []int // channels, one sample after the other
+	starts   []int // of each sample in kept, and the end
+	packed   layout.Geometry
+	uniform  bool // packed is the geometry of the packed tensor
+	same     bool // all samples keep the same channels
+	shared   bool // and have one list of factors
+	made     bool
+	scaling
+}
+
+// scaling is what a mask makes of the kept channels.
+type scaling struct {
+	unscaled bool
+	identity bool // nothing is dropped, nothing is padding, and the factor is 1
+	all      bool // nothing is dropped, and nothing is padding
+	factors  [dtype.Count]uint64
+	actions  [dtype.Count]mask.Action
+	// arithmetic is that of the mask.
+	arithmetic mask.Arithmetic
+}
+
+// Compact returns the Compaction of tensors with the samples and channels of a mask, whose elements lie as
+// g says.
+//
+// It returns a [*MaskError] if the mask is nil or has other samples or channels. It returns a
+// [*CompactionError] for a mask of which the packed tensor would not be all: one with the policy
+// [mask.Multiply] keeps NaNs of dropped channels, alpha dropout shifts them, and Gaussian noise drops
+// none. It returns a [*CompactionError], too, where the samples are not the outermost axis and do not keep the
+// same number of channels, or are inside the axis of channels and do not keep the same ones.
+func Compact(m *mask.Mask, g layout.Geometry) (*Compaction, error) {
+	c := new(Compaction)
+	if err := c.Reset(m, g); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// CompactWeights returns the Compaction of a tensor that has the channels of sample n of a mask along one of its
+// axes, and no samples: the weights of the layer behind, and their gradient. It does not scale. The
+// axis is the channel axis of g, and all others are spatial:
+//
+//	layout.Strided([]int{out, in, kh, kw}, []int{in * kh * kw, kh * kw, kw, 1}, layout.Unbatched, 1)
+//	layout.Strided([]int{kh, kw, in, out}, []int{kw * in * out, in * out, out, 1}, layout.Unbatched, 2)
+//
+// It returns a [*MaskError] if the mask is nil, or g has more than one sample or other channels, and a
+// [*CompactionError] if the mask has no sample n. The arithmetic of the mask does not matter.
+func CompactWeights(m *mask.Mask, n int, g layout.Geometry) (*Compaction, error) {
+	c := new(Compaction)
+	if err := c.ResetWeights(m, n, g); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Reset makes c what [Compact] returns. It does not allocate once c has been large enough. On an error c is of
+// no mask, and refuses every tensor.
+func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
+	if c == nil {
+		return &ZeroError{"Compaction", "Compact"}
+	}
+	c.made = false
+	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() {
+		return maskError(m, &g)
+	}
+	s := scaling{arithmetic: m.Arithmetic()}
+	if g.PaddedChannels() == g.Channels() {
+		s.identity = m.Identity()
+		s.all = m.Factor() != 0 && m.CountKept() == m.Samples()*m.Channels()
+	}
+	for t := range s.factors {
+		s.factors[t], s.actions[t] = m.FactorBits(mask.Type(t)), m.Action(mask.Type(t))
+	}
+	if err := s.refuse(mask.Float64); err != nil {
+		return err
+	}
+	return c.reset(m, 0, g, s)
+}
+
+// ResetWeights makes c what [CompactWeights] returns. It does not allocate once c has been large enough. On an
+// error c is of no mask, and refuses every tensor.
+func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error {
+	if c == nil {
+		return &ZeroError{"Compaction", "CompactWeights"}
+	}
+	c.made = false
+	if m == nil || g.Samples() != 1 || m.Channels() != g.Channels() {
+		return maskError(m, &g)
+	}
+	if n < 0 || n >= m.Samples() {
+		return &CompactionError{fmt.Sprintf("sample %d of a mask of %d samples, want one counted from 0", n, m.Samples())}
+	}
+	return c.reset(m, n, g, scaling{unscaled: true})
+}
+
+// reset lists the kept channels of as many samples as g has, from sample first of the mask on.
+func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling) error {
+	c.geometry, c.scaling = g, s
+	c.kept, c.starts = c.kept[:0], append(c.starts[:0], 0)
+	samples := g.Samples()
+	if g.Len() == 0 {
+		samples = 0 // whose number may be any
+	}
+	for n := range samples {
+		if m.Factor() != 0 { // channels that Set keeps at rate 1 are multiplied by 0
+			c.kept = m.AppendKept(c.kept, first+n)
+		}
+		c.starts = append(c.starts, len(c.kept))
+	}
+	equal, same := -1, -1 // the first sample with another number of channels than sample 0, and with others
+	for n := samples - 1; n > 0; n-- {
+		if len(c.of(n)) != len(c.of(0)) {
+			equal = n
+		}
+		if !slices.Equal(c.of(n), c.of(0)) {
+			same = n
+		}
+	}
+	if s.unscaled {
+		c.all = len(c.kept) == samples*g.PaddedChannels()
+		c.identity = c.all
+	}
+	inside := g.ChannelsInside()
+	switch {
+	case g.SamplesFirst() || samples == 0:
+	case equal > 0:
+		return &CompactionError{fmt.Sprintf("samples that are not the outermost axis of which sample 0 keeps %d channels and sample %d keeps %d, want as many in each, see mask.PerChannel and mask.FixedCount", len(c.of(0)), equal, len(c.of(equal)))}
+	case same > 0 && !inside:
+		return &CompactionError{fmt.Sprintf("samples within the axis of channels of which sample %d keeps others than sample 0, want the same ones in each, see mask.PerChannel", same)}
+	}
+	c.same, c.shared = same < 0, !inside
+	c.packed, c.uniform = layout.Geometry{}, false
+	if equal < 0 && samples > 0 {
+		c.packed, c.uniform = g.Packed(len(c.of(0)))
+	} else if samples == 0 {
+		c.packed, c.uniform = g.Packed(0)
+	}
+	c.made = true
+	return nil
+}
+
+// refuse returns an error if packed elements of a type would not be all that [Apply] computes.
+func (s *scaling) refuse(t mask.Type) error {
+	if s.unscaled || s.identity {
+		return nil
+	}
+	a, r := s.actions[t], s.arithmetic.Rule
+	reason := ""
+	switch {
+	case a == mask.Action{Drop: true}, s.divides(t), s.all && !a.Shift && r != mask.Gaussian:
+		return nil
+	case a.Shift:
+		reason = "which shifts dropped channels, want a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
+	case r == mask.Gaussian:
+		reason = "which drops no channel, want a rule that drops some"
+	case s.arithmetic.Policy == mask.Multiply:
+		reason = "which keeps what dropped channels times 0 give, want mask.Select"
+	default:
+		reason = fmt.Sprintf("whose factor for %v is rounded to 0, want one that is not", t)
+	}
+	return &CompactionError{fmt.Sprintf("a mask with %v and %v, %s", r, s.arithmetic.Policy, reason)}
+}
+
+// divides reports whether elements of a type are divided.
+func (s *scaling) divides(t mask.Type) bool { return !s.unscaled && !s.identity && s.actions[t].Divide }
+
+// must panics if c is none that a function has made.
+func (c *Compaction) must() {
+	if c == nil || !c.made {
+		panic(&ZeroError{"Compaction", "Compact"})
+	}
+}
+
+// Samples returns the number of samples. This method and the others that return no error panic with a [*ZeroError]
+// if c is of no mask.
+func (c *Compaction) Samples() int {
+	c.must()
+	return c.geometry.Samples()
+}
+
+// Len returns the number of elements of the packed tensor.
+func (c *Compaction) Len() int {
+	c.must()
+	return len(c.kept) * c.geometry.Spatial()
+}
+
+// Kept returns the channels of sample n that are kept, in order, none if the tensor has no elements. The slice is memory of c, until c is Reset, and
+// must not be changed. Kept panics with a [*CompactionError] if there is no such sample.
+func (c *Compaction) Kept(n int) []int {
+	if c.must(); n < 0 || n >= c.geometry.Samples() {
+		panic(&CompactionError{fmt.Sprintf("sample %d of %d, want one counted from 0", n, c.geometry.Samples())})
+	}
+	return c.of(n)
+}
+
+// of returns the channels of a sample.
+func (c *Compaction) of(n int) []int {
+	if len(c.kept) == 0 {
+		return nil
+	}
+	return c.kept[c.starts[n]:c.starts[n+1]:c.starts[n+1]]
+}
+
+// Count returns how many channels of sample n are kept. It panics as [Compaction.Kept] does.
+func (c *Compaction) Count(n int) int { return len(c.Kept(n)) }
+
+// Shared reports whether all samples keep the same channels, as with [mask.PerChannel]: one set of weights, of any
+// sample, does for the batch then.
+func (c *Compaction) Shared() bool {
+	c.must()
+	return c.same
+}
+
+// Offset returns where the first element of sample n is in the packed tensor. Where samples are the outermost
+// axis the others follow, Count(n) times the positions of a feature map. Offset panics as
+// [Compaction.Kept] does.
+func (c *Compaction) Offset(n int) int {
+	switch c.Kept(n); {
+	case len(c.kept) == 0:
+		return 0
+	case c.geometry.SamplesFirst():
+		return c.starts[n] * c.geometry.Spatial()
+	}
+	return c.packed.SampleOffset(n)
+}
+
+// Packed returns the geometry of the packed tensor, and whether there is one: every sample keeps as many
+// channels, and these are not in more groups than one, as those of a blocked layout may be.
+func (c *Compaction) Packed() (g layout.Geometry, ok bool) {
+	c.must()
+	return c.packed, c.uniform
+}
+
+// Unscaled returns c without its factor: elements are moved as they are. With it Scatter makes of a packed tensor
+// what [Apply] would have written, since Gather has scaled it. The result shares the memory of c, and is
+// good until c is Reset.
+func (c *Compaction) Unscaled() Compaction {
+	if c == nil {
+		return Compaction{}
+	}
+	u := *c
+	u.scaling = scaling{unscaled: true, identity: c.all, all: c.all}
+	return u
+}
+
+// Gather writes the kept channels of src, times the factor of the mask, to the packed tensor dst. What [Apply]
+// says of products holds here. src is not read in dropped channels whose feature maps are contiguous.
+//
+// src holds a tensor of the geometry that c was made for, which may be a list, see [AsList]. dst is
+// one slice of [Compaction.Len] elements. Both are of one kind. dst may begin with the same element as
+// src: then the tensor is packed in place, by one goroutine, and the rest of src means nothing. dst and src must
+// not overlap otherwise, gaps of a view included. workers is that of [ApplyTensor].
+//
+// Gather does not allocate after warm-up. It returns a [*LengthError], a [*ListError] or a [*PackedError]
+// for a slice of the wrong length, a [*kernel.KindError] for two kinds, a [*kernel.OverlapError], a
+// [*kernel.WorkersError], a [*ZeroError] if c is not made, and a [*CompactionError] if the
+// factor of the mask is rounded to 0 in this kind. On an error dst is untouched.
+func (c *Compaction) Gather(dst, src kernel.Vector, workers int) error {
+	return c.run(kernel.Gather, dst, src, workers)
+}
+
+// Scatter writes the packed tensor src, times the factor of the mask, to the kept channels of dst, and +0 to the
+// dropped ones and to padding. It is the gradient of [Compaction.Gather], and Gather is its gradient. Gaps
+// of a view stay as they are. dst and src may begin with the same element: then the tensor is unpacked in
+// place. What Gather says holds here with dst and src the other way around.
+func (c *Compaction) Scatter(dst, src kernel.Vector, workers int) error {
+	return c.run(kernel.Scatter, dst, src, workers)
+}
+
+// ScatterAdd adds the packed tensor src, times the factor of the mask, to the kept channels of dst: for tapes that
+// accumulate gradients. Product and sum are rounded separately. Dropped channels of dst stay as they are, and so
+// does padding. dst and src must not overlap. Otherwise it is [Compaction.Scatter].
+func (c *Compaction) ScatterAdd(dst, src kernel.Vector, workers int) error {
+	return c.run(kernel.ScatterAdd, dst, src, workers)
+}
+
+// Gather is [Compaction.Gather] of slices of float32 or float64.
+func Gather[T Float](dst, src []T, c *Compaction) error {
+	return c.run(kernel.Gather, kernel.Of(dst), kernel.Of(src), 0)
+}
+
+// Scatter is [Compaction.Scatter] of slices of float32 or float64.
+func Scatter[T Float](dst, src []T, c *Compaction) error {
+	return c.run(kernel.Scatter, kernel.Of(dst), kernel.Of(src), 0)
+}
+
+// ScatterAdd is [Compaction.ScatterAdd] of slices of float32 or float64.
+func ScatterAdd[T Float](dst, src []T, c *Compaction) error {
+	return c.run(kernel.ScatterAdd, kernel.Of(dst), kernel.Of(src), 0)
+}
+
+// run checks the tensors of a call and does it.
+func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
+	if c == nil || !c.made {
+		return &ZeroError{"Compaction", "Compact"}
+	}
+	if workers < 0 {
+		return &kernel.WorkersError{Workers: workers}
+	}
+	full, packed, name, other := dst, src, "dst", "src"
+	if op == kernel.Gather {
+		full, packed, name, other = packed, full, other, name
+	}
+	g := &c.geometry
+	if !fills(full, g) {
+		if err := check(name, full, g); err != nil {
+			return err
+		}
+	}
+	if packed.Slices() > 0 || packed.Len() != c.Len() {
+		return &PackedError{Name: other, Len: packed.Len(), Slices: packed.Slices(), Want: c.Len(), Geometry: *g}
+	}
+	kind := full.Kind()
+	if packed.Kind() != kind && (packed.Len() > 0 || packed.Kind() != nil) {
+		return &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
+	}
+	if g.Len() == 0 {
+		return nil
+	}
+	if err := c.refuse(kind.Type()); err != nil {
+		return err
+	}
+	if packed.Len() == 0 {
+		if op != kernel.Scatter {
+			return nil
+		}
+		src = kernel.OfBytes(kind, nil)
+	} else if c.divides(kind.Type()) {
+		return c.divide(op, dst, src, workers)
+	}
+	return c.move(op, dst, src, workers)
+}
+
+// move does a compaction of tensors that fit.
+func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
+	g, full, packed := &c.geometry, dst, src
+	if op == kernel.Gather {
+		full, packed = packed, full
+	}
+	kind := full.Kind()
+	if c.identity && op != kernel.ScatterAdd && (packed.Data() != full.Data() || c.Len() == g.Len()) {
+		to, from := g, &c.packed
+		if !c.uniform {
+			from = g // whole groups
+		}
+		if op == kernel.Gather {
+			to, from = from, to
+		}
+		joined, err := pair(dst, src, to, from)
+		if err != nil {
+			return err
+		}
+		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, joined, workers)
+	}
+	few := g.Len() <= fewElements && full.Slices() == 0 && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
+	room := c.fill(kind)
+	defer scratch.Put(room)
+	factors := kernel.OfBytes(kind, *room)
+	if few { // one call of a kernel, which is all overhead
+		if g.Planes() {
+			kernel.CompactPlanesOf(op, dst, src, factors, g.Spatial())
+		} else {
+			kernel.CompactPixelsOf(op, dst, src, factors)
+		}
+		return nil
+	}
+	if c.shared {
+		return kernel.RunCompact(op, dst, src, factors, g.SharedLoops(), workers)
+	}
+	return kernel.RunCompact(op, dst, src, factors, g.Loops(), workers)
+}
+
+// divide is move where elements are divided: the packed ones all by the same number.
+func (c *Compaction) divide(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
+	moved, kind := c.Unscaled(), dst.Kind()
+	room := c.fill(kind)
+	defer scratch.Put(room)
+	factors := kernel.OfBytes(kind, *room)
+	line := [1]layout.Loop{{Size: c.Len(), Dst: 1, Src: 1}}
+	one := factors.From(c.firstKept())
+	switch op {
+	case kernel.Gather:
+		if err := moved.move(op, dst, src, workers); err != nil {
+			return err
+		}
+		return kernel.RunOf(kernel.Divide, dst, dst, one, kernel.Vector{}, line[:], workers)
+	case kernel.Scatter:
+		if err := moved.move(op, dst, src, workers); err != nil {
+			return err
+		}
+		if c.shared {
+			return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.SharedLoops(), workers)
+		}
+		return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.Loops(), workers)
+	}
+	to, from := memory(dst, c.geometry.Len()), memory(src, c.Len())
+	if with, distance, shared := loop.Shared(&to, &from, kind.Size(), false); shared {
+		return &kernel.OverlapError{With: with, Elements: to.Length, Distance: distance, Packed: with == "src"}
+	}
+	quotients := scratchOf(c.Len() * kind.Size())
+	defer scratch.Put(quotients)
+	packed := kernel.OfBytes(kind, *quotients)
+	if err := kernel.RunOf(kernel.Divide, packed, src, one, kernel.Vector{}, line[:], workers); err != nil {
+		return err
+	}
+	return moved.move(op, dst, packed, workers)
+}
+
+// separateFrom reports whether two vectors of one kind have no memory in common.
+func separateFrom(v, w kernel.Vector) bool {
+	size := uintptr(v.Kind().Size())
+	from, to := uintptr(v.Data()), uintptr(w.Data())
+	return from+uintptr(v.Len())*size <= to || to+uintptr(w.Len())*size <= from
+}
+
+// fill returns the factors of all samples, or of one for all, in memory of the pool.
+func (c *Compaction) fill(kind *kernel.Kind) *[]byte {
+	samples := c.geometry.Samples()
+	if c.shared {
+		samples = 1
+	}
+	t := kind.Type()
+	f := c.factors[t]
+	switch {
+	case c.unscaled && t == dtype.Float32:
+		f = uint64(math.Float32bits(1))
+	case c.unscaled && t == dtype.Float64:
+		f = math.Float64bits(1)
+	case c.unscaled:
+		f = uint64(t.Narrow(1))
+	}
+	room := scratchOf(samples * c.geometry.PaddedChannels() * kind.Size())
+	factors := *room
+	clear(factors)
+	switch data := unsafe.Pointer(unsafe.SliceData(factors)); kind.Size() {
+	case 2:
+		fillKept(unsafe.Slice((*uint16)(data), len(factors)/2), uint16(f), c, samples)
+	case 4:
+		fillKept(unsafe.Slice((*uint32)(data), len(factors)/4), uint32(f), c, samples)
+	default:
+		fillKept(unsafe.Slice((*uint64)(data), len(factors)/8), f, c, samples)
+	}
+	return room
+}
+
+// firstKept returns the entry of the factors of the first channel that is kept, of which there is one.
+func (c *Compaction) firstKept() int {
+	n := 0
+	for c.starts[n+1] == 0 {
+		n++
+	}
+	return n*c.geometry.PaddedChannels() + c.kept[0]
+}
+
+// fillKept is fill for words of the elements' size.
+func fillKept[W uint16 | uint32 | uint64](factors []W, f W, c *Compaction, samples int) {
+	pitch := c.geometry.PaddedChannels()
+	for n := range samples {
+		row := factors[n*pitch : (n+1)*pitch]
+		for _, channel := range c.kept[c.starts[n]:c.starts[n+1]] {
+			row[channel] = f
+		}
+	}
+}

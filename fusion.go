@@ -1,0 +1,287 @@
+package spatialdropout
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/loop"
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+	"github.com/spatialdropout/spatialdropout/mask"
+)
+
+// fusion is a fused call: its data, and what is computed of them.
+type fusion struct {
+	dst, src, aux    kernel.Vector
+	around           Around
+	workers          int
+	backward, output bool
+	early            bool // what overlaps is found before the kernel would
+}
+
+// places are the geometries of the tensors of a fused call, nil if there is no third one. They go apart
+// from the data, see [pair].
+type places struct{ dst, src, aux *layout.Geometry }
+
+// none reports whether a tensor is the zero Tensor.
+func (x *Tensor) none() bool {
+	return x.Data.Kind() == nil && x.Data.Len()|x.Data.Slices() == 0 && x.Geometry == (layout.Geometry{})
+}
+
+// name returns the name of aux.
+func (c *fusion) name() string {
+	if c.backward {
+		return "from"
+	}
+	return "residual"
+}
+
+// do makes the call with a mask.
+func (c *fusion) do(at *places, m *mask.Mask) error {
+	joined, err := c.check(at)
+	if err != nil {
+		return err
+	}
+	if m == nil || m.Samples() != at.dst.Samples() || m.Channels() != at.dst.Channels() {
+		release(joined)
+		return maskError(m, at.dst)
+	}
+	if at.dst.Len() == 0 {
+		release(joined)
+		return nil
+	}
+	return c.run(at, m, joined)
+}
+
+// check returns an error if anything but a mask is wrong, and otherwise what [pair] does.
+func (c *fusion) check(at *places) (*layout.Nest, error) {
+	if c.workers < 0 {
+		return nil, &kernel.WorkersError{Workers: c.workers}
+	}
+	if at.dst == at.src || *at.dst == *at.src {
+		at.src = at.dst
+	}
+	joined, err := pair(c.dst, c.src, at.dst, at.src)
+	if err == nil {
+		if err = c.checkAround(at); err == nil && at.aux != nil {
+			err = c.checkAux(at)
+		}
+		if err == nil && (joined != nil || c.early) && at.dst.Len() > 0 {
+			err = c.apart(at, joined)
+		} else if err == nil && at.aux != nil && at.dst.Len() > 0 {
+			err = c.apartAux(at)
+		}
+		if err != nil {
+			release(joined)
+			joined = nil
+		}
+	}
+	return joined, err
+}
+
+// checkAround returns an error unless there is a scale and a shift for each channel, or none, and
+// the activation is one.
+func (c *fusion) checkAround(at *places) error {
+	kind := c.dst.Kind()
+	for i, v := range [...]*kernel.Vector{&c.around.Scale, &c.around.Shift} {
+		name := [...]string{"Scale", "Shift"}[i]
+		if v.Slices() > 0 || v.Len() > 0 && (v.Len() != at.dst.Channels() || kind != nil && v.Kind() != kind) {
+			return &ChannelsError{name, *v, kind, *at.dst}
+		}
+	}
+	if kind == nil {
+		return nil // there are no elements
+	}
+	if err := c.around.Activation.check(kind); err != nil {
+		return err
+	}
+	if a := c.around.Activation; c.output && (a.form == clipped && !math.IsInf(roundedTo(kind, a.number), 1) || a.form == leaky && a.number < 0) {
+		return &ActivationError{a, "a gradient from the output, want FromInput: the sign of the output does not say where its input was"}
+	}
+	return nil
+}
+
+// checkAux returns an error unless aux is a tensor that lies as dst does.
+func (c *fusion) checkAux(at *places) error {
+	if c.aux.Kind() == nil && c.aux.Len() == 0 && *at.aux == (layout.Geometry{}) {
+		if at.dst.Len() == 0 {
+			return nil
+		}
+		return &LengthError{Name: c.name(), Geometry: *at.dst} // a zero From
+	}
+	if at.aux != at.dst && *at.aux != *at.dst {
+		return &BesideError{c.name(), c.aux.Kind(), c.aux.Kind(), *at.aux, *at.dst}
+	}
+	if err := check(c.name(), c.aux, at.dst); err != nil {
+		return err
+	}
+	if c.aux.Kind() != c.dst.Kind() && at.dst.Len() > 0 {
+		return &BesideError{c.name(), c.aux.Kind(), c.dst.Kind(), *at.aux, *at.dst}
+	}
+	return nil
+}
+
+// apart returns an error if dst shares memory with another tensor as it must not.
+func (c *fusion) apart(at *places, joined *layout.Nest) error {
+	if err := apart(c.dst, c.src, at.dst, joined); err != nil {
+		return err
+	}
+	if at.aux != nil {
+		if err := c.apartAux(at); err != nil {
+			return err
+		}
+	}
+	for i, v := range [...]*kernel.Vector{&c.around.Scale, &c.around.Shift} {
+		if v.Len() > 0 {
+			if err := c.outside(at, [...]string{"scales", "shifts"}[i], *v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// apartAux is apart for aux, which lies as dst does.
+func (c *fusion) apartAux(at *places) error {
+	size := c.dst.Kind().Size()
+	if !listed(c.dst, c.aux) {
+		reach, _ := loop.Measure(at.dst.Loops())
+		if distance, overlap := loop.Overlap(c.dst.Data(), c.aux.Data(), size, at.dst.Loops(), reach); overlap {
+			return &kernel.OverlapError{With: c.name(), Elements: reach.Dst, Distance: distance}
+		}
+		return nil
+	}
+	to, from := memory(c.dst, at.dst.Len()), memory(c.aux, at.dst.Len())
+	if with, distance, shared := loop.Shared(&to, &from, size, true); shared {
+		if with == "src" {
+			with = c.name()
+		}
+		return &kernel.OverlapError{With: with, Elements: to.Length, Distance: distance}
+	}
+	return nil
+}
+
+// outside returns an error if the numbers of the channels lie within dst.
+func (c *fusion) outside(at *places, name string, v kernel.Vector) error {
+	to, size := memory(c.dst, at.dst.Len()), c.dst.Kind().Size()
+	for i := range max(to.Slices, 1) {
+		data, length := to.At(i)
+		if uintptr(v.Data())-uintptr(data)+uintptr(v.Len()*size-1) < uintptr((length+v.Len())*size-1) {
+			return &kernel.OverlapError{With: name, Elements: length, Distance: int(uintptr(data) - uintptr(v.Data()))}
+		}
+	}
+	return nil
+}
+
+// run makes a call that has been checked, with a mask for its tensors. The joined nest must not be
+// used afterwards.
+func (c *fusion) run(at *places, m *mask.Mask, joined *layout.Nest) error {
+	if joined != nil {
+		defer nests.Put(joined)
+	}
+	if c.backward {
+		m = m.Gradient()
+	}
+	kind, g, a := c.dst.Kind(), at.dst, &c.around
+	action := m.Action(kind.Type())
+	op, err := operation(kernel.Scale, action)
+	if err != nil {
+		return err
+	}
+	if c.output {
+		if err := c.checkOutput(m, action); err != nil {
+			return err
+		}
+	}
+	pitch := g.PaddedChannels()
+	channels, bytes := pitch*kind.Size(), g.Samples()*pitch*kind.Size()
+	room := scratchOf(2*bytes + 2*channels)
+	defer scratch.Put(room)
+	factors, shifts := (*room)[:bytes], []byte(nil)
+	f := kernel.Fused{
+		Fusion: a.Activation.fusion(at.aux != nil), Op: op, Limit: a.Activation.limit(),
+		Aux: c.aux, Factors: kernel.OfBytes(kind, factors),
+	}
+	if c.backward {
+		f.Fusion = a.Activation.gradient(c.output)
+	}
+	if action.Shift {
+		shifts = (*room)[bytes : 2*bytes]
+		f.FactorShifts = kernel.OfBytes(kind, shifts)
+	}
+	m.Fill(kind.Type(), factors, shifts, pitch)
+	f.Scales = spread(kind, a.Scale, (*room)[2*bytes:][:channels], g.Channels(), oneOf)
+	f.Shifts = spread(kind, a.Shift, (*room)[2*bytes+channels:][:channels], g.Channels(), minusZeroOf)
+	if joined == nil {
+		return kernel.RunFused(&f, c.dst, c.src, g.Loops(), c.workers)
+	}
+	for i := range joined.Parts() {
+		p := &joined.Parts()[i]
+		src := c.src
+		if p.Padding {
+			// It is dropped, and dst is its own source.
+			f.Op, f.FactorShifts, src = kernel.Scale, kernel.Vector{}, c.dst
+		}
+		if err := kernel.RunFusedPart(&f, c.dst, src, p, c.workers); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkOutput returns an error if the sign of what came out of a mask does not say that of what went
+// in.
+func (c *fusion) checkOutput(m *mask.Mask, action mask.Action) error {
+	given := ""
+	switch factor := roundedTo(c.dst.Kind(), m.Factor()); {
+	case action.Shift || m.Arithmetic().Rule == mask.AlphaGradient || m.Arithmetic().Rule == mask.Alpha:
+		given = "a mask that shifts"
+	case !action.Drop:
+		given = "a mask that does not make dropped elements +0"
+	case m.Rate() < 1 && (factor < 1 || math.IsInf(factor, 1)):
+		given = fmt.Sprintf("a mask with the factor %v", factor)
+	default:
+		return nil
+	}
+	return &ActivationError{c.around.Activation, "a gradient from the output of " + given + ", want FromInput"}
+}
+
+// oneOf and minusZeroOf are the bits of the numbers that a product and a sum leave everything as it
+// is with.
+
+func oneOf(kind *kernel.Kind) uint64       { return bitsOf(kind, 1) }
+func minusZeroOf(kind *kernel.Kind) uint64 { return bitsOf(kind, math.Copysign(0, -1)) }
+
+// bitsOf returns the bits of a number of a kind.
+func bitsOf(kind *kernel.Kind, x float64) uint64 {
+	switch kind.Size() {
+	case 8:
+		return math.Float64bits(x)
+	case 4:
+		return uint64(math.Float32bits(float32(x)))
+	}
+	return uint64(kind.Type().Round(x))
+}
+
+// spread returns a number for each channel, padding among them. If there is none, or there is padding, it
+// fills room with the numbers and with others that change nothing.
+func spread(kind *kernel.Kind, v kernel.Vector, room []byte, channels int, neutral func(*kernel.Kind) uint64) kernel.Vector {
+	size := kind.Size()
+	if v.Len() > 0 && len(room) == channels*size {
+		return v
+	}
+	filled := copy(room, v.Bytes())
+	bits := neutral(kind)
+	for at := filled; at < len(room); at += size {
+		switch p := unsafe.Pointer(&room[at]); size {
+		case 8:
+			*(*uint64)(p) = bits
+		case 4:
+			*(*uint32)(p) = uint32(bits)
+		default:
+			*(*uint16)(p) = uint16(bits)
+		}
+	}
+	return kernel.OfBytes(kind, room)
+}

@@ -1,0 +1,280 @@
+package kernel_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/kernel"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// fusions are all formulas, and those with another tensor.
+const lastFusion = kernel.GradLeakyOut
+
+// fusedLoops returns loops that nest, of any strides. Factors go in steps of their own: rows may be
+// longer than a sample has channels.
+func fusedLoops(r *rand.Rand) (loops []layout.Loop) {
+	inside := 1
+	for range 1 + r.IntN(4) {
+		l := layout.Loop{Size: 1 + r.IntN(7), Dst: inside + r.IntN(3)*r.IntN(2), Factor: r.IntN(3)}
+		if r.IntN(8) == 0 {
+			l.Size = 40 + r.IntN(40)
+		}
+		l.Src = l.Dst
+		if r.IntN(5) == 0 {
+			l.Src = r.IntN(9)
+		}
+		if inside+(l.Size-1)*l.Dst > 30000 {
+			break
+		}
+		inside += (l.Size - 1) * l.Dst
+		loops = append([]layout.Loop{l}, loops...)
+	}
+	return loops
+}
+
+// visited calls f for each element that loops visit, and returns how far they reach.
+func visited(loops []layout.Loop, f func(dst, src, factor int)) (dst, src, factors int) {
+	var visit func(k, d, s, e int)
+	visit = func(k, d, s, e int) {
+		if k < len(loops) {
+			for i := range loops[k].Size {
+				visit(k+1, d+i*loops[k].Dst, s+i*loops[k].Src, e+i*loops[k].Factor)
+			}
+			return
+		}
+		dst, src, factors = max(dst, d+1), max(src, s+1), max(factors, e+1)
+		f(d, s, e)
+	}
+	visit(0, 0, 0, 0)
+	return dst, src, factors
+}
+
+// fusedInteger returns what a formula gives for numbers of which it rounds nothing.
+func fusedInteger(f kernel.Fusion, op kernel.Op, x, z, factor, more, a, s, l float64) float64 {
+	dropout := func(x float64) float64 {
+		switch {
+		case factor == 0 && op != kernel.Multiply && op != kernel.AffineMultiply:
+			return more
+		case op == kernel.Divide:
+			return x / factor
+		}
+		return x*factor + more
+	}
+	clip := func(t float64) float64 { return min(max(t, 0), l) }
+	leak := func(t float64) float64 {
+		if t > 0 {
+			return t
+		}
+		return l * t
+	}
+	pass := func(t, g, limit float64) float64 {
+		if t > 0 && t < limit {
+			return g
+		}
+		return 0
+	}
+	slope := func(t, g float64) float64 {
+		if t > 0 {
+			return g
+		}
+		return l * g
+	}
+	t, from, g := x*a+s, z*a+s, dropout(x)
+	return map[kernel.Fusion]float64{
+		kernel.Fuse: dropout(t), kernel.FuseReLU: dropout(clip(t)), kernel.FuseLeaky: dropout(leak(t)),
+		kernel.FuseAdd: z + dropout(t), kernel.FuseReLUAdd: z + dropout(clip(t)), kernel.FuseLeakyAdd: z + dropout(leak(t)),
+		kernel.Grad: g * a, kernel.GradReLU: pass(from, g, l) * a, kernel.GradLeaky: slope(from, g) * a,
+		kernel.GradReLUOut: pass(z, g, math.Inf(1)) * a, kernel.GradLeakyOut: slope(z, g) * a,
+	}[f]
+}
+
+// Fused nests of any loops compute their formula for each element, with the factor of its entry and the
+// scale and the shift of its channel.
+func TestFusedNestsOfAnyLoops(t *testing.T) {
+	kernel.ShareAll(t)
+	runs := uint64(3000)
+	if testing.Short() || kernel.Instrumented {
+		runs /= 8
+	}
+	for seed := range runs {
+		r := rand.New(rand.NewPCG(71, seed))
+		loops := fusedLoops(r)
+		span, reach, entries := visited(loops, func(int, int, int) {})
+		channels := 1 + r.IntN(1+entries)
+		f := kernel.Fusion(r.IntN(int(lastFusion) + 1))
+		gradient := f >= kernel.Grad
+		ops := []kernel.Op{kernel.Scale, kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Affine, kernel.AffineMultiply}
+		if gradient {
+			ops = ops[:4]
+		}
+		op := ops[r.IntN(len(ops))]
+		number := func(n, least, most int) []float32 {
+			all := make([]float32, n)
+			for i := range all {
+				all[i] = float32(least + r.IntN(most-least+1))
+			}
+			return all
+		}
+		dst, src, aux := number(span, -9, 9), number(reach, -9, 9), number(span, -9, 9)
+		factors, scales, shifts, more := number(entries, 0, 2), number(channels, -3, 3), number(channels, -3, 3), number(entries, -3, 3)
+		limit := []float64{1, 3, math.Inf(1)}[r.IntN(3)]
+		if f == kernel.FuseLeaky || f == kernel.FuseLeakyAdd || f == kernel.GradLeaky || f == kernel.GradLeakyOut {
+			limit = []float64{0.5, -2, 0}[r.IntN(3)]
+		}
+		same := true
+		for _, l := range loops {
+			same = same && (l.Src == l.Dst || l.Size == 1)
+		}
+		switch r.IntN(4) {
+		case 0:
+			if same {
+				src = dst
+			}
+		case 1:
+			aux = dst
+		}
+		call := kernel.Fused{Fusion: f, Op: op, Factors: kernel.Of(factors), Scales: kernel.Of(scales), Shifts: kernel.Of(shifts), Limit: limit}
+		reads := f != kernel.Fuse && f != kernel.FuseReLU && f != kernel.FuseLeaky && f != kernel.Grad
+		if reads {
+			call.Aux = kernel.Of(aux)
+		}
+		shifted := op == kernel.Affine || op == kernel.AffineMultiply
+		if shifted {
+			call.FactorShifts = kernel.Of(more)
+		}
+		want := slices.Clone(dst)
+		visited(loops, func(d, s, e int) {
+			m := 0.0
+			if shifted {
+				m = float64(more[e])
+			}
+			want[d] = float32(fusedInteger(f, op, float64(src[s]), float64(aux[d]), float64(factors[e]), m, float64(scales[e%channels]), float64(shifts[e%channels]), limit))
+		})
+		if err := kernel.RunFused(&call, kernel.Of(dst), kernel.Of(src), loops, r.IntN(4)); err != nil {
+			t.Fatalf("seed %d: %v of %v: %v", seed, f, loops, err)
+		}
+		for i := range dst {
+			if dst[i] != want[i] {
+				t.Fatalf("seed %d: %v around %v of %v with %d channels: element %d is %v, want %v", seed, f, op, loops, channels, i, dst[i], want[i])
+			}
+		}
+	}
+}
+
+// What is wrong with a fused nest is a typed error, and nothing is written.
+func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
+	memory := make([]float32, 100)
+	for i := range memory {
+		memory[i] = float32(i)
+	}
+	of := func(from, n int) kernel.Vector { return kernel.Of(memory[from : from+n]) }
+	loops := []layout.Loop{{Size: 3, Dst: 4, Src: 4}, {Size: 4, Dst: 1, Src: 1, Factor: 1}}
+	twisted := []layout.Loop{{Size: 3, Dst: 4, Src: 1}, {Size: 4, Dst: 1, Src: 3, Factor: 1}}
+	type arguments struct {
+		f        *kernel.Fused
+		dst, src kernel.Vector
+		loops    []layout.Loop
+		workers  int
+	}
+	for _, c := range []struct {
+		what  string
+		set   func(a *arguments)
+		err   error // of this type
+		words []string
+	}{
+		{"nothing", func(a *arguments) { a.f = nil }, new(kernel.FusionError), []string{"want a Fused"}},
+		{"an unknown formula", func(a *arguments) { a.f.Fusion = lastFusion + 1 }, new(kernel.FusionError), []string{"Fusion(11)", "Fuse to GradLeakyOut"}},
+		{"Copy", func(a *arguments) { a.f.Op = kernel.Copy }, new(kernel.OpError), []string{"Copy"}},
+		{"an unknown operation", func(a *arguments) { a.f.Op = 77 }, new(kernel.OpError), []string{"Op(77)"}},
+		{"a sum", func(a *arguments) { a.f.Op = kernel.Add }, new(kernel.FusionError), []string{"around Add", "AffineMultiply"}},
+		{"a ReLU of its own", func(a *arguments) { a.f.Op = kernel.AffineMax }, new(kernel.FusionError), []string{"AffineMax"}},
+		{"a gradient of shifts", func(a *arguments) { a.f.Fusion, a.f.Op = kernel.GradReLU, kernel.Affine }, new(kernel.FusionError), []string{"Affine", "Scale, Multiply or Divide"}},
+		{"no kind", func(a *arguments) { a.dst = kernel.Vector{} }, new(kernel.KindError), []string{"no kind"}},
+		{"another kind of src", func(a *arguments) { a.src = kernel.Of(make([]float64, 12)) }, new(kernel.KindError), []string{"float32", "float64"}},
+		{"another kind of factors", func(a *arguments) { a.f.Factors = kernel.Of(make([]float64, 12)) }, new(kernel.KindError), []string{"float64"}},
+		{"another kind of aux", func(a *arguments) { a.f.Aux = kernel.Of(make([]float64, 12)) }, new(kernel.FusionError), []string{"aux of float64", "float32"}},
+		{"another kind of scales", func(a *arguments) { a.f.Scales = kernel.Of(make([]float64, 4)) }, new(kernel.FusionError), []string{"scales of float64"}},
+		{"another kind of shifts", func(a *arguments) { a.f.Shifts = kernel.Of(make([]float64, 4)) }, new(kernel.FusionError), []string{"shifts of float64"}},
+		{"a list of scales", func(a *arguments) { a.f.Scales = kernel.OfList([][]float32{{1}, {2}}) }, new(kernel.ListError), []string{"scales", "one slice"}},
+		{"a list of factors", func(a *arguments) { a.f.Factors = kernel.OfList([][]float32{{1}, {2}}) }, new(kernel.ListError), []string{"factors", "one slice"}},
+		{"no scales", func(a *arguments) { a.f.Scales = kernel.Vector{} }, new(kernel.FusionError), []string{"0 scales and 4 shifts"}},
+		{"more shifts", func(a *arguments) { a.f.Shifts = of(80, 5) }, new(kernel.FusionError), []string{"4 scales and 5 shifts"}},
+		{"an aux too many", func(a *arguments) { a.f.Fusion = kernel.Fuse }, new(kernel.FusionError), []string{"aux", "none"}},
+		{"no aux", func(a *arguments) { a.f.Aux = kernel.Vector{} }, new(kernel.LoopError), []string{"aux of 0", "12"}},
+		{"no aux beside a list", func(a *arguments) {
+			a.f.Aux, a.dst = kernel.Vector{}, kernel.OfList([][]float32{memory[0:6], memory[6:12]})
+		}, new(kernel.ListError), []string{"aux"}},
+		{"a limit of 0", func(a *arguments) { a.f.Limit = 0 }, new(kernel.FusionError), []string{"above 0"}},
+		{"a limit that is 0 as float32", func(a *arguments) { a.f.Limit = 1e-60 }, new(kernel.FusionError), []string{"1e-60", "above 0"}},
+		{"no limit", func(a *arguments) { a.f.Limit = math.NaN() }, new(kernel.FusionError), []string{"NaN", "above 0"}},
+		{"an infinite slope", func(a *arguments) { a.f.Fusion, a.f.Limit = kernel.FuseLeakyAdd, 1e40 }, new(kernel.FusionError), []string{"1e+40", "Inf", "finite"}},
+		{"negative workers", func(a *arguments) { a.workers = -1 }, new(kernel.WorkersError), []string{"-1"}},
+		{"a short dst", func(a *arguments) { a.dst = of(0, 11) }, new(kernel.LoopError), []string{"11"}},
+		{"a short src", func(a *arguments) { a.src = of(12, 11) }, new(kernel.LoopError), []string{"11"}},
+		{"a short aux", func(a *arguments) { a.f.Aux = of(24, 11) }, new(kernel.LoopError), []string{"aux of 11", "12"}},
+		{"few factors", func(a *arguments) { a.f.Factors = of(60, 3) }, new(kernel.LoopError), []string{"3"}},
+		{"shifts of dropout that Scale does not have", func(a *arguments) { a.f.FactorShifts = of(60, 4) }, new(kernel.LoopError), []string{"shifts of 4"}},
+		{"no shifts of dropout", func(a *arguments) { a.f.Op = kernel.Affine }, new(kernel.LoopError), []string{"shifts of 0"}},
+		{"loops that do not nest", func(a *arguments) { a.loops = []layout.Loop{{Size: 3, Dst: 1, Src: 4}, loops[1]} }, new(kernel.LoopError), []string{"loop 0"}},
+		{"a dst that overlaps src", func(a *arguments) { a.src = of(5, 12) }, new(kernel.OverlapError), []string{"src"}},
+		{"a dst that is a transposed src", func(a *arguments) { a.src, a.loops = a.dst, twisted }, new(kernel.OverlapError), []string{"src"}},
+		{"a dst that overlaps aux", func(a *arguments) { a.f.Aux = of(1, 12) }, new(kernel.OverlapError), []string{"aux"}},
+		{"a dst that overlaps a list", func(a *arguments) { a.f.Aux = kernel.OfList([][]float32{memory[4:10], memory[40:46]}) }, new(kernel.OverlapError), []string{"aux"}},
+		{"factors in dst", func(a *arguments) { a.f.Factors = of(11, 4) }, new(kernel.OverlapError), []string{"factors"}},
+		{"scales in dst", func(a *arguments) { a.f.Scales = of(11, 4) }, new(kernel.OverlapError), []string{"scales"}},
+		{"shifts in dst", func(a *arguments) { a.f.Shifts = of(0, 4) }, new(kernel.OverlapError), []string{"shifts"}},
+		{"shifts in a list dst", func(a *arguments) {
+			a.dst, a.f.Shifts = kernel.OfList([][]float32{memory[0:6], memory[6:12]}), of(9, 4)
+		}, new(kernel.OverlapError), []string{"shifts"}},
+	} {
+		f := kernel.Fused{Fusion: kernel.FuseReLUAdd, Aux: of(24, 12), Factors: of(60, 4), Scales: of(70, 4), Shifts: of(80, 4), Limit: 6}
+		a := arguments{&f, of(0, 12), of(12, 12), loops, 1}
+		c.set(&a)
+		before := slices.Clone(memory)
+		err := kernel.RunFused(a.f, a.dst, a.src, a.loops, a.workers)
+		if err == nil {
+			t.Errorf("%s: no error", c.what)
+			continue
+		}
+		wantWords(t, c.what, err, c.words...)
+		if got, want := fmt.Sprintf("%T", err), fmt.Sprintf("%T", c.err); got != want {
+			t.Errorf("%s: %s, want %s: %v", c.what, got, want, err)
+		}
+		if !slices.Equal(memory, before) {
+			t.Errorf("%s: written before it failed", c.what)
+		}
+	}
+	f := kernel.Fused{Factors: of(60, 4), Scales: of(70, 4), Shifts: of(80, 4)}
+	g, err := layout.NCHW.Of(1, 4, 1, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nest, err := layout.Join(g, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, p := range map[string]*layout.Part{"no part": nil, "a part before the slices": {Dst: -1}, "a part after dst": func() *layout.Part { p := nest.Parts()[0]; p.Dst = 13; return &p }()} {
+		if err := kernel.RunFusedPart(&f, of(0, 12), of(12, 12), p, 1); !errors.As(err, new(*kernel.LoopError)) {
+			t.Errorf("%s: %v, want a *LoopError", what, err)
+		}
+	}
+	if err := kernel.RunFusedPart(&f, of(0, 12), of(12, 12), &nest.Parts()[0], 1); err != nil {
+		t.Errorf("a part: %v", err)
+	}
+}
+
+// wantWords reports unless err says all the words, and what is wanted.
+func wantWords(t *testing.T, what string, err error, words ...string) {
+	t.Helper()
+	for _, w := range append(words, "want", "kernel: ") {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%s: %q does not say %q", what, err, w)
+		}
+	}
+}

@@ -1,0 +1,445 @@
+package kernel
+
+import (
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/loop"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// packing is a call of a compaction. Its nest is that of the full tensor, and it keeps count of where the
+// kept elements are in the packed one.
+type packing struct {
+	self    walker // c itself, to which a nest points: what the nest itself held would take its operands to the heap
+	op      Compaction
+	run     compacter
+	inPlace bool        // packed and full begin with the same element
+	full    loop.Memory // the tensor with all its planes or rows
+	shift   uint8
+	packed  unsafe.Pointer
+	factors unsafe.Pointer
+	// before[e] is the number of kept entries before entry e: an element's place in the packed tensor
+	// follows from it, wherever a goroutine begins.
+	before []int
+	bounce [bounceBytes / 8]uint64
+}
+
+// bounceBytes is the size of the memory through which elements go that Scatter moves in place, where the place they
+// come from and the one they go to overlap: the kernels go forwards. (Gather may store what it has read to where
+// that was, or before.)
+const bounceBytes = 4 << 10
+
+// packings holds calls for reuse: a call does not allocate.
+var packings = sync.Pool{New: func() any { return new(packing) }}
+
+// release lets go of the caller's data and puts c back.
+func (c *packing) release() {
+	before := c.before
+	c.run, c.full, c.packed, c.factors = nil, loop.Memory{}, nil, nil
+	c.before = before[:0]
+	packings.Put(c)
+}
+
+// RunCompact does a compaction on every element that a nest of loops visits in the full tensor: on the
+// one at offset Σ iₖ·Dstₖ, with the factor at Σ iₖ·Factorₖ. The elements of the packed tensor are
+// those whose factor is not 0, one after the other in the order of the loops. The loops' Src means
+// nothing.
+//
+// The full tensor is src with [Gather], and dst with [Scatter] and [ScatterAdd]. The packed one has as many
+// elements as are kept, or more. [layout.Geometry.Loops] makes the loops of a tensor. The strides of the
+// loops hold what [Run] wants of those in dst. The loops visit the factors in order and all of them: a
+// loop that moves on by some factors has loops inside it that visit as many.
+//
+// The full tensor may be a list, see [AsList]. The packed tensor is one slice. With Gather and Scatter
+// both may begin with the same element: then the tensor is packed in place, and unpacked, by one
+// goroutine. Otherwise dst and src do not overlap, from the first element to the last, gaps included, and
+// dst and factors do not.
+//
+// workers is that of Run, and so is what is said there of memory that RunCompact does not allocate. The
+// result does not depend on workers.
+//
+// RunCompact returns a [*CompactionError], a [*KindError], a [*WorkersError], a [*LoopError], a [*ListError]
+// or an [*OverlapError] before it writes anything.
+func RunCompact(op Compaction, dst, src, factors Vector, loops []layout.Loop, workers int) error {
+	kind := dst.kind
+	if kind == nil || src.kind != kind || factors.kind != kind {
+		return &KindError{Dst: dst.kind, Src: src.kind, Factors: factors.kind}
+	}
+	if op >= compactions {
+		return &CompactionError{op}
+	}
+	if workers < 0 {
+		return &WorkersError{workers}
+	}
+	c := packings.Get().(*packing)
+	defer c.release()
+	var n nest
+	span, err := c.set(&n, kind, op, dst.vector, src.vector, factors.vector, loops)
+	if err != nil || span == 0 {
+		return err
+	}
+	c.choose(&n, span)
+	if c.inPlace {
+		workers = 1
+	}
+	n.share(n.total(), workers)
+	return nil
+}
+
+// set checks a call and sets n, which is the zero nest, and c. It returns the number of elements that
+// dst extends over, 0 if there is nothing to do.
+func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vector, loops []layout.Loop) (span int, err error) {
+	var room [layout.MaxLoops]layout.Loop
+	if len(loops) <= len(room) {
+		loops = room[:copy(room[:], loops)]
+		for i := range loops {
+			loops[i].Src = loops[i].Dst
+		}
+	}
+	r, reason := loop.Measure(loops)
+	if reason == "" {
+		reason = inOrder(loops)
+	}
+	if reason != "" {
+		return 0, &LoopError{Loops: clone(loops), Reason: reason}
+	}
+	full, packed, name, other := dst, src, "dst", "src"
+	if op == Gather {
+		full, packed, name, other = src, dst, "src", "dst"
+	}
+	if packed.len < 0 {
+		return 0, &ListError{other, -packed.len, "want one slice for the packed tensor"}
+	}
+	if factors.len < 0 {
+		return 0, &ListError{"factors", -factors.len, "want one slice"}
+	}
+	if r.Dst == 0 {
+		return 0, nil
+	}
+	if factors.len < r.Factors {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with factors of %d elements, want %d or more", op, factors.len, r.Factors)}
+	}
+	c.full = loop.Memory{Data: full.data, Length: full.len}
+	if full.len < 0 {
+		if c.full, err = memoryOf(name, kind, full, r.Dst); err != nil {
+			return 0, err
+		}
+	} else if full.len < r.Dst || kind.beyond(r.Dst) {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with %s of %d elements, want %d or more, whose bytes an int counts", op, name, full.len, r.Dst)}
+	}
+	factors.len = r.Factors
+	c.count(kind, factors)
+	n.kind = kind
+	n.split(Scale, loops)
+	kept := c.at(n, n.total())
+	if packed.len < kept {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with %s of %d elements, want %d or more, those of the factors that are not 0", op, other, packed.len, kept)}
+	}
+	if full.len < 0 {
+		err = c.disjointLists(kind, op, packed, factors, kept)
+	} else {
+		err = disjoint(kind, op, dst, src, factors, r.Dst, kept)
+	}
+	if err != nil {
+		return 0, err
+	}
+	c.begin(n, kind, op, full, packed, factors)
+	if op == Gather {
+		return kept, nil
+	}
+	return r.Dst, nil
+}
+
+// disjointLists is disjoint where the full tensor is a list.
+func (c *packing) disjointLists(kind *Kind, op Compaction, packed, factors vector, kept int) error {
+	size := kind.bytes(1)
+	dst, src := &c.full, &loop.Memory{Data: packed.data, Length: kept}
+	if op == Gather {
+		dst, src = src, dst
+	}
+	if with, distance, shared := loop.Shared(dst, src, size, false); shared {
+		return &OverlapError{With: with, Elements: dst.Length, Distance: distance, Packed: with == "src"}
+	}
+	for i := range max(dst.Slices, 1) {
+		data, length := dst.At(i)
+		if length > 0 && factors.len > 0 && within(data, length*size, factors.data, kind.bytes(factors.len)) {
+			return &OverlapError{With: "factors", Elements: length, Distance: int(uintptr(data) - uintptr(factors.data))}
+		}
+	}
+	return nil
+}
+
+// inOrder returns what is wrong with loops that do not visit the factors in order, each of them.
+func inOrder(loops []layout.Loop) (reason string) {
+	entries := 1
+	for i := len(loops) - 1; i >= 0; i-- {
+		switch l := loops[i]; {
+		case l.Size == 0:
+			return ""
+		case l.Size == 1 || l.Factor == 0:
+		case l.Factor != entries:
+			return fmt.Sprintf("loop %d moves on by %d factors, want 0 or the %d of the loops inside it", i, l.Factor, entries)
+		default:
+			entries *= l.Size
+		}
+	}
+	return ""
+}
+
+// begin sets what the walk needs. The call has been checked, and its entries have been counted.
+func (c *packing) begin(n *nest, kind *Kind, op Compaction, full, packed, factors vector) {
+	c.op, c.run, c.shift = op, kind.more.(compacter), kind.shift
+	if full.len >= 0 {
+		c.full = loop.Memory{Data: full.data, Length: full.len}
+	}
+	c.packed, c.factors = packed.data, factors.data
+	c.inPlace = full.len >= 0 && full.data == packed.data
+	c.self = c
+	n.other, n.factors = &c.self, factors.data
+	n.dst, n.src = full.data, packed.data
+	if op == Gather {
+		n.dst, n.src = n.src, n.dst
+	}
+}
+
+// choose decides whether the results are stored past the cache. span is the number of elements that
+// dst extends over.
+func (c *packing) choose(n *nest, span int) {
+	bytes := span << c.shift
+	n.op = Scale
+	if op := c.op; op == ScatterAdd || c.inPlace || n.shape != planes || int64(bytes) < streamLeast.Load() || !streams() {
+		return
+	}
+	n.pastCache = bytes >= strategy().StreamPlanes && uintptr(n.dst)&uintptr(n.kind.bytes(1)-1) == 0
+}
+
+// count counts the entries that are kept, and returns how many there are.
+func (c *packing) count(kind *Kind, factors vector) int {
+	if cap(c.before) <= factors.len {
+		c.before = make([]int, factors.len+1)
+	}
+	c.before = c.before[:factors.len+1]
+	switch kind.shift {
+	case 1:
+		return countKept[uint16](c.before, factors)
+	case 2:
+		return countKept[uint32](c.before, factors)
+	}
+	return countKept[uint64](c.before, factors)
+}
+
+// countKept is count for words of the elements' size.
+func countKept[W uint16 | uint32 | uint64](before []int, factors vector) int {
+	kept := 0
+	for i, f := range unsafe.Slice((*W)(factors.data), factors.len) {
+		before[i] = kept
+		if f<<1 != 0 {
+			kept++
+		}
+	}
+	before[factors.len] = kept
+	return kept
+}
+
+// keeps returns how many of so many entries from one on are kept.
+func (c *packing) keeps(entry, entries int) int { return c.before[entry+entries] - c.before[entry] }
+
+// at returns where in the packed tensor a visited element is, counted in the order of the loops, or where
+// the next one is that is kept.
+func (c *packing) at(n *nest, visited int) int {
+	// What a step of a loop visits: elements, and entries of the factors.
+	elements, entries := n.count*n.length, n.entries()
+	for _, l := range n.outer[:n.depth] {
+		elements *= l.Size
+		if l.Factor > 0 {
+			entries *= l.Size
+		}
+	}
+	packed, entry := 0, 0
+	for _, l := range n.outer[:n.depth] {
+		elements /= l.Size
+		if l.Factor > 0 {
+			entries /= l.Size
+		}
+		i := visited / elements
+		visited -= i * elements
+		switch each := elements / entries; { // elements of an entry
+		case i == 0:
+		case l.Factor > 0:
+			packed += c.keeps(entry, i*entries) * each
+			entry += i * entries
+		default:
+			packed += c.keeps(entry, entries) * each * i
+		}
+	}
+	return packed + c.within(&n.block, entry, visited)
+}
+
+// entries returns the number of factors of a block.
+func (b *block) entries() int {
+	if b.shape == pixels {
+		return b.length
+	}
+	return b.count
+}
+
+// within returns how many of the first elements of a block are kept, whose factors begin with an entry.
+func (c *packing) within(b *block, entry, elements int) int {
+	if elements == 0 { // perhaps after the last entry
+		return 0
+	}
+	whole, part := elements/b.length, elements%b.length
+	if b.shape == pixels {
+		return c.keeps(entry, b.length)*whole + c.keeps(entry, part)
+	}
+	kept := c.keeps(entry, whole) * b.length
+	if part > 0 {
+		kept += c.keeps(entry+whole, 1) * part
+	}
+	return kept
+}
+
+// walk does the visited elements lo to hi of a nest, as [nest.walk] does. In place Scatter goes from the
+// last to the first: what it has not read yet lies in front of what it writes.
+func (c *packing) walk(at unsafe.Pointer, lo, hi int) {
+	n := (*nest)(at)
+	size, back := n.count*n.length, c.inPlace && c.op != Gather
+	first, end := lo/size, (hi-1)/size+1 // blocks
+	var index [layout.MaxLoops]int
+	block := first
+	if back {
+		block = end - 1
+	}
+	for k := n.depth - 1; k >= 0; k-- {
+		index[k] = block % n.outer[k].Size
+		block /= n.outer[k].Size
+	}
+	packed := c.at(n, lo)
+	if back {
+		packed = c.at(n, hi)
+	}
+	for i := range end - first {
+		var at place
+		for k, l := range n.outer[:n.depth] {
+			at.dst += index[k] * l.Dst
+			at.factor += index[k] * l.Factor
+		}
+		if back {
+			packed -= c.within(&n.block, at.factor, size)
+			c.backwards(n, at, packed)
+			for k := n.depth - 1; k >= 0; k-- {
+				if index[k]--; index[k] >= 0 {
+					break
+				}
+				index[k] = n.outer[k].Size - 1
+			}
+			continue
+		}
+		begin := (first + i) * size
+		packed = c.forwards(n, at, packed, max(lo-begin, 0), min(hi-begin, size))
+		for k := n.depth - 1; k >= 0; k-- {
+			if index[k]++; index[k] < n.outer[k].Size {
+				break
+			}
+			index[k] = 0
+		}
+	}
+	if n.pastCache {
+		fence()
+	}
+}
+
+// forwards does elements from to to of the block at a place, the first of which that is kept is at an offset
+// of the packed tensor. It returns the offset after the last.
+func (c *packing) forwards(n *nest, at place, packed, from, to int) int {
+	most := callBytes >> c.shift
+	before := c.within(&n.block, at.factor, from)
+	for from < to {
+		most, end := most, 0
+		if c.full.Slices > 0 {
+			most = min(most, c.full.Length-(at.dst+from)%c.full.Length)
+		}
+		if inside := from % n.length; inside > 0 || n.length > min(most, to-from) {
+			end = from + min(n.length-inside, to-from, most)
+		} else {
+			end = from + min(to-from, most)/n.length*n.length
+		}
+		after := c.within(&n.block, at.factor, end)
+		c.piece(n, at, packed, from, end, after-before)
+		packed += after - before
+		from, before = end, after
+	}
+	return packed
+}
+
+// backwards does all of the block at a place, the last elements first. The first kept one is at an offset of the
+// packed tensor.
+func (c *packing) backwards(n *nest, at place, packed int) {
+	most := bounceBytes >> c.shift
+	end := n.count * n.length
+	after := c.within(&n.block, at.factor, end)
+	for end > 0 {
+		from := (end - 1) / n.length * n.length // of a plane or row
+		before := c.within(&n.block, at.factor, from)
+		switch {
+		case n.length <= most:
+			from -= min(from, (most/n.length-1)*n.length)
+			before = c.within(&n.block, at.factor, from)
+		case end-from > callBytes>>c.shift || c.overlaps(at.dst+from, end-from, packed+before, after-before):
+			from += (end - 1 - from) / most * most
+			before = c.within(&n.block, at.factor, from)
+		}
+		c.piece(n, at, packed+before, from, end, after-before)
+		end, after = from, before
+	}
+}
+
+// overlaps reports whether so many elements at an offset of the full tensor share memory with so many at an
+// offset of the packed tensor, in place.
+func (c *packing) overlaps(full, elements, packed, kept int) bool {
+	return c.inPlace && kept > 0 && packed+kept > full && packed < full+elements
+}
+
+// piece does elements from to end of the block at a place, whole rows or planes or a part of one, of which so
+// many are kept, from an offset of the packed tensor on.
+func (c *packing) piece(n *nest, at place, packed, from, end, kept int) {
+	if kept == 0 && c.op != Scatter {
+		return
+	}
+	b, entry := block{n.shape, 1, end - from}, at.factor
+	if n.shape == planes {
+		entry += from / n.length
+	} else {
+		entry += from % n.length
+	}
+	if end-from >= n.length {
+		b.count, b.length = (end-from)/n.length, n.length
+	}
+	full := c.full.Address(at.dst+from, c.shift)
+	if kept == 0 { // and no address of the packed tensor, which may have ended
+		c.call(n, b, full, full, entry)
+		return
+	}
+	other := unsafe.Add(c.packed, packed<<c.shift)
+	switch {
+	case c.op == Scatter && c.overlaps(at.dst+from, end-from, packed, kept):
+		c.call(n, b, unsafe.Pointer(&c.bounce), other, entry)
+		bytes := b.count * b.length << c.shift
+		copy(unsafe.Slice((*byte)(full), bytes), unsafe.Slice((*byte)(unsafe.Pointer(&c.bounce)), bytes))
+	case c.op == Gather:
+		c.call(n, b, other, full, entry)
+	default:
+		c.call(n, b, full, other, entry)
+	}
+}
+
+// call runs the kernel on a block.
+func (c *packing) call(n *nest, b block, dst, src unsafe.Pointer, entry int) {
+	past := 0
+	if n.pastCache && b.length<<c.shift >= lineBytes {
+		past = 1
+	}
+	c.run.compact(c.op, past, b.shape, dst, src, unsafe.Add(c.factors, entry<<c.shift), b.count, b.length)
+}

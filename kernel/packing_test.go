@@ -1,0 +1,427 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/layout"
+)
+
+// allCompactions are the compactions.
+var allCompactions = []Compaction{Gather, Scatter, ScatterAdd}
+
+// orderedNest returns random loops that visit the factors in order, and about so many elements at most. Gaps
+// are likely.
+func orderedNest(r *rand.Rand, elements int) []layout.Loop {
+	var loops []layout.Loop
+	inside, entries := 1, 1
+	for range 1 + r.IntN(layout.MaxLoops) {
+		size := 1 + r.IntN(1+r.IntN(1+r.IntN(max(1, elements))))
+		l := layout.Loop{Size: size, Dst: inside, Src: r.IntN(9)} // whose Src means nothing
+		if r.IntN(4) == 0 {
+			l.Dst += r.IntN(9)
+		}
+		if r.IntN(2) == 0 {
+			l.Factor = entries
+			entries *= size
+		} else if size == 1 {
+			l.Factor = r.IntN(9)
+		}
+		inside += (size - 1) * l.Dst
+		elements /= size
+		loops = append(loops, l)
+	}
+	slices.Reverse(loops)
+	return loops
+}
+
+// compactCase is a call of RunCompact.
+type compactCase struct {
+	op           Compaction
+	shift, other int // elements from a cache line to the full and to the packed tensor
+	inPlace      bool
+	slice        int // elements of a slice of the full tensor, 0 if it is no list
+	workers      int
+}
+
+// checkCompact does what a case says in every mode and compares all of dst, and what surrounds it, with the
+// oracle, which visits the loops one element after the other.
+func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c compactCase) {
+	t.Helper()
+	const guard = 64
+	f := formatOf[T]()
+	span, _, entries := extent(loops)
+	factors := odd[T](r, entries)
+	if r.IntN(8) == 0 {
+		for i := range factors {
+			factors[i] = [...]T{0, num[T](2)}[r.IntN(8)%2*(i%2)]
+		}
+	}
+	if c.slice > 0 { // the last slice is as long as the others
+		span = (span + c.slice - 1) / c.slice * c.slice
+	}
+	var values [509]T
+	for i := range values {
+		values[i] = plain[T](r)
+	}
+	full, packed := make([]T, span), []T(nil)
+	for i := range full {
+		full[i] = values[i%len(values)]
+	}
+	type link struct{ full, packed, factor int }
+	var links []link
+	each(loops, func(at visit) {
+		l := link{at.dst, -1, at.factor}
+		if !f.zero(bitsOf(factors[at.factor])) {
+			l.packed = len(packed)
+			packed = append(packed, values[(len(packed)*7+3)%len(values)])
+		}
+		links = append(links, l)
+	})
+	if c.inPlace && c.op == Scatter {
+		copy(full, packed) // which begins with it
+	}
+	dst, src := full, packed
+	if c.op == Gather {
+		dst, src = packed, full
+	}
+	want, loose := slices.Clone(dst), make([]bool, len(dst))
+	for _, l := range links {
+		to, from, op := l.full, l.packed, Scale
+		if c.op == Gather {
+			if to, from = from, to; to < 0 {
+				continue
+			}
+		} else if c.op == ScatterAdd {
+			op = Add
+		}
+		var x T
+		if from >= 0 {
+			x = src[from]
+		}
+		bits, is := f.oracle(op, bitsOf(dst[to]), bitsOf(x), bitsOf(factors[l.factor]), 0, false)
+		want[to], loose[to] = fromBits[T](bits), is
+	}
+	everyMode(func(mode string) {
+		outer, other := aligned[T](len(full)+c.shift+2*guard), aligned[T](len(src) + c.other)[c.other:]
+		for i := range outer {
+			outer[i] = num[T](-77)
+		}
+		surroundings := slices.Clone(outer)
+		y, x := outer[guard+c.shift:][:len(dst):len(dst)], other
+		copy(y, dst)
+		copy(x, src)
+		if c.inPlace {
+			buffer := outer[guard+c.shift:][:len(full):len(full)] // dst of Gather is its beginning
+			copy(buffer, full)
+			y, x = buffer[:len(dst)], buffer[:len(src)]
+		}
+		to, from := vectorOf(y), vectorOf(x)
+		var list [][]T
+		if c.slice > 0 && c.op == Gather {
+			list = slicesOf(r, x, c.slice)
+			from = listOf(list)
+		} else if c.slice > 0 {
+			list = slicesOf(r, y, c.slice)
+			to = listOf(list)
+		}
+		if err := RunCompact(c.op, to, from, vectorOf(factors), loops, c.workers); err != nil {
+			t.Fatalf("%v, %+v, %s: %v", loops, c, mode, err)
+		}
+		if c.slice > 0 && c.op != Gather {
+			y = slices.Concat(list...)
+		}
+		if i := differ(y, want, loose); i >= 0 {
+			t.Fatalf("%s, %v, %+v, %s: element %d is %#x, want %#x (factors %#x)", f.name, loops, c, mode, i, bitsOf(y[i]), bitsOf(want[i]), factors)
+		}
+		if c.inPlace {
+			return
+		}
+		copy(surroundings[guard+c.shift:], y)
+		if c.slice > 0 && c.op != Gather {
+			copy(surroundings[guard+c.shift:], dst) // what the slices were copied from
+		}
+		if i := differ(outer, surroundings, make([]bool, len(outer))); i >= 0 {
+			t.Fatalf("%s, %v, %+v, %s: element %d of dst, of %d, was written", f.name, loops, c, mode, i-guard-c.shift, len(dst))
+		}
+		if i := differ(x, src, make([]bool, len(x))); i >= 0 {
+			t.Fatalf("%s, %v, %+v, %s: element %d of src was written", f.name, loops, c, mode, i)
+		}
+	})
+}
+
+func checkCompactOf(t *testing.T, r *rand.Rand, typ dtype.Type, loops []layout.Loop, c compactCase) {
+	t.Helper()
+	switch typ {
+	case dtype.Float32:
+		checkCompact[float32](t, r, loops, c)
+	case dtype.Float64:
+		checkCompact[float64](t, r, loops, c)
+	case dtype.Float16:
+		checkCompact[float16](t, r, loops, c)
+	case dtype.BFloat16:
+		checkCompact[bfloat16](t, r, loops, c)
+	}
+}
+
+// caseOf returns a random case.
+func caseOf(r *rand.Rand, loops []layout.Loop) compactCase {
+	c := compactCase{op: allCompactions[r.IntN(3)], shift: r.IntN(17), other: r.IntN(17), workers: r.IntN(5)}
+	switch r.IntN(4) {
+	case 0:
+		c.inPlace = c.op != ScatterAdd
+	case 1:
+		if span, _, _ := extent(loops); span > 1 {
+			c.slice = border(r, loops, func(l layout.Loop) int { return l.Dst }, span-1)
+		}
+	}
+	return c
+}
+
+func TestRandomNestsArePacked(t *testing.T) {
+	runs := uint64(1500)
+	if testing.Short() || Instrumented {
+		runs /= 10
+	}
+	for seed := range runs {
+		r := rand.New(rand.NewPCG(21, seed))
+		loops := orderedNest(r, 1+r.IntN(900))
+		checkCompactOf(t, r, dtype.Type(seed%4), loops, caseOf(r, loops))
+	}
+}
+
+// Nests of whole planes and of rows, short and long: the calls of a kernel are bounded, and in place elements go
+// through memory of their own.
+func TestLargeNestsArePacked(t *testing.T) {
+	sizes := []struct{ samples, channels, positions int }{{3, 40, 49}, {2, 7, 3001}, {1, 3, 40000}, {2, 300, 77}, {1, 5000, 9}, {1, 70000, 1}}
+	if testing.Short() || Instrumented {
+		sizes = sizes[:2]
+	}
+	for i, s := range sizes {
+		r := rand.New(rand.NewPCG(22, uint64(i)))
+		n, c, p := s.samples, s.channels, s.positions
+		gap := i % 3
+		for _, loops := range [][]layout.Loop{
+			{{Size: n * c, Dst: p, Factor: 1}, {Size: p, Dst: 1}},
+			{{Size: n, Dst: c*p + gap, Factor: c}, {Size: p, Dst: c}, {Size: c, Dst: 1, Factor: 1}},
+			{{Size: n, Dst: c * (p + gap), Factor: c}, {Size: c, Dst: p + gap, Factor: 1}, {Size: p, Dst: 1}},
+			{{Size: p, Dst: n * (c + gap)}, {Size: n, Dst: c + gap, Factor: c}, {Size: c, Dst: 1, Factor: 1}},
+			{{Size: n, Dst: c * p, Factor: 0}, {Size: c, Dst: p, Factor: 1}, {Size: p, Dst: 1}}, // weights of n outputs
+		} {
+			for _, op := range allCompactions {
+				for _, inPlace := range []bool{false, true} {
+					if inPlace && op == ScatterAdd {
+						continue
+					}
+					checkCompactOf(t, r, dtype.Type((i+int(op))%4), loops, compactCase{op: op, inPlace: inPlace, shift: i, other: 2 * i, workers: 3})
+				}
+				checkCompactOf(t, r, dtype.Type((i+int(op)+1)%4), loops, compactCase{op: op, slice: c * p, workers: 2})
+			}
+		}
+	}
+}
+
+// CompactPlanes and CompactPixels do what RunCompact does.
+func testCompactSlices[T float32 | float64](t *testing.T) {
+	f := formatOf[T]()
+	for seed := range uint64(80) {
+		r := rand.New(rand.NewPCG(23, seed))
+		channels, length := r.IntN(40), r.IntN(70)
+		if r.IntN(10) == 0 {
+			length *= 200
+		}
+		factors := odd[T](r, channels)
+		kept := 0
+		for _, x := range factors {
+			if !f.zero(bitsOf(x)) {
+				kept++
+			}
+		}
+		full, packed := make([]T, channels*length), make([]T, kept*length)
+		for i := range full {
+			full[i] = T(i + 1)
+		}
+		for i := range packed {
+			packed[i] = T(-i)
+		}
+		for _, op := range allCompactions {
+			for _, rows := range []bool{false, true} {
+				loops := []layout.Loop{{Size: channels, Dst: max(length, 1), Factor: 1}, {Size: length, Dst: 1}}
+				vectors := seed%2 == 0
+				call := func(dst, src []T) {
+					if vectors {
+						CompactPlanesOf(op, Of(dst), Of(src), Of(factors), length)
+						return
+					}
+					CompactPlanes(op, dst, src, factors, length)
+				}
+				if rows {
+					loops = []layout.Loop{{Size: length, Dst: max(channels, 1)}, {Size: channels, Dst: 1, Factor: 1}}
+					call = func(dst, src []T) {
+						if vectors {
+							CompactPixelsOf(op, Of(dst), Of(src), Of(factors))
+							return
+						}
+						CompactPixels(op, dst, src, factors)
+					}
+				}
+				dst, src := slices.Clone(full), packed
+				if op == Gather {
+					dst, src = slices.Clone(packed), full
+				}
+				want := slices.Clone(dst)
+				if err := RunCompact(op, Of(want), Of(src), Of(factors), loops, 1); err != nil {
+					t.Fatal(err)
+				}
+				call(dst, src)
+				if i := differ(dst, want, make([]bool, len(dst))); i >= 0 {
+					t.Fatalf("%v of %d×%d, rows %v: element %d is %v, want %v", op, channels, length, rows, i, dst[i], want[i])
+				}
+				if op != ScatterAdd { // in place
+					buffer := slices.Clone(full)
+					dst, src := buffer[:kept*length], buffer
+					if op == Scatter {
+						copy(buffer, packed)
+						dst, src = src, dst
+					}
+					call(dst, src)
+					if i := differ(dst, want, make([]bool, len(dst))); i >= 0 {
+						t.Fatalf("%v of %d×%d in place, rows %v: element %d is %v, want %v", op, channels, length, rows, i, dst[i], want[i])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestCompactPlanesAndPixels(t *testing.T) {
+	t.Run("float32", testCompactSlices[float32])
+	t.Run("float64", testCompactSlices[float64])
+}
+
+// A refused call says what was wrong, and writes nothing.
+func TestRefusedCompactions(t *testing.T) {
+	buffer := make([]float32, 40)
+	for i := range buffer {
+		buffer[i] = float32(i)
+	}
+	buffer[12], buffer[20] = 0, 0 // factors, too, of a plane that is dropped
+	before := slices.Clone(buffer)
+	factors := []float32{1, 0, 2} // two planes of four elements, and of three
+	x, y, z := buffer[:12], buffer[12:24], buffer[12:20]
+	planes := []layout.Loop{{Size: 3, Dst: 4, Factor: 1}, {Size: 4, Dst: 1}}
+	run := func(op Compaction, dst, src, factors Vector, loops []layout.Loop, workers int) func() error {
+		return func() error { return RunCompact(op, dst, src, factors, loops, workers) }
+	}
+	call := func(f func()) func() error { return func() error { return refusal(f) } }
+	list := OfList([][]float32{buffer[:6], buffer[6:12]})
+	crossed := OfList([][]float32{buffer[:6], buffer[3:9]})
+	f := Of(factors)
+	type refused struct {
+		call  func() error
+		as    error
+		words string
+	}
+	for _, c := range []refused{
+		{run(3, Of(z), Of(x), f, planes, 1), new(CompactionError), "unknown compaction Compaction(3), want one of Gather to ScatterAdd"},
+		{run(Gather, As(F16, make([]uint16, 8)), Of(x), f, planes, 1), new(KindError), "one kind"},
+		{run(Gather, Vector{}, Of(x), f, planes, 1), new(KindError), "one kind"},
+		{run(Gather, Of(z), Of(x), Vector{}, planes, 1), new(KindError), "one kind"},
+		{run(Gather, Of(z), Of(x), f, planes, -1), new(WorkersError), "-1 workers"},
+		{run(Gather, Of(z[:7]), Of(x), f, planes, 1), new(LoopError), "Gather with dst of 7 elements, want 8 or more"},
+		{run(Scatter, Of(x), Of(z[:7]), f, planes, 1), new(LoopError), "Scatter with src of 7 elements, want 8 or more"},
+		{run(Gather, Of(z), Of(x[:11]), f, planes, 1), new(LoopError), "Gather with src of 11 elements, want 12 or more"},
+		{run(ScatterAdd, Of(x[:11]), Of(z), f, planes, 1), new(LoopError), "ScatterAdd with dst of 11 elements, want 12 or more"},
+		{run(Gather, Of(z), Of(x), Of(factors[:2]), planes, 1), new(LoopError), "factors of 2 elements, want 3 or more"},
+		{run(Gather, Of(z), Of(x), f, []layout.Loop{{Size: 3, Dst: 3, Factor: 1}, {Size: 4, Dst: 1}}, 1), new(LoopError), "stride 3"},
+		{run(Gather, Of(z), Of(x), f, []layout.Loop{{Size: 3, Dst: 4, Factor: 2}, {Size: 4, Dst: 1}}, 1), new(LoopError), "loop 0 moves on by 2 factors, want 0 or the 1"},
+		{run(Gather, Of(z), Of(x), f, []layout.Loop{{Size: 3, Dst: 4, Factor: 1}, {Size: 2, Dst: 2, Factor: 3}, {Size: 2, Dst: 1}}, 1), new(LoopError), "loop 1 moves on by 3 factors"},
+		{run(Gather, Of(z), Of(x), f, make([]layout.Loop, 7), 1), new(LoopError), "7 loops"},
+		{run(Gather, Of(z), Of(x), f, []layout.Loop{{Size: -1}}, 1), new(LoopError), "negative"},
+		{run(Gather, list, Of(y), f, planes, 1), new(ListError), "dst in 2 slices: want one slice for the packed tensor"},
+		{run(Scatter, Of(y), list, f, planes, 1), new(ListError), "src in 2 slices"},
+		{run(Gather, Of(z), Of(x), OfList([][]float32{factors, factors}), planes, 1), new(ListError), "factors in 2 slices"},
+		{run(Gather, Of(z), OfList([][]float32{buffer[:6], buffer[6:11]}), f, planes, 1), new(ListError), "src in 2 slices: slice 1 holds 5 elements"},
+		{run(Scatter, OfList([][]float32{buffer[:5], buffer[5:10]}), Of(z), f, planes, 1), new(ListError), "dst in 2 slices: 10 elements in all, want 12"},
+		{run(Scatter, crossed, Of(z), f, planes, 1), new(OverlapError), "in the list dst begins"},
+		{run(Scatter, list, Of(buffer[4:12]), f, planes, 1), new(OverlapError), "one of them packed"},
+		{run(Gather, Of(buffer[:8]), list, f, planes, 1), new(OverlapError), "one of them packed"}, // not in place in a list
+		{run(Gather, Of(buffer[1:9]), Of(x), f, planes, 1), new(OverlapError), "begins 4 bytes from src and overlaps, one of them packed"},
+		{run(Scatter, Of(x), Of(buffer[11:19]), f, planes, 1), new(OverlapError), "begins -44 bytes from src"},
+		{run(ScatterAdd, Of(x), Of(buffer[:8]), f, planes, 1), new(OverlapError), "begins 0 bytes from src"},
+		{run(Gather, Of(z), Of(x), Of(buffer[19:22]), planes, 1), new(OverlapError), "from factors"},
+		{run(Scatter, list, Of(z), Of(buffer[11:14]), planes, 1), new(OverlapError), "from factors"},
+		{call(func() { CompactPlanes(3, z, x, factors, 4) }), new(CompactionError), "Compaction(3)"},
+		{call(func() { CompactPixels(255, z, x, factors) }), new(CompactionError), "Compaction(255)"},
+		{call(func() { CompactPlanes(Gather, z, x, factors, 3) }), new(PackedError), "Gather of 3 planes of 3 elements, 2 of them kept, with dst of 8 and src of 12 elements, want src of all planes and dst of the kept ones"},
+		{call(func() { CompactPlanes(Scatter, x, z[:7], factors, 4) }), new(PackedError), "with dst of 12 and src of 7 elements, want dst of all"},
+		{call(func() { CompactPlanes(Gather, z, x, factors, -4) }), new(PackedError), "-4 elements"},
+		{call(func() { CompactPlanes(Gather, z, x, factors, math.MaxInt) }), new(PackedError), "elements"},
+		{call(func() { CompactPlanes(Gather, z, x, nil, 4) }), new(PackedError), "of 0 planes"},
+		{call(func() { CompactPixels(Gather, z, x[:11], factors) }), new(PackedError), "Gather of pixels of 3 channels, 2 of them kept, with dst of 8 and src of 11 elements, want src of whole rows"},
+		{call(func() { CompactPixels(ScatterAdd, x, z[:6], factors) }), new(PackedError), "want dst of whole rows"},
+		{call(func() { CompactPixels(Gather, nil, x, nil) }), new(PackedError), "of 0 channels"},
+		{call(func() { CompactPlanes(Gather, buffer[2:10], x, factors, 4) }), new(OverlapError), "one of them packed"},
+		{call(func() { CompactPixels(ScatterAdd, x, buffer[:8], factors) }), new(OverlapError), "one of them packed"},
+		{call(func() { CompactPixels(Scatter, x, z, buffer[9:12]) }), new(PackedError), "3 of them kept"},
+		{call(func() { CompactPixels(Scatter, x, y, buffer[9:12]) }), new(OverlapError), "from factors"},
+		{call(func() { CompactPlanesOf(Gather, Of(z), list, f, 4) }), new(ListError), "src in 2 slices: want one slice for planes"},
+		{call(func() { CompactPixelsOf(Gather, Of(z), Of(x), OfList([][]float32{factors, factors})) }), new(ListError), "factors in 2 slices: want one slice for pixels"},
+		{call(func() { CompactPlanesOf(Gather, As(BF16, make([]uint16, 8)), Of(x), f, 4) }), new(KindError), "dst of bfloat16"},
+		{call(func() { CompactPixelsOf(Gather, Of(z), Of(x), As(F16, make([]uint16, 3))) }), new(KindError), "factors of float16"},
+	} {
+		err := c.call()
+		if err == nil || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", c.as) || !strings.Contains(err.Error(), c.words) {
+			t.Errorf("%v, want a %T with %q", err, c.as, c.words)
+		}
+		if !slices.Equal(buffer, before) {
+			t.Fatalf("written before %v", err)
+		}
+	}
+	// Nothing to do is no reason to refuse.
+	for _, err := range []error{
+		RunCompact(Gather, Of([]float32{}), Of([]float32{}), Of([]float32{}), []layout.Loop{{Size: 0}}, 1),
+		refusal(func() { CompactPlanes[float32](Gather, nil, nil, nil, 4) }),
+		refusal(func() { CompactPlanes[float32](Scatter, nil, nil, factors, 0) }),
+		refusal(func() { CompactPixels[float32](Scatter, nil, nil, factors) }),
+		refusal(func() { CompactPixelsOf(Scatter, Vector{}, Vector{}, f) }),
+		refusal(func() { CompactPlanesOf(Gather, Vector{}, Vector{}, Vector{}, 4) }),
+		refusal(func() { CompactPlanesOf(Gather, Vector{}, Of(x), Of(make([]float32, 3)), 4) }),
+	} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What is dropped is not read: a NaN in it vanishes, and the packed tensor may end before it.
+func TestDroppedPlanesOfCompactionsAreNotRead(t *testing.T) {
+	nan := float32(math.NaN())
+	x := []float32{nan, nan, 1, 2, nan, nan}
+	factors := []float32{0, 3, float32(math.Copysign(0, -1))}
+	dst := make([]float32, 2)
+	CompactPlanes(Gather, dst, x, factors, 2)
+	if !slices.Equal(dst, []float32{3, 6}) {
+		t.Error(dst)
+	}
+	CompactPlanes(Scatter, x, dst, factors, 2)
+	if want := []float32{0, 0, 9, 18, 0, 0}; !slices.Equal(x, want) {
+		t.Error(x)
+	}
+	CompactPlanes(Scatter, x, nil, []float32{0, 0, 0}, 2)
+	for i, v := range x {
+		if math.Float32bits(v) != 0 {
+			t.Errorf("element %d is %v, want +0", i, v)
+		}
+	}
+	var none *OpError
+	if err := refusal(func() { CompactPlanes(Gather, nil, x, []float32{0, 0, 0}, 2) }); errors.As(err, &none) || err != nil {
+		t.Error(err)
+	}
+}

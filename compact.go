@@ -74,8 +74,8 @@ func Compact(m *mask.Mask, g layout.Geometry) (*Compaction, error) {
 //	layout.Strided([]int{out, in, kh, kw}, []int{in * kh * kw, kh * kw, kw, 1}, layout.Unbatched, 1)
 //	layout.Strided([]int{kh, kw, in, out}, []int{kw * in * out, in * out, out, 1}, layout.Unbatched, 2)
 //
-// It returns a [*MaskError] if the mask is nil, or g has more than one sample or other channels, and a
-// [*CompactionError] if the mask has no sample n. The arithmetic of the mask does not matter.
+// It returns a [*MaskError] if the mask is nil, and a [*CompactionError] if g has another number of samples than one
+// or of channels than the mask, or the mask has no sample n. The arithmetic of the mask does not matter.
 func CompactWeights(m *mask.Mask, n int, g layout.Geometry) (*Compaction, error) {
 	c := new(Compaction)
 	if err := c.ResetWeights(m, n, g); err != nil {
@@ -115,8 +115,11 @@ func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error 
 		return &ZeroError{"Compaction", "CompactWeights"}
 	}
 	c.made = false
-	if m == nil || g.Samples() != 1 || m.Channels() != g.Channels() {
+	if m == nil {
 		return maskError(m, &g)
+	}
+	if g.Samples() != 1 || m.Channels() != g.Channels() {
+		return &CompactionError{fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d, want one sample of as many channels", g.Samples(), g.Channels(), m.Samples(), m.Channels())}
 	}
 	if n < 0 || n >= m.Samples() {
 		return &CompactionError{fmt.Sprintf("sample %d of a mask of %d samples, want one counted from 0", n, m.Samples())}

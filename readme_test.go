@@ -39,7 +39,7 @@ func guideFiles(t *testing.T) []string {
 // program, with other names of package and function and without the output.
 func TestReadmesShowCodeThatRuns(t *testing.T) {
 	var examples string
-	for _, file := range append(guideFiles(t), "program_test.go", "example_test.go", "compact_example_test.go", "layout/example_test.go", "mask/example_test.go", "kernel/example_test.go") {
+	for _, file := range append(guideFiles(t), "program_test.go", "example_test.go", "fuse_example_test.go", "compact_example_test.go", "layout/example_test.go", "mask/example_test.go", "kernel/example_test.go") {
 		examples += readFile(t, file)
 	}
 	bodies := examples + strings.ReplaceAll(examples, "\n\t", "\n")

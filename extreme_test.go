@@ -276,6 +276,7 @@ func TestExtremes(t *testing.T) {
 		check("Dropout.Draw", func() error { _, err := d.Draw(g); return err })
 		check("Dropout.DrawInto", func() error { return d.DrawInto(m, g) })
 		check("Dropout.Rate", nothing(func() { d.Rate() }))
+		check("Dropout.EvaluationIsIdentity", nothing(func() { d.EvaluationIsIdentity() }))
 		check("Dropout.State", nothing(func() { d.State() }))
 		at := state.GeneratorState
 		check("Generator.State", nothing(func() {

@@ -18,13 +18,17 @@ func TestWhatCodeNeedsFollowsFromExpressions(t *testing.T) {
 		{operation{"", add(mul(X, F), S), S}, "y = x * f + s; where f = 0: y = s", "drops shifts sums", "* f + s"},
 		{operation{"", relu(add(mul(X, F), S)), relu(S)}, "y = max(x * f + s, 0); where f = 0: y = max(s, 0)", "drops shifts sums rectifies clears", "* f + s max 0"},
 		{operation{"", relu(add(mul(X, F), S)), nil}, "y = max(x * f + s, 0)", "shifts sums rectifies", "* f + s max 0"},
+		{operation{"", mul(clipped(add(mul(X, A), S)), F), Zero}, "y = clip(x * a + s, l) * f; where f = 0: y = 0", "drops shifts sums", "* a + s clip l * f"},
+		{operation{"", add(Z, mul(add(mul(X, A), S), F)), Z}, "y = z + (x * a + s) * f; where f = 0: y = z", "drops aux shifts sums", "* a + s * f + z"},
+		{operation{"", mul(gated(mul(X, F), add(mul(Z, A), S), L), A), Zero}, "y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0", "drops aux shifts sums", "* f gate l * a"},
+		{operation{"", mul(sloped(mul(X, F), Z), A), Zero}, "y = slope(x * f, z, l) * a; where f = 0: y = 0", "drops aux sums", "* f slope l * a"},
 	} {
 		o := c.operation
 		if got := o.formula(choice{drop: o.drops()}); got != c.formula {
 			t.Errorf("%s: the formula is %q", c.formula, got)
 		}
 		var needs, stages []string
-		for name, is := range map[string]bool{"drops": o.drops(), "reads": o.readsDst(), "shifts": o.shifts(), "divides": o.divides(), "sums": o.sums(), "rectifies": o.rectifies(), "clears": o.clearsX()} {
+		for name, is := range map[string]bool{"drops": o.drops(), "reads": o.readsDst(), "aux": o.readsAux(), "shifts": o.shifts(), "divides": o.divides(), "sums": o.sums(), "rectifies": o.rectifies(), "clears": o.clearsX()} {
 			if is != strings.Contains(c.needs, name) {
 				needs = append(needs, name)
 			}
@@ -45,7 +49,7 @@ func TestWhatCodeNeedsFollowsFromExpressions(t *testing.T) {
 }
 
 func TestExpressionsThatAreNoChainPanic(t *testing.T) {
-	for _, e := range []*expr{F, mul(F, S), div(F, X), add(mul(X, F), mul(X, S))} {
+	for _, e := range []*expr{F, mul(F, S), div(F, X), add(mul(X, F), mul(X, S)), clipped(Z), sloped(mul(Z, F), X)} {
 		func() {
 			defer func() {
 				if recover() == nil {

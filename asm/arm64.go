@@ -392,7 +392,7 @@ func (p *neon) constants() {
 	if p.drops() {
 		p.constant(vMagnitude, 1<<(8*p.size-1)-1, p.lanes())
 	}
-	if p.bfloat() && p.family == core || p.rectifies() {
+	if p.bfloat() && p.family != fused || p.rectifies() {
 		p.ins("VEOR", v16(vZero), v16(vZero), v16(vZero))
 	}
 	if p.bfloat() {

@@ -72,6 +72,7 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{call(c, kernel.Scatter, list, of(buffer[20:38]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, kernel.OfList([][]float32{buffer[:12], buffer[6:18]}), of(y), 1), new(kernel.OverlapError), "in the list dst"},
 		{call(quotient, kernel.Gather, of(buffer[1:19]), of(x), 1), new(kernel.OverlapError), "one of them packed"},
+		{call(quotient, kernel.Scatter, of(x), of(buffer[23:41]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(quotient, kernel.ScatterAdd, of(x), of(x[:18]), 1), new(kernel.OverlapError), "begins 0 bytes from src"},
 		{call(quotient, kernel.ScatterAdd, list, of(buffer[20:38]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(quotient, kernel.ScatterAdd, kernel.OfList([][]float32{buffer[:12], buffer[6:18]}), of(y), 1), new(kernel.OverlapError), "in the list dst"},
@@ -166,7 +167,7 @@ func TestEmptyTensorsArePacked(t *testing.T) {
 				t.Errorf("%s, %v: %v", x.name, op, err)
 			}
 		}
-		if c.Len() != 0 || c.Samples() != x.samples {
+		if c.Len() != 0 || c.Samples() != x.samples || x.samples > 0 && c.Offset(0) != 0 {
 			t.Errorf("%s: %d elements of %d samples", x.name, c.Len(), c.Samples())
 		}
 	}

@@ -37,16 +37,12 @@ func TestNewRefusesWhatIsNotARate(t *testing.T) {
 		wantError(t, fmt.Sprintf("New(%v)", rate), err, word, "0 to 1")
 		l, lerr := spatialdropout.NewLayer[float32](rate)
 		wantError(t, fmt.Sprintf("NewLayer(%v)", rate), lerr, word, "0 to 1")
-		h, herr := spatialdropout.NewLayerAs[float16](kernel.F16, rate)
-		wantError(t, fmt.Sprintf("NewLayerAs(F16, %v)", rate), herr, word, "0 to 1")
-		b, berr := spatialdropout.NewLayerAs[bfloat16](kernel.BF16, rate)
-		wantError(t, fmt.Sprintf("NewLayerAs(BF16, %v)", rate), berr, word, "0 to 1")
 		r, rerr := spatialdropout.Restore(spatialdropout.State{Rate: rate, GeneratorState: spatialdropout.GeneratorState{Stream: "philox:1"}})
 		wantError(t, fmt.Sprintf("Restore of rate %v", rate), rerr, word, "0 to 1")
-		if d != nil || l != nil || h != nil || b != nil || r != nil {
+		if d != nil || l != nil || r != nil {
 			t.Errorf("rate %v: a result besides the error", rate)
 		}
-		for what, err := range map[string]error{"New": err, "NewLayer": lerr, "NewLayerAs": herr, "Restore": rerr} {
+		for what, err := range map[string]error{"New": err, "NewLayer": lerr, "Restore": rerr} {
 			var refused *mask.RateError
 			if !errors.As(err, &refused) || math.Float64bits(refused.Rate) != math.Float64bits(rate) {
 				t.Errorf("%s(%v): %v, want a *mask.RateError", what, rate, err)
@@ -86,13 +82,9 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 		wantError(t, "New "+o.what, err, o.words...)
 		_, lerr := spatialdropout.NewLayer[float64](0.5, spatialdropout.WithAlways(), o.option, spatialdropout.WithWorkers(2))
 		wantError(t, "NewLayer "+o.what, lerr, o.words...)
-		_, herr := spatialdropout.NewLayerAs[float16](kernel.F16, 0.5, o.option)
-		wantError(t, "NewLayerAs F16 "+o.what, herr, o.words...)
-		_, berr := spatialdropout.NewLayerAs[bfloat16](kernel.BF16, 0.5, o.option)
-		wantError(t, "NewLayerAs BF16 "+o.what, berr, o.words...)
 		_, rerr := spatialdropout.Restore(newDropout(t, 0.5).State(), o.option)
 		wantError(t, "Restore "+o.what, rerr, o.words...)
-		for _, err := range []error{err, lerr, herr, berr, rerr} {
+		for _, err := range []error{err, lerr, rerr} {
 			var option *spatialdropout.OptionError
 			var arithmetic *mask.ArithmeticError
 			if o.name == "" && !errors.As(err, &arithmetic) || o.name != "" && (!errors.As(err, &option) || option.Option != o.name) {

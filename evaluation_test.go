@@ -88,6 +88,28 @@ func TestScalingInTrainingAndEvaluation(t *testing.T) {
 	t.Run("bfloat16", testScaling[bfloat16])
 }
 
+// A Dropout whose evaluation is the identity says so, and Evaluate is it.
+func TestEvaluationSaysWhetherItIsTheIdentity(t *testing.T) {
+	x := dense(t, layout.NCHW, 2, 40, 2, 3)
+	src := values[float32](rand.New(rand.NewPCG(1, 32)), x.length)
+	for name, opts := range variants() {
+		for _, always := range []bool{false, true} {
+			opts := opts()
+			if always {
+				opts = append(opts, spatialdropout.WithAlways())
+			}
+			d, y := newDropout(t, 0.5, opts...), make([]float32, x.length)
+			atStep(t, d, 4) // at step 0 a rate may still be 0
+			if _, err := d.Evaluate(spatialdropout.Of(y, x.geom), spatialdropout.Of(src, x.geom)); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.EvaluationIsIdentity(); got != same(y, src) {
+				t.Errorf("%s, always %v: the identity %v, but evaluation is it: %v", name, always, got, same(y, src))
+			}
+		}
+	}
+}
+
 // A Backward of evaluation scales as its Forward did, though others have drawn since
 // and the rate is another by now.
 func TestEvaluationScalesBackwardAsForward(t *testing.T) {

@@ -390,8 +390,12 @@ func ExampleAddToTensor() {
 	// Output: 1 1 1 9 11 13
 }
 
-func ExampleNewLayerAs() {
-	layer, err := spatialdropout.NewLayerAs[uint16](kernel.BF16, 0.5, spatialdropout.WithSeed(7))
+func ExampleLayerOf() {
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(7))
+	if err != nil {
+		log.Fatal(err)
+	}
+	layer, err := spatialdropout.LayerOf[uint16](kernel.BF16, drop)
 	if err != nil {
 		log.Fatal(err)
 	}

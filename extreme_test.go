@@ -167,8 +167,8 @@ func TestExtremes(t *testing.T) {
 			}
 			return err
 		})
-		check("NewLayerAs", func() error {
-			made, err := spatialdropout.NewLayerAs[float32](kind, rate, opts...)
+		check("LayerOf", func() error {
+			made, err := spatialdropout.LayerOf[float32](kind, d)
 			if err == nil {
 				l = made
 			}
@@ -178,7 +178,7 @@ func TestExtremes(t *testing.T) {
 		state.Stream = extreme.One(r, "", "philox:7", "pytorch:7", "source:x", "philox:"+strings.Repeat("7", 1<<12))
 		state.Step, state.Cursor = extreme.One[uint64](r, 0, 5, math.MaxUint64), extreme.One[uint64](r, 0, 0, 5, math.MaxUint64)
 		check("Restore", func() error { _, err := spatialdropout.Restore(state, opts...); return err })
-		check("RestoreLayer", func() error { _, err := spatialdropout.RestoreLayer[uint16](kind, state, opts...); return err })
+		check("NewLayer", func() error { _, err := spatialdropout.NewLayer[float32](rate, opts...); return err })
 
 		dst, src := anyTensor(r, g), anyTensor(r, g)
 		if r.IntN(8) == 0 {
@@ -276,6 +276,7 @@ func TestExtremes(t *testing.T) {
 		check("Dropout.Draw", func() error { _, err := d.Draw(g); return err })
 		check("Dropout.DrawInto", func() error { return d.DrawInto(m, g) })
 		check("Dropout.Rate", nothing(func() { d.Rate() }))
+		check("Dropout.EvaluationIsIdentity", nothing(func() { d.EvaluationIsIdentity() }))
 		check("Dropout.State", nothing(func() { d.State() }))
 		at := state.GeneratorState
 		check("Generator.State", nothing(func() {

@@ -80,7 +80,11 @@ func halves[T float16 | bfloat16](of *kernel.Kind, hard []uint64, signalling uin
 		list:   func(list [][]T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.AsList(of, list, g) },
 		vector: func(data []T) kernel.Vector { return kernel.As(of, data) },
 		layer: func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error) {
-			return spatialdropout.NewLayerAs[T](of, rate, opts...)
+			d, err := spatialdropout.New(rate, opts...)
+			if err != nil {
+				return nil, err
+			}
+			return spatialdropout.LayerOf[T](of, d)
 		},
 		of: encode[T], float: decode[T], times: timesHalf[T], plus: plusHalf[T], over: overHalf[T],
 		hard: hard, signalling: signalling,

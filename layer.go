@@ -9,9 +9,9 @@ import (
 )
 
 // Layer is dropout of data of one type, with a memory: Forward keeps its pass, and Backward
-// uses it. A Layer starts in training and serves one goroutine at a time. [NewLayer],
-// [NewLayerAs] and [RestoreLayer] make one: the zero Layer is a [*ZeroError], which methods
-// without an error panic with.
+// uses it. A Layer starts in training and serves one goroutine at a time. [NewLayer] and
+// [LayerOf] make one: the zero Layer is a [*ZeroError], which methods without an error panic
+// with.
 //
 // A Layer that runs several times before its backward passes, as one with shared weights
 // does, forgets all passes but the last. [Layer.Pass] returns each of them after its
@@ -40,39 +40,25 @@ const (
 // one each has a random seed, and for runs that can be repeated [mask.Child] makes one of a
 // common seed.
 func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
-	return newLayer[T](kernel.Of[T](nil).Kind(), rate, opts)
-}
-
-// NewLayerAs is [NewLayer] for data of the given kind, see [As]. It returns a
-// [*kernel.BytesError] if the elements of the kind have another size, and a
-// [*kernel.KindError] if kind is nil.
-func NewLayerAs[T Float | Half](kind *kernel.Kind, rate float64, opts ...Option) (*Layer[T], error) {
-	return newLayer[T](kind, rate, opts)
-}
-
-// RestoreLayer returns a layer that goes on where the state was taken, bit for bit: that of
-// [Layer.Dropout]. It is in training. The kind is that of the data, such as [kernel.F32]. The
-// errors are those of [Restore] and [NewLayerAs].
-func RestoreLayer[T Float | Half](kind *kernel.Kind, s State, opts ...Option) (*Layer[T], error) {
-	if err := fits[T](kind); err != nil {
-		return nil, err
-	}
-	d, err := Restore(s, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return layerOf[T](kind, d), nil
-}
-
-func newLayer[T Float | Half](kind *kernel.Kind, rate float64, opts []Option) (*Layer[T], error) {
-	if err := fits[T](kind); err != nil {
-		return nil, err
-	}
 	d, err := New(rate, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return layerOf[T](kind, d), nil
+	return LayerOf[T](kernel.Of[T](nil).Kind(), d)
+}
+
+// LayerOf returns a layer in training that draws with d: a new Dropout, one of [Restore], which
+// goes on where its state was taken, or one that others use, too. The kind is that of the data,
+// see [As]. LayerOf returns a [*kernel.BytesError] if the elements of the kind have another size, a
+// [*kernel.KindError] if kind is nil, and a [*ZeroError] if d is nil or zero.
+func LayerOf[T Float | Half](kind *kernel.Kind, d *Dropout) (*Layer[T], error) {
+	if err := fits[T](kind); err != nil {
+		return nil, err
+	}
+	if err := d.zero(); err != nil {
+		return nil, err
+	}
+	return &Layer[T]{kind: kind, drop: d, mask: new(mask.Mask), spare: new(mask.Mask)}, nil
 }
 
 // fits returns an error unless a T holds an element of the kind.
@@ -85,10 +71,6 @@ func fits[T Float | Half](kind *kernel.Kind) error {
 		return &kernel.BytesError{Kind: kind, Size: size}
 	}
 	return nil
-}
-
-func layerOf[T Float | Half](kind *kernel.Kind, d *Dropout) *Layer[T] {
-	return &Layer[T]{kind: kind, drop: d, mask: new(mask.Mask), spare: new(mask.Mask)}
 }
 
 // zero returns an error if l is none that a function has made.

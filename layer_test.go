@@ -507,26 +507,60 @@ func TestLayerRefusesAnotherKind(t *testing.T) {
 		}
 		wantError(t, what, err, words...)
 	}
-	a, err := spatialdropout.NewLayerAs[float32](kernel.F16, 0.5)
+	d := newDropout(t, 0.5)
+	a, err := spatialdropout.LayerOf[float32](kernel.F16, d)
 	check("float32 as float16", a == nil, err, "elements of 4 bytes", "float16", "want elements of 2 bytes")
 	var bytes *kernel.BytesError
 	if !errors.As(err, &bytes) || bytes.Kind != kernel.F16 {
 		t.Errorf("%T, want a *kernel.BytesError", err)
 	}
-	b, err := spatialdropout.NewLayerAs[uint16](kernel.F64, 0.5)
+	b, err := spatialdropout.LayerOf[uint16](kernel.F64, d)
 	check("uint16 as float64", b == nil, err, "float64", "8 bytes")
-	c, err := spatialdropout.NewLayerAs[uint16](nil, 0.5)
+	c, err := spatialdropout.LayerOf[uint16](nil, d)
 	check("no kind", c == nil, err, "no kind")
 	var kind *kernel.KindError
 	if !errors.As(err, &kind) {
 		t.Errorf("%T, want a *kernel.KindError", err)
 	}
-	l, err := spatialdropout.NewLayerAs[named32](kernel.F32, 0.5)
+	for what, d := range map[string]*spatialdropout.Dropout{"no Dropout": nil, "a zero Dropout": {}} {
+		e, err := spatialdropout.LayerOf[float32](kernel.F32, d)
+		check(what, e == nil, err, "want one of New")
+		if zero := new(spatialdropout.ZeroError); !errors.As(err, &zero) {
+			t.Errorf("%s: %T, want a *ZeroError", what, err)
+		}
+	}
+	l, err := spatialdropout.LayerOf[named32](kernel.F32, d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	y := []named32{3}
 	if err := l.Forward(y, y, dense(t, layout.NC, 1, 1).geom); err != nil || y[0] != 0 && y[0] != 6 {
 		t.Errorf("%v, %v", y, err)
+	}
+}
+
+// Layers of one Dropout take their steps in turn, and each keeps its own pass.
+func TestLayersShareADropout(t *testing.T) {
+	x := dense(t, layout.NC, 3, 41)
+	d, drawing := newDropout(t, 0.5, spatialdropout.WithSeed(3)), newDropout(t, 0.5, spatialdropout.WithSeed(3))
+	var layers [2]*spatialdropout.Layer[float32]
+	var masks [2]*mask.Mask
+	ones := filled[float32](x.length, 1)
+	for i := range layers {
+		l, err := spatialdropout.LayerOf[float32](kernel.F32, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers[i], masks[i] = l, draw(t, drawing, x.geom)
+		forward(t, l, ones, x.geom)
+	}
+	for i, l := range layers {
+		want := make([]float32, x.length)
+		if err := spatialdropout.Apply(want, ones, masks[i], x.geom); err != nil {
+			t.Fatal(err)
+		}
+		if l.Dropout() != d || !same(backward(t, l, ones, x.geom), want) {
+			t.Errorf("layer %d has another Dropout or another mask", i)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -26,6 +27,28 @@ func half[T float16 | bfloat16]() (exponent, fraction, bias int) {
 
 // decode returns the value of h. A NaN keeps its payload and becomes quiet.
 func decode[T float16 | bfloat16](h T) float64 {
+	if _, ok := any(h).(float16); ok {
+		return decodedF16()[h]
+	}
+	return decodedBF16()[h]
+}
+
+// The values of all halves: the oracle asks for some of them very often.
+var (
+	decodedF16  = sync.OnceValue(decodeAll[float16])
+	decodedBF16 = sync.OnceValue(decodeAll[bfloat16])
+)
+
+func decodeAll[T float16 | bfloat16]() *[1 << 16]float64 {
+	var all [1 << 16]float64
+	for i := range all {
+		all[i] = value(T(i))
+	}
+	return &all
+}
+
+// value returns what the bits of h mean.
+func value[T float16 | bfloat16](h T) float64 {
 	exponent, fraction, bias := half[T]()
 	e, f := int(h)>>fraction&(1<<exponent-1), int(h)&(1<<fraction-1)
 	var x float64

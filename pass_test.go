@@ -97,13 +97,13 @@ func sharedBy(t testing.TB, d *spatialdropout.Dropout, workers int) *spatialdrop
 func testPass[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 20))
 	all := tensors(t)
-	for _, text := range streamTexts() {
+	for j, text := range streamTexts() {
 		drawing := newDropout(t, 0.4, spatialdropout.WithStream(streamOf(t, text)))
 		applying := newDropout(t, 0.4, spatialdropout.WithStream(streamOf(t, text)))
 		alone, three := sharedBy(t, applying, 1), sharedBy(t, applying, 3)
 		for i, x := range all {
-			if i%4 > 0 && instrumented {
-				continue
+			if (i+j)%4 > 0 && (instrumented || testing.Short()) {
+				continue // each stream has some of the tensors, and each tensor some of the streams
 			}
 			p := applying.Next(x.geom)
 			m := draw(t, drawing, x.geom)
@@ -439,9 +439,9 @@ func testPassRefuses[T number](t *testing.T) {
 		{"an impossible tensor", dst, src, drawing, mask.Place{}, impossible, []string{"dst", "120"}},
 		{"overlap", buf[1:121], buf[:120], drawing, mask.Place{}, x.geom, []string{"overlap"}},
 		{"overlap, of a source", buf[1:121], buf[:120], source, mask.Place{}, x.geom, []string{"overlap"}},
-		{"samples outside PyTorch's batch", dst, src, torch, outside, x.geom, []string{"samples 3 to 5", "batch of 4"}},
-		{"samples outside JAX's batch", dst, src, jax, outside, x.geom, []string{"samples 3 to 5", "batch of 4"}},
-		{"samples outside a source's batch", dst, src, source, outside, x.geom, []string{"samples 3 to 5", "batch of 4"}},
+		{"samples outside PyTorch's batch", dst, src, torch, outside, x.geom, []string{"samples 3 to 4", "batch of 4"}},
+		{"samples outside JAX's batch", dst, src, jax, outside, x.geom, []string{"samples 3 to 4", "batch of 4"}},
+		{"samples outside a source's batch", dst, src, source, outside, x.geom, []string{"samples 3 to 4", "batch of 4"}},
 		{"a schedule's NaN", dst, src, wrong, mask.Place{}, x.geom, []string{"NaN", "0 to 1"}},
 		{"a schedule's 2", dst, src, wrong, mask.Place{Step: 1}, x.geom, []string{"rate 2", "0 to 1"}},
 		{"a schedule's -1", dst, src, wrong, mask.Place{Step: 2}, x.geom, []string{"rate -1", "0 to 1"}},

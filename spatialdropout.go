@@ -213,6 +213,15 @@ func (d *Dropout) Evaluate(dst, src Tensor) (Pass, error) {
 	return p, err
 }
 
+// EvaluationIsIdentity reports whether [Dropout.Evaluate] returns what it is given, so that a
+// framework may hand on the tensor itself: neither [WithAlways] nor the rule [mask.AtInference] is
+// set. Padding is left out: in another layout it becomes +0.
+func (d *Dropout) EvaluationIsIdentity() bool {
+	d.must()
+	_, scaled := d.arithmetic.Evaluation()
+	return !d.always && !scaled
+}
+
 // evaluate does what Evaluate does where nothing is drawn, and sets p, which is the zero Pass.
 func (d *Dropout) evaluate(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry) error {
 	*p = Pass{drop: d, place: d.gen.at(), samples: g.Samples(), channels: g.Channels(), evaluation: true}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
-	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -460,7 +459,7 @@ func testRestoredLayer[T number](t *testing.T) {
 	x := dense(t, layout.NHWC, 3, 2, 3, 13)
 	kind := kindOf[T]().tensor(nil, x.geom).Data.Kind()
 	r := rand.New(rand.NewPCG(2, 47))
-	l, err := spatialdropout.NewLayerAs[T](kind, 0.4, spatialdropout.WithSeed(3), spatialdropout.WithAlways())
+	l, err := spatialdropout.LayerOf[T](kind, newDropout(t, 0.4, spatialdropout.WithSeed(3), spatialdropout.WithAlways()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -468,7 +467,11 @@ func testRestoredLayer[T number](t *testing.T) {
 	if err := l.Forward(y, values[T](r, x.length), x.geom); err != nil {
 		t.Fatal(err)
 	}
-	restored, err := spatialdropout.RestoreLayer[T](kind, saved(t, l.Dropout().State()))
+	d, err := spatialdropout.Restore(saved(t, l.Dropout().State()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored, err := spatialdropout.LayerOf[T](kind, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -492,26 +495,9 @@ func testRestoredLayer[T number](t *testing.T) {
 	}
 }
 
-func TestRestoreLayerGoesOn(t *testing.T) {
+func TestLayerOfARestoredDropoutGoesOn(t *testing.T) {
 	t.Run("float32", testRestoredLayer[float32])
 	t.Run("float64", testRestoredLayer[float64])
 	t.Run("float16", testRestoredLayer[float16])
 	t.Run("bfloat16", testRestoredLayer[bfloat16])
-}
-
-func TestRestoreLayerRefuses(t *testing.T) {
-	s := newDropout(t, 0.4).State()
-	var kind *kernel.KindError
-	if l, err := spatialdropout.RestoreLayer[float32](nil, s); !errors.As(err, &kind) || l != nil {
-		t.Errorf("no kind: %v, want a *KindError", err)
-	}
-	var size *kernel.BytesError
-	if l, err := spatialdropout.RestoreLayer[float32](kernel.BF16, s); !errors.As(err, &size) || l != nil {
-		t.Errorf("float32 as bfloat16: %v, want a *BytesError", err)
-	}
-	s.Stream = "nothing:1"
-	var stream *mask.StreamError
-	if l, err := spatialdropout.RestoreLayer[float32](kernel.F32, s); !errors.As(err, &stream) || l != nil {
-		t.Errorf("an unknown stream: %v, want a *StreamError", err)
-	}
 }

@@ -246,6 +246,9 @@ func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Reg
 // times as long as not prefetched. Distances from 256 to 4096 bytes bring the same from memory, and
 // 2048 costs least in the cache. Loads of whole vectors with a mask at the product cost
 // 1.0 to 1.14 times in the cache, and a whole load for one line in four brings a tenth only.
+// Rows of float64 take 0.5 to 0.75 times as long with it from memory and 0.95 to 1.07 times in the
+// cache. It makes little difference to halves, which compute for longer: 0.7 to 1.2 times from
+// memory, on average 1.0, and 0.97 to 1.04 times in the cache.
 const loadAhead = 2048
 
 // fetchAhead prefetches what lies loadAhead bytes after x, if x is in memory.

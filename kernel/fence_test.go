@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -121,16 +122,27 @@ func stepped[T number](tier string, op Op, skew int, nest func(line, whole int) 
 	return calls
 }
 
-// init runs the stepped calls before anything else. There is a single goroutine then, and it
-// runs on the first thread of the program, which is the traced one.
+// init keeps the main goroutine on the first thread of the program, which is the traced one.
 func init() {
+	if os.Getenv(stepVariable) != "" {
+		runtime.LockOSThread()
+	}
+}
+
+// TestMain runs the stepped calls instead of the tests, where it is asked to.
+func TestMain(m *testing.M) {
 	if os.Getenv(stepVariable) == "" {
-		return
+		os.Exit(m.Run())
 	}
 	debug.SetGCPercent(-1)
-	for _, c := range steppedCalls() {
+	for i, c := range steppedCalls() {
 		machine.Use(c.tier)
 		streamFrom(c.from)
+		if i == 0 {
+			// The tracer stops all other threads at the first breakpoint. A goroutine that is
+			// locked to its thread would need one of them to give way.
+			runtime.UnlockOSThread()
+		}
 		runtime.Breakpoint()
 		c.run()
 		runtime.Breakpoint()
@@ -186,6 +198,40 @@ type walked struct {
 	open                 bool // a streaming store followed the last fence
 }
 
+// stopOthers stops all threads of a process but the first one, each while it waits in a system
+// call, where it holds no lock of the runtime. sysmon would ask the goroutine to give way every
+// 10 ms, and most of what is stepped through would be the scheduler.
+func stopOthers(pid int) error {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		if err != nil {
+			return err
+		}
+		for waits := tid == pid; !waits; {
+			if err := syscall.PtraceAttach(tid); err != nil {
+				return err
+			}
+			if _, err := syscall.Wait4(tid, nil, syscall.WALL, nil); err != nil {
+				return err
+			}
+			var regs syscall.PtraceRegs
+			if err := syscall.PtraceGetRegs(tid, &regs); err != nil {
+				return err
+			}
+			if waits = int64(regs.Orig_rax) >= 0; !waits {
+				if err := syscall.PtraceDetach(tid); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // step runs the stepped calls in another process, instruction by instruction.
 func step(t *testing.T) (calls []walked) {
 	program, err := os.Executable()
@@ -208,10 +254,14 @@ func step(t *testing.T) (calls []walked) {
 	defer syscall.Kill(pid, syscall.SIGKILL)
 
 	wait := func() (status syscall.WaitStatus) {
-		if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
-			t.Fatal(err)
+		for {
+			switch child, err := syscall.Wait4(-1, &status, syscall.WALL, nil); {
+			case err != nil:
+				t.Fatal(err)
+			case child == pid:
+				return status
+			} // another thread has ended
 		}
-		return status
 	}
 	must := func(err error) {
 		if err != nil {
@@ -245,6 +295,9 @@ func step(t *testing.T) (calls []walked) {
 		if !inside {
 			inside = true
 			calls = append(calls, walked{})
+			if len(calls) == 1 {
+				must(stopOthers(pid))
+			}
 			must(syscall.PtraceSingleStep(pid))
 			continue
 		}
@@ -281,7 +334,7 @@ func step(t *testing.T) (calls []walked) {
 // missing fence only where another processor reads too early.
 func TestStreamingStoresAreFenced(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a step takes some 30 µs, and there are 300,000 for each tier")
+		t.Skip("a step takes some 30 µs, and there are 100,000 for each tier")
 	}
 	want := steppedCalls()
 	if len(want) == 0 {

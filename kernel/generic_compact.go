@@ -147,7 +147,9 @@ func compactRows[T float32 | float64 | uint16](op *compaction, dst, src, factors
 				clear(channels)
 			}
 			if keeps > 0 {
-				row(channels, unsafe.Slice((*T)(unsafe.Add(packed, n*size)), keeps), group, list[:keeps])
+				// The list stays on the stack, which the compiler does not see through a function value.
+				some, others := unsafe.Slice((*T)(unsafe.Add(packed, n*size)), keeps), (*[keptGroup]uint16)(hide(unsafe.Pointer(&list)))
+				row(channels, some, group, others[:keeps])
 				n += keeps
 			}
 		}

@@ -236,9 +236,9 @@ func TestPlacesThatDoNotHoldTheChannelsAreErrors(t *testing.T) {
 				continue
 			}
 			for at, words := range map[mask.Place]string{
-				{Shard: mask.Shard{Channels: 69}}:                       "channels 0 to 70 of 69, want a tensor that holds them",
-				{Shard: mask.Shard{ChannelOffset: 5, Channels: 74}}:     "channels 5 to 75 of 74",
-				{Shard: mask.Shard{ChannelOffset: math.MaxUint64 - 69}}: "channels 18446744073709551546 to 0 of 0",
+				{Shard: mask.Shard{Channels: 69}}:                       "channels 0 to 69 of 69, want a tensor that holds them",
+				{Shard: mask.Shard{ChannelOffset: 5, Channels: 74}}:     "channels 5 to 74 of 74",
+				{Shard: mask.Shard{ChannelOffset: math.MaxUint64 - 69}}: "channels 18446744073709551546 to 18446744073709551615 of 0",
 				{Shard: mask.Shard{Channels: math.MaxUint64}}:           "70 of 18446744073709551615 channels, of 3 samples, want " + most,
 				{Shard: mask.Shard{ChannelOffset: 1 << 50}}:             "70 of 1125899906842694 channels",
 				{Shard: mask.Shard{Channels: 1<<36/3 + 1}}:              "70 of 22906492246 channels, of 3 samples, want " + most,

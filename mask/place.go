@@ -46,16 +46,24 @@ type Shard struct {
 func (p Place) batch(samples int) (uint64, error) {
 	end := p.SampleOffset + uint64(samples)
 	if end < p.SampleOffset || p.Samples != 0 && end > p.Samples {
-		return 0, &PlaceError{p, fmt.Sprintf("samples %d to %d of a batch of %d", p.SampleOffset, end, p.Samples), "a batch that holds them"}
+		return 0, &PlaceError{p, fmt.Sprintf("%s of a batch of %d", span("samples", p.SampleOffset, samples), p.Samples), "a batch that holds them"}
 	}
 	return max(end, p.Samples), nil
+}
+
+// span says which samples or channels n from a first one on are.
+func span(what string, first uint64, n int) string {
+	if n == 0 {
+		return fmt.Sprintf("no %s at %d", what, first)
+	}
+	return fmt.Sprintf("%s %d to %d", what, first, first+uint64(n)-1)
 }
 
 // width returns the channels of the tensor that a mask at this place is part of.
 func (p Place) width(samples, channels int) (int, error) {
 	end := p.ChannelOffset + uint64(channels)
 	if end < p.ChannelOffset || p.Channels != 0 && end > p.Channels {
-		return 0, &PlaceError{p, fmt.Sprintf("channels %d to %d of %d", p.ChannelOffset, end, p.Channels), "a tensor that holds them"}
+		return 0, &PlaceError{p, fmt.Sprintf("%s of %d", span("channels", p.ChannelOffset, channels), p.Channels), "a tensor that holds them"}
 	}
 	whole := max(end, p.Channels)
 	if hi, lo := bits.Mul64(max(uint64(samples), 1), whole); hi != 0 || lo > mostTrials {
@@ -79,6 +87,15 @@ func (p *Place) partial(channels int) bool {
 // that indexes of samples are counted modulo 2⁶⁴.
 func (p *Place) short(samples int) bool {
 	return p.Samples != 0 && (p.SampleOffset > p.Samples || uint64(samples) > p.Samples-p.SampleOffset)
+}
+
+// holds returns the error of a place that is short.
+func (p *Place) holds(samples int) error {
+	if !p.short(samples) {
+		return nil
+	}
+	_, err := p.batch(samples)
+	return err
 }
 
 // rows returns the place of the draw for all channels.
@@ -117,11 +134,10 @@ func (m *Mask) special(at *Place) bool {
 
 // drawSpecial is the Draw of a stream where special says so.
 func drawSpecial(m *Mask, s Stream, at Place) error {
-	switch {
-	case m == nil:
+	if m == nil {
 		return noMask()
-	case at.short(m.samples):
-		_, err := at.batch(m.samples)
+	}
+	if err := at.holds(m.samples); err != nil {
 		return err
 	}
 	if m.arithmetic.Rule != Gaussian {

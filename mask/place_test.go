@@ -461,7 +461,7 @@ func TestErrorsOfDrawsLeaveTheMaskAlone(t *testing.T) {
 	drawnBy(t, backwards, 1, 100, 0.5, mask.Place{})
 	small := mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5}} // a batch with 2 samples left
 	overflow := mask.Place{Shard: mask.Shard{SampleOffset: 1<<64 - 2}}  // samples 2⁶⁴−2 to 2⁶⁴+1
-	batch := []string{"samples 3 to 6", "batch of 5"}
+	batch := []string{"samples 3 to 5", "batch of 5"}
 	cases := map[string]struct {
 		draw  func(m *mask.Mask) error
 		words []string

@@ -257,20 +257,20 @@ func TestFactorsThatRoundTo0DropNothing(t *testing.T) {
 	}
 	// A count may keep one channel of very many.
 	m := new(mask.Mask)
-	if err := m.Reset(1, 1<<26, 0.5, mask.Arithmetic{Rule: mask.Quotient}); err != nil {
+	if err := m.Reset(1, 1<<25, 0.5, mask.Arithmetic{Rule: mask.Quotient}); err != nil {
 		t.Fatal(err)
 	}
 	if err := mask.Philox(1).DrawCount(m, 1, mask.Place{}); err != nil {
 		t.Fatal(err)
 	}
 	if a := m.Action(mask.Float16); a.Divide || !m.Action(mask.Float32).Divide {
-		t.Errorf("one channel of 2²⁶: action %+v", a)
+		t.Errorf("one channel of 2²⁵: action %+v", a)
 	}
 	if err := mask.Philox(1).DrawCount(m, 0, mask.Place{}); err != nil {
 		t.Fatal(err)
 	}
 	if a := m.Action(mask.Float16); a != (mask.Action{Divide: true, Drop: true}) {
-		t.Errorf("no channel of 2²⁶: action %+v", a)
+		t.Errorf("no channel of 2²⁵: action %+v", a)
 	}
 }
 

@@ -19,11 +19,11 @@ func TestPlacesThatDoNotHoldTheSamplesAreErrors(t *testing.T) {
 				continue
 			}
 			for at, words := range map[mask.Place]string{
-				{Shard: mask.Shard{Samples: 2}}:                                     "samples 0 to 3 of a batch of 2, want a batch that holds them",
-				{Shard: mask.Shard{SampleOffset: 5, Samples: 7}}:                    "samples 5 to 8 of a batch of 7",
-				{Shard: mask.Shard{SampleOffset: 8, Samples: 7}}:                    "samples 8 to 11 of a batch of 7",
-				{Shard: mask.Shard{SampleOffset: 5, Samples: 7, ChannelOffset: 30}}: "samples 5 to 8 of a batch of 7",
-				{Shard: mask.Shard{SampleOffset: math.MaxUint64 - 1, Samples: 7}}:   "samples 18446744073709551614 to 1 of a batch of 7",
+				{Shard: mask.Shard{Samples: 2}}:                                     "samples 0 to 2 of a batch of 2, want a batch that holds them",
+				{Shard: mask.Shard{SampleOffset: 5, Samples: 7}}:                    "samples 5 to 7 of a batch of 7",
+				{Shard: mask.Shard{SampleOffset: 8, Samples: 7}}:                    "samples 8 to 10 of a batch of 7",
+				{Shard: mask.Shard{SampleOffset: 5, Samples: 7, ChannelOffset: 30}}: "samples 5 to 7 of a batch of 7",
+				{Shard: mask.Shard{SampleOffset: math.MaxUint64 - 1, Samples: 7}}:   "samples 18446744073709551614 to 0 of a batch of 7",
 			} {
 				for _, rate := range []float64{0, 0.3, 1} {
 					got := drawn(t, 3, 70, rate, 1, 2, 3)
@@ -51,6 +51,10 @@ func TestPlacesThatDoNotHoldTheSamplesAreErrors(t *testing.T) {
 				t.Errorf("%s, %v, %+v: %v", m.name, sharing, at, err)
 			}
 		}
+	}
+	none := drawn(t, 0, 70, 0.3, 1, 2, 3)
+	if err := mask.Philox(0).Draw(none, mask.Place{Shard: mask.Shard{SampleOffset: 8, Samples: 7}}); err == nil || !strings.Contains(err.Error(), "no samples at 8 of a batch of 7") {
+		t.Errorf("no samples after the end of a batch: %v", err)
 	}
 	noise := drawn(t, 3, 70, 0.3, 1, 2, 3)
 	if err := noise.Reset(3, 70, 0.3, mask.Arithmetic{Rule: mask.Gaussian}); err != nil {

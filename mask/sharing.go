@@ -82,8 +82,7 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 	if s == Each && !m.special(&at) {
 		return stream.Draw(m, at)
 	}
-	if at.short(m.samples) {
-		_, err := at.batch(m.samples)
+	if err := at.holds(m.samples); err != nil {
 		return err
 	}
 	if rule := m.arithmetic.Rule; rule == Gaussian && s != Each {
@@ -194,8 +193,7 @@ func (m *Mask) checkCount(count int) error {
 
 // drawCount keeps count channels of every sample, by the 64-bit numbers that wide returns.
 func (m *Mask) drawCount(count int, at Place, wide func(i uint64) uint64) error {
-	if at.short(m.samples) {
-		_, err := at.batch(m.samples)
+	if err := at.holds(m.samples); err != nil {
 		return err
 	}
 	if err := m.checkCount(count); err != nil {

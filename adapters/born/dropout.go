@@ -39,7 +39,6 @@ type Dropout[T Float, B tensor.Backend] struct {
 	drop       *spatialdropout.Dropout
 	opts       []spatialdropout.Option // of NewDropout
 	evaluation bool
-	identity   bool // whether evaluation changes nothing
 }
 
 // A layer of float32 is a module of born.
@@ -55,16 +54,7 @@ func NewDropout[T Float, B tensor.Backend](rate float64, _ B, opts ...spatialdro
 	if err != nil {
 		return nil, err
 	}
-	d := &Dropout[T, B]{opts: slices.Clone(opts)}
-	d.use(drop)
-	return d, nil
-}
-
-// use makes the layer draw with drop.
-func (d *Dropout[T, B]) use(drop *spatialdropout.Dropout) {
-	s := drop.State()
-	_, scaled := s.Arithmetic.Evaluation()
-	d.drop, d.identity = drop, !scaled && !s.Always
+	return &Dropout[T, B]{drop: drop, opts: slices.Clone(opts)}, nil
 }
 
 // zero returns an error if d is none that NewDropout has made.
@@ -131,7 +121,7 @@ func (d *Dropout[T, B]) TryForward(x *tensor.Tensor[T, B]) (*tensor.Tensor[T, B]
 	if err != nil {
 		return nil, err
 	}
-	if d.evaluation && d.identity {
+	if d.evaluation && d.drop.EvaluationIsIdentity() {
 		return x, nil
 	}
 	out, err := tensor.NewRaw(x.Shape(), x.DType(), x.Device())
@@ -163,7 +153,7 @@ func (d *Dropout[T, B]) ForwardInPlace(x *tensor.Tensor[T, B]) error {
 	if err != nil {
 		return err
 	}
-	if d.evaluation && d.identity {
+	if d.evaluation && d.drop.EvaluationIsIdentity() {
 		return nil
 	}
 	if tape := tapeOf(x.Backend()); tape != nil && (tape.IsRecording() || tape.NumOps() > 0) {

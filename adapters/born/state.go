@@ -65,6 +65,6 @@ func (d *Dropout[T, B]) LoadStateDict(dict map[string]*tensor.RawTensor) error {
 	if err := drop.Generator().Restore(s.GeneratorState); err != nil {
 		return err
 	}
-	d.use(drop)
+	d.drop = drop
 	return nil
 }

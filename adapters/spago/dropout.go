@@ -180,14 +180,7 @@ func (m *Model) ready() error {
 
 // identity reports whether the model returns what it gets: in evaluation, unless it drops or
 // scales there.
-func (m *Model) identity() bool {
-	if !m.evaluation {
-		return false
-	}
-	state := m.drop.State()
-	_, scaled := state.Arithmetic.Evaluation()
-	return !state.Always && !scaled
-}
+func (m *Model) identity() bool { return m.evaluation && m.drop.EvaluationIsIdentity() }
 
 // apply draws and computes at once, before an operator that may run later, so that calls draw in
 // their order.

@@ -73,6 +73,9 @@ func TestRun(t *testing.T) {
 
 // Each kind of network learns its training set.
 func TestNetworksLearn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, for long under the race detector")
+	}
 	d, err := load[float32]()
 	if err != nil {
 		t.Fatal(err)

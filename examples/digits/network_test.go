@@ -11,6 +11,9 @@ import (
 // The gradient of the loss with respect to the parameters of every layer is that of central
 // differences, with each kind of dropout, where each loss is computed with the same masks.
 func TestGradientIsThatOfDifferences(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine, for long under the race detector")
+	}
 	const n, seed, rate = 3, 5, 0.4
 	random := rand.New(rand.NewPCG(1, 2))
 	x, labels := make([]float64, n*mnist.Side*mnist.Side), []byte{3, 0, 9}

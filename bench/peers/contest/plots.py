@@ -65,7 +65,7 @@ def picture(path, some, heading):
     axes.invert_yaxis()
     axes.grid(axis="both", linewidth=0.3)
     axes.set_title(heading)
-    axes.set_xlabel("time of a contender divided by ours, with quartiles; right of 1 ours is faster")
+    axes.set_xlabel("time divided by ours, with quartiles; right of 1 ours is faster")
     figure.legend([used[b] for b, _, _ in STYLES if b in used],
                   [NAMES.get(b, b) for b, _, _ in STYLES if b in used],
                   loc="outside lower center", ncols=5, frameon=False)

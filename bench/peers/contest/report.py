@@ -284,7 +284,7 @@ def overview(path, folder):
         % (r["machine"]["cpu"], r["machine"]["family"] or "–", r["machine"]["model"] or "–", slug)
         for r, slug in zip(every, slugs)) + " |", "|---|" + "--:|" * len(every)]
     bounds = set().union(*map(bound_names, every))
-    for family, suffix in (("core", ""), ("fused", ", fused"), ("compact", ", kept channels alone")):
+    for family, beginning in (("core", ""), ("fused", "Fuse: "), ("compact", "Gather, Scatter: ")):
         columns = [geometric_means(results, family) for results in every]
         names = dict.fromkeys(name for column in columns for name in column)
         for name in sorted(names, key=lambda n: n in bounds):
@@ -292,7 +292,7 @@ def overview(path, folder):
             for column in columns:
                 kinds = column.get(name, {})
                 cells.append(" / ".join("%.2f" % kinds[kind][1] if kind in kinds else "–" for kind in measure.KINDS))
-            table.append("| %s | %s |" % (name + suffix, " | ".join(cells)))
+            table.append("| %s | %s |" % (beginning + name, " | ".join(cells)))
     with open(path) as file:
         before, rest = file.read().split(BEGIN)
     after = rest.split(END)[1]

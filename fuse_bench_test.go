@@ -66,6 +66,7 @@ func benchmarkFuse(b *testing.B, g layout.Geometry) {
 			func() error { return spatialdropout.Apply(y, y, m, g) },
 		}},
 		{"residual/way=fused", []func() error{func() error { return spatialdropout.Fuse(y, x, y, m, a, g) }}},
+		{"residual/way=apart", []func() error{func() error { return spatialdropout.Fuse(y, x, r, m, a, g) }}},
 		{"residual/way=passes", []func() error{
 			func() error { return kernel.Run(kernel.AffineMax, r, x, scales, shifts, g.Loops(), 0) },
 			func() error { return spatialdropout.AddTo(y, r, m, g) },

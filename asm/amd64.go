@@ -465,6 +465,18 @@ func (p *x86) prefetches() bool {
 // to 0.9 times as long at 0.03 and 0.8 MB, 1.0 times in between, and 1.2 times from memory. The
 // branch cost those of 7×7 up to 9 %.
 func (p *x86) prefetch(bytes int) {
+	// Where planes are left out, the processor does not fetch ahead far enough. Fused planes of 56×56 float32, half of
+	// them dropped, are streamed at 1.3 times the speed this way (103 MB, Zen 5). Those that are not
+	// streamed gain 1.2 times there, and lose 1.1 times in the second and the third cache.
+	if p.family == fused && p.stream && p.unread == nil {
+		for at := 0; at < bytes; at += lineBytes {
+			p.PREFETCHT0(mem(p.from, at+loadAhead))
+			if p.readsAux() {
+				p.PREFETCHT0(mem(p.aux, at+loadAhead))
+			}
+		}
+		return
+	}
 	if p.unread != nil {
 		for at := 0; at < bytes; at += lineBytes {
 			p.PREFETCHT0(operand.Mem{Base: p.dst, Index: p.unread, Scale: 1, Disp: at})

@@ -367,7 +367,8 @@ func (l *loops) shortPlanes(label string, inPlace bool) {
 // those out of place no faster.
 func (l *loops) sweep(label string, m moves, apart bool, formula string, step func(block)) {
 	fetch := func(bytes int) {
-		if apart && bytes >= lineBytes && !l.readsDst() && (!l.stream || l.cached || l.family == compact) {
+		streamed := l.stream && !l.cached // of these only what is read is prefetched, where that is worth it
+		if apart && bytes >= lineBytes && !l.readsDst() && (!streamed || l.family == compact || l.family == fused && !l.pixels && label == "kept") {
 			l.prefetch(bytes)
 		}
 	}

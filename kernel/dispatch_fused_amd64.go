@@ -269,6 +269,51 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseLeakyPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamFuseAddPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamGradPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamGradPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamGradReLUPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPlanesF32:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF32(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
@@ -529,6 +574,51 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamFuseLeakyPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseAddPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamGradPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamGradPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamGradReLUPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPlanesF64:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
 	}
@@ -793,6 +883,51 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseLeakyPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseAddPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamGradPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPlanesF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	}
 	genericFusedF16(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
@@ -1053,6 +1188,51 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			return
 		case tier.AVX2:
 			streamFuseLeakyPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseAddPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamGradPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPlanesBF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}

@@ -435,3 +435,88 @@ func streamFuseLeakyPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors
 //
 //go:noescape
 func streamFuseLeakyPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamFuseAddPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + (src[p*length+i] * scales[p] + shifts[p]) * factors[p] // aux[p*length+i] if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamFuseReLUAddPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + clip(src[p*length+i] * scales[p] + shifts[p], *limit) * factors[p] // aux[p*length+i] if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [FuseReLUAdd] for clip.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamGradPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] * scales[p] // 0 if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGradPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamGradReLUPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[p], aux[p*length+i] * scales[p] + shifts[p], *limit) * scales[p] // 0 if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLU] for gate.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamGradReLUOutPlanesF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[p], aux[p*length+i], +Inf) * scales[p] // 0 if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLUOut] for gate.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUOutPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)

@@ -9377,6 +9377,7 @@ keptAligned32:
 
 	// y = (x * a + s) * f
 keptTurn:
+	PREFETCHT0  2048(CX)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -10213,6 +10214,7 @@ keptAligned32:
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
+	PREFETCHT0  2048(CX)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -11144,6 +11146,7 @@ keptAligned32:
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
+	PREFETCHT0  2048(CX)
 	VCVTPH2PS   (CX), Y0
 	VCVTPH2PS   16(CX), Y1
 	VMULPS      Y8, Y0, Y0
@@ -11711,5 +11714,3291 @@ rowBelow4:
 rowBelow2:
 	DECQ R9
 	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·streamFuseAddPlanesF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	MOVQ   ·storeAhead+0(SB), R10
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (SI), X14
+	VCVTPH2PS    X14, Y14
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	ADDQ         $+2, DI
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
+	JL           shortRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VADDPS       Y14, Y0, Y0
+	VADDPS       Y14, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VADDPS       Y14, Y0, Y0
+	VADDPS       Y14, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      32(R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          shortTurn
+
+shortRest:
+	TESTQ        $+16, R10
+	JZ           shortBelow32
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VADDPS       Y14, Y0, Y0
+	VADDPS       Y14, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R10
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMOVUPS   (R8), X5
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R10
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSD    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R10
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R10
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R9
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (SI), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         BX, R10
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VADDPS       X14, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VPINSRW      $0x00, (R8), X13, X4
+	VCVTPH2PS    X4, X2
+	VADDPS       X2, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R10
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	SUBQ      $+2, R10
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	SUBQ      $+4, R10
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	SUBQ      $+8, R10
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R10
+
+keptAligned32:
+	CMPQ R10, $+32
+	JL   keptRest
+
+	// y = z + (x * a + s) * f
+keptTurn:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(R8), Y2
+	VCVTPH2PS   48(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+16, R10
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+
+keptBelow32:
+	TESTQ     $+8, R10
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+keptBelow16:
+	TESTQ     $+4, R10
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+keptBelow8:
+	TESTQ     $+2, R10
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+keptBelow4:
+	TESTQ     $+1, R10
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	ADDQ $+2, DI
+	DECQ R9
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ    AX, R8
+	JEQ     skip
+	LEAQ    (CX)(BX*2), CX
+	MOVQ    BX, R10
+	TESTQ   $+2, AX
+	JZ      copyAligned2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+	SUBQ    $+1, R10
+
+copyAligned2:
+	TESTQ  $+4, AX
+	JZ     copyAligned4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+	SUBQ   $+2, R10
+
+copyAligned4:
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+4, R10
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+8, R10
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+16, R10
+
+copyAligned32:
+	CMPQ R10, $+32
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+	SUBQ     $+32, R10
+	CMPQ     R10, $+32
+	JGE      copyTurn
+
+copyRest:
+	TESTQ    $+16, R10
+	JZ       copyBelow32
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R8
+
+copyBelow32:
+	TESTQ   $+8, R10
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+4, R10
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	TESTQ  $+2, R10
+	JZ     copyBelow4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+
+copyBelow4:
+	TESTQ   $+1, R10
+	JZ      copyBelow2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+
+copyBelow2:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*2), AX
+	LEAQ (CX)(BX*2), CX
+	LEAQ (R8)(BX*2), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamFuseReLUAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·streamFuseReLUAddPlanesF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R9), X7
+	VCVTPH2PS    X7, Y7
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (SI), X14
+	VCVTPH2PS    X14, Y14
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	ADDQ         $+2, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VADDPS       Y14, Y0, Y0
+	VADDPS       Y14, Y1, Y1
+	VCMPPS       $0x16, Y13, Y0, Y5
+	VANDPS       Y5, Y0, Y0
+	VMINPS       Y0, Y7, Y0
+	VCMPPS       $0x16, Y13, Y1, Y5
+	VANDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y7, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VADDPS       Y14, Y0, Y0
+	VADDPS       Y14, Y1, Y1
+	VCMPPS       $0x16, Y13, Y0, Y5
+	VANDPS       Y5, Y0, Y0
+	VMINPS       Y0, Y7, Y0
+	VCMPPS       $0x16, Y13, Y1, Y5
+	VANDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y7, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      32(R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
+
+shortRest:
+	TESTQ        $+16, R9
+	JZ           shortBelow32
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VADDPS       Y14, Y0, Y0
+	VADDPS       Y14, Y1, Y1
+	VCMPPS       $0x16, Y13, Y0, Y5
+	VANDPS       Y5, Y0, Y0
+	VMINPS       Y0, Y7, Y0
+	VCMPPS       $0x16, Y13, Y1, Y5
+	VANDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y7, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y15, Y5, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R9
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMOVUPS   (R8), X5
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R9
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSD    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R9
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R9
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X15, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (SI), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         BX, R9
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VADDPS       X14, X0, X0
+	VCMPPS       $0x16, X13, X0, X5
+	VANDPS       X5, X0, X0
+	VMINPS       X0, X7, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VPINSRW      $0x00, (R8), X13, X4
+	VCVTPH2PS    X4, X2
+	VADDPS       X2, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R9
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	SUBQ      $+2, R9
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	SUBQ      $+4, R9
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	SUBQ      $+8, R9
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = z + clip(x * a + s, l) * f
+keptTurn:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(R8), Y2
+	VCVTPH2PS   48(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VCMPPS      $0x16, Y13, Y0, Y5
+	VANDPS      Y5, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCMPPS      $0x16, Y13, Y1, Y5
+	VANDPS      Y5, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	ADDQ $+2, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ    AX, R8
+	JEQ     skip
+	LEAQ    (CX)(BX*2), CX
+	MOVQ    BX, R9
+	TESTQ   $+2, AX
+	JZ      copyAligned2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+	SUBQ    $+1, R9
+
+copyAligned2:
+	TESTQ  $+4, AX
+	JZ     copyAligned4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+	SUBQ   $+2, R9
+
+copyAligned4:
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+4, R9
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+8, R9
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+16, R9
+
+copyAligned32:
+	CMPQ R9, $+32
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      copyTurn
+
+copyRest:
+	TESTQ    $+16, R9
+	JZ       copyBelow32
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R8
+
+copyBelow32:
+	TESTQ   $+8, R9
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+4, R9
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	TESTQ  $+2, R9
+	JZ     copyBelow4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+
+copyBelow4:
+	TESTQ   $+1, R9
+	JZ      copyBelow2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+
+copyBelow2:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*2), AX
+	LEAQ (CX)(BX*2), CX
+	LEAQ (R8)(BX*2), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamGradPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
+TEXT ·streamGradPlanesF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   count+56(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+	LEAQ   zeros<>+0(SB), R10
+	MOVQ   CX, R11
+	SUBQ   AX, R11
+	ADDQ   $+2048, R11
+	MOVQ   BX, R12
+	SHLQ   $0x01, R12
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	MOVWLZX      (DX), R9
+	MOVQ         CX, R13
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	CMOVQEQ      R10, R13
+	ADDQ         R12, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = x * f * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched1:
+	VCVTPH2PS   (R13), Y0
+	VCVTPH2PS   16(R13), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(R13), Y0
+	VCVTPH2PS   48(R13), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, R13
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
+
+shortRest:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (R13), Y0
+	VCVTPH2PS   16(R13), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, R13
+
+shortBelow32:
+	TESTQ     $+8, R9
+	JZ        shortBelow16
+	VCVTPH2PS (R13), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, R13
+
+shortBelow16:
+	TESTQ     $+4, R9
+	JZ        shortBelow8
+	VCVTPH2PS (R13), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, R13
+
+shortBelow8:
+	TESTQ     $+2, R9
+	JZ        shortBelow4
+	VMOVSS    (R13), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, R13
+
+shortBelow4:
+	TESTQ     $+1, R9
+	JZ        shortBelow2
+	VPINSRW   $0x00, (R13), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, R13
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), X8
+	VCVTPH2PS    X8, Y8
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, R8
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, R8
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, R8
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+32
+	JL   keptRest
+
+	// y = x * f * a
+keptTurn:
+	PREFETCHT0  2048(CX)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ    (CX)(BX*2), CX
+	MOVQ    BX, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+16, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·streamGradReLUPlanesF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R9), X7
+	VCVTPH2PS    X7, Y7
+	VMULPS       Y13, Y7, Y5
+	VADDPS       Y5, Y7, Y7
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (SI), X14
+	VCVTPH2PS    X14, Y14
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	ADDQ         $+2, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VCMPPS      $0x16, Y2, Y7, Y2
+	VANDPS      Y2, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VCMPPS      $0x16, Y3, Y7, Y3
+	VANDPS      Y3, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   32(R8), Y2
+	VCVTPH2PS   48(R8), Y3
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VCMPPS      $0x16, Y2, Y7, Y2
+	VANDPS      Y2, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VCMPPS      $0x16, Y3, Y7, Y3
+	VANDPS      Y3, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
+
+shortRest:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VCMPPS      $0x16, Y2, Y7, Y2
+	VANDPS      Y2, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VCMPPS      $0x16, Y3, Y7, Y3
+	VANDPS      Y3, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R9
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (R8), Y2
+	VMULPS    Y8, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VCMPPS    $0x19, Y2, Y13, Y5
+	VCMPPS    $0x16, Y2, Y7, Y2
+	VANDPS    Y2, Y5, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R9
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (R8), X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R9
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R9
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (DI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (SI), X14
+	VCVTPH2PS    X14, Y14
+	MOVQ         BX, R9
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VPINSRW      $0x00, (R8), X13, X4
+	VCVTPH2PS    X4, X2
+	VMULPS       X8, X2, X2
+	VCVTPS2PH    $0x00, X2, X6
+	VCVTPH2PS    X6, X2
+	VADDPS       X14, X2, X2
+	VCVTPS2PH    $0x00, X2, X6
+	VCVTPH2PS    X6, X2
+	VCMPPS       $0x19, X2, X13, X5
+	VCMPPS       $0x16, X2, X7, X2
+	VANDPS       X2, X5, X5
+	VANDPS       X5, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R9
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	SUBQ      $+2, R9
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (R8), X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	SUBQ      $+4, R9
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (R8), Y2
+	VMULPS    Y8, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VCMPPS    $0x19, Y2, Y13, Y5
+	VCMPPS    $0x16, Y2, Y7, Y2
+	VANDPS    Y2, Y5, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	SUBQ      $+8, R9
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VCMPPS      $0x16, Y2, Y7, Y2
+	VANDPS      Y2, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VCMPPS      $0x16, Y3, Y7, Y3
+	VANDPS      Y3, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = gate(x * f, z * a + s, l) * a
+keptTurn:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VCMPPS      $0x16, Y2, Y7, Y2
+	VANDPS      Y2, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VCMPPS      $0x16, Y3, Y7, Y3
+	VANDPS      Y3, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   32(R8), Y2
+	VCVTPH2PS   48(R8), Y3
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VCMPPS      $0x16, Y2, Y7, Y2
+	VANDPS      Y2, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VCMPPS      $0x16, Y3, Y7, Y3
+	VANDPS      Y3, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (R8), Y2
+	VCVTPH2PS   16(R8), Y3
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCVTPS2PH   $0x00, Y3, X6
+	VCVTPH2PS   X6, Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VCMPPS      $0x16, Y2, Y7, Y2
+	VANDPS      Y2, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VCMPPS      $0x16, Y3, Y7, Y3
+	VANDPS      Y3, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (R8), Y2
+	VMULPS    Y8, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VCMPPS    $0x19, Y2, Y13, Y5
+	VCMPPS    $0x16, Y2, Y7, Y2
+	VANDPS    Y2, Y5, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (R8), X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VCMPPS    $0x16, X2, X7, X2
+	VANDPS    X2, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	ADDQ $+2, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ    (CX)(BX*2), CX
+	LEAQ    (R8)(BX*2), R8
+	MOVQ    BX, R9
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R9
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R9
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R9
+
+fillAligned32:
+	CMPQ R9, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+16, R9
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·streamGradReLUOutPlanesF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   aux+16(FP), DI
+	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), X8
+	VCVTPH2PS    X8, Y8
+	VPBROADCASTW (DX), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y15
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (DI), Y2
+	VCVTPH2PS   16(DI), Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   32(DI), Y2
+	VCVTPH2PS   48(DI), Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
+
+shortRest:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (DI), Y2
+	VCVTPH2PS   16(DI), Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y15, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
+
+shortBelow32:
+	TESTQ     $+8, R9
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (DI), Y2
+	VCMPPS    $0x19, Y2, Y13, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X15, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, DI
+
+shortBelow16:
+	TESTQ     $+4, R9
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (DI), X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, DI
+
+shortBelow8:
+	TESTQ     $+2, R9
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (DI), X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, DI
+
+shortBelow4:
+	TESTQ     $+1, R9
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (DI), X13, X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X15, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, DI
+
+shortBelow2:
+	DECQ R8
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), X12
+	VCVTPH2PS    X12, Y12
+	VPBROADCASTW (SI), X8
+	VCVTPH2PS    X8, Y8
+	MOVQ         BX, R9
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VPINSRW      $0x00, (DI), X13, X4
+	VCVTPH2PS    X4, X2
+	VCMPPS       $0x19, X2, X13, X5
+	VANDPS       X5, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, DI
+	SUBQ         $+1, R9
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (DI), X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, DI
+	SUBQ      $+2, R9
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (DI), X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, DI
+	SUBQ      $+4, R9
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (DI), Y2
+	VCMPPS    $0x19, Y2, Y13, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, DI
+	SUBQ      $+8, R9
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (DI), Y2
+	VCVTPH2PS   16(DI), Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
+	SUBQ        $+16, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = gate(x * f, z, +Inf) * a
+keptTurn:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (DI), Y2
+	VCVTPH2PS   16(DI), Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   32(DI), Y2
+	VCVTPH2PS   48(DI), Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VCVTPH2PS   (DI), Y2
+	VCVTPH2PS   16(DI), Y3
+	VCMPPS      $0x19, Y2, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y3, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (DI), Y2
+	VCMPPS    $0x19, Y2, Y13, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, DI
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (DI), X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, DI
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (DI), X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, DI
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (DI), X13, X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, DI
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ R8
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ    (CX)(BX*2), CX
+	LEAQ    (DI)(BX*2), DI
+	MOVQ    BX, R9
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R9
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R9
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R9
+
+fillAligned32:
+	CMPQ R9, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+16, R9
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
 	VZEROUPPER
 	RET

@@ -6674,6 +6674,7 @@ keptAligned32:
 
 	// y = (x * a + s) * f
 keptTurn:
+	PREFETCHT0   2048(CX)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -7308,6 +7309,7 @@ keptAligned32:
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
+	PREFETCHT0   2048(CX)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -7990,6 +7992,7 @@ keptAligned32:
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
+	PREFETCHT0   2048(CX)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -8352,5 +8355,2792 @@ rowRest:
 rowEnd:
 	DECQ R9
 	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseAddPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·streamFuseAddPlanesF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	MOVQ   ·storeAhead+0(SB), R10
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	ADDQ         $+2, DI
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
+	JL           shortRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0    2048(CX)
+	PREFETCHT0    2048(R8)
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z8, Z0, Z0
+	VMULPS        Z8, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VADDPS        Z14, Z0, Z0
+	VADDPS        Z14, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVUPS       (R8), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R8
+	SUBQ          $+32, R10
+	CMPQ          R10, $+32
+	JGE           shortTurn
+
+shortRest:
+	TESTQ     $+16, R10
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMOVUPS   (R8), Y5
+	VCVTPH2PS Y5, Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R10
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMOVUPS   (R8), X5
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R10
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSD    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R10
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R10
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R9
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R10
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VADDPS       X14, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VPINSRW      $0x00, (R8), X13, X4
+	VCVTPH2PS    X4, X2
+	VADDPS       X2, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R10
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	SUBQ      $+2, R10
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	SUBQ      $+4, R10
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	SUBQ      $+8, R10
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	SUBQ      $+16, R10
+
+keptAligned32:
+	CMPQ R10, $+32
+	JL   keptRest
+
+	// y = z + (x * a + s) * f
+keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          keptTurn
+
+keptRest:
+	TESTQ     $+16, R10
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+keptBelow32:
+	TESTQ     $+8, R10
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+keptBelow16:
+	TESTQ     $+4, R10
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+keptBelow8:
+	TESTQ     $+2, R10
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+keptBelow4:
+	TESTQ     $+1, R10
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	ADDQ $+2, DI
+	DECQ R9
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ    AX, R8
+	JEQ     skip
+	LEAQ    (CX)(BX*2), CX
+	MOVQ    BX, R10
+	TESTQ   $+2, AX
+	JZ      copyAligned2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+	SUBQ    $+1, R10
+
+copyAligned2:
+	TESTQ  $+4, AX
+	JZ     copyAligned4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+	SUBQ   $+2, R10
+
+copyAligned4:
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+4, R10
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+8, R10
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+16, R10
+
+copyAligned32:
+	CMPQ R10, $+32
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Z0
+	VMOVNTPS Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+	SUBQ     $+32, R10
+	CMPQ     R10, $+32
+	JGE      copyTurn
+
+copyRest:
+	TESTQ   $+16, R10
+	JZ      copyBelow32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+
+copyBelow32:
+	TESTQ   $+8, R10
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+4, R10
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	TESTQ  $+2, R10
+	JZ     copyBelow4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+
+copyBelow4:
+	TESTQ   $+1, R10
+	JZ      copyBelow2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+
+copyBelow2:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*2), AX
+	LEAQ (CX)(BX*2), CX
+	LEAQ (R8)(BX*2), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamFuseReLUAddPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·streamFuseReLUAddPlanesF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R9), Y7
+	VCVTPH2PS    Y7, Z7
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	ADDQ         $+2, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0    2048(CX)
+	PREFETCHT0    2048(R8)
+	VCVTPH2PS     (CX), Z0
+	VCVTPH2PS     32(CX), Z1
+	VMULPS        Z8, Z0, Z0
+	VMULPS        Z8, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VADDPS        Z14, Z0, Z0
+	VADDPS        Z14, Z1, Z1
+	VCMPPS        $0x16, Z13, Z0, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VMINPS        Z0, Z7, Z0
+	VCMPPS        $0x16, Z13, Z1, K5
+	VMOVUPS.Z     Z1, K5, Z1
+	VMINPS        Z1, Z7, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVUPS       (R8), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K2, Z5
+	VMOVUPS       Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, CX
+	ADDQ          $+64, R8
+	SUBQ          $+32, R9
+	CMPQ          R9, $+32
+	JGE           shortTurn
+
+shortRest:
+	TESTQ     $+16, R9
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z7, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMOVUPS   (R8), Y5
+	VCVTPH2PS Y5, Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVDQU16 Y4, K2, Y5
+	VMOVUPS   Y5, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R9
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMOVUPS   (R8), X5
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVUPS   X5, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R9
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSD    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSD    X5, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R9
+	JZ        shortBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VMOVSS    X5, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R9
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVDQU16 X4, K2, X5
+	VPEXTRW   $0x00, X5, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R9
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VADDPS       X14, X0, X0
+	VCMPPS       $0x16, X13, X0, K5
+	VMOVUPS.Z    X0, K5, X0
+	VMINPS       X0, X7, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VPINSRW      $0x00, (R8), X13, X4
+	VCVTPH2PS    X4, X2
+	VADDPS       X2, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R9
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	SUBQ      $+2, R9
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	SUBQ      $+4, R9
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	SUBQ      $+8, R9
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z7, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	SUBQ      $+16, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = z + clip(x * a + s, l) * f
+keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VCMPPS       $0x16, Z13, Z0, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VMINPS       Z0, Z7, Z0
+	VCMPPS       $0x16, Z13, Z1, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
+
+keptRest:
+	TESTQ     $+16, R9
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z7, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, K5
+	VMOVUPS.Z X0, K5, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	ADDQ $+2, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ    AX, R8
+	JEQ     skip
+	LEAQ    (CX)(BX*2), CX
+	MOVQ    BX, R9
+	TESTQ   $+2, AX
+	JZ      copyAligned2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+	SUBQ    $+1, R9
+
+copyAligned2:
+	TESTQ  $+4, AX
+	JZ     copyAligned4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+	SUBQ   $+2, R9
+
+copyAligned4:
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+4, R9
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+8, R9
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+16, R9
+
+copyAligned32:
+	CMPQ R9, $+32
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Z0
+	VMOVNTPS Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      copyTurn
+
+copyRest:
+	TESTQ   $+16, R9
+	JZ      copyBelow32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+
+copyBelow32:
+	TESTQ   $+8, R9
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+4, R9
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	TESTQ  $+2, R9
+	JZ     copyBelow4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+
+copyBelow4:
+	TESTQ   $+1, R9
+	JZ      copyBelow2
+	VPINSRW $0x00, (R8), X13, X0
+	VPEXTRW $0x00, X0, (AX)
+	ADDQ    $+2, AX
+	ADDQ    $+2, R8
+
+copyBelow2:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*2), AX
+	LEAQ (CX)(BX*2), CX
+	LEAQ (R8)(BX*2), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamGradPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
+TEXT ·streamGradPlanesF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   count+56(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+	LEAQ   zeros<>+0(SB), R10
+	MOVQ   CX, R11
+	SUBQ   AX, R11
+	ADDQ   $+2048, R11
+	MOVQ   BX, R12
+	SHLQ   $0x01, R12
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVWLZX      (DX), R9
+	MOVQ         CX, R13
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	CMOVQEQ      R10, R13
+	ADDQ         R12, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = x * f * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched1:
+	VCVTPH2PS    (R13), Z0
+	VCVTPH2PS    32(R13), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, R13
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
+
+shortRest:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (R13), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, R13
+
+shortBelow32:
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VCVTPH2PS   (R13), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, R13
+
+shortBelow16:
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VCVTPH2PS   (R13), X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, R13
+
+shortBelow8:
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (R13), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, R13
+
+shortBelow4:
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (R13), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, R13
+
+shortBelow2:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R8
+	ADDL         R8, R8
+	TESTL        $0x0000ffff, R8
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	MOVQ         BX, R8
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	SUBQ         $+1, R8
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	SUBQ      $+2, R8
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	SUBQ      $+4, R8
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	SUBQ      $+8, R8
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	SUBQ      $+16, R8
+
+keptAligned32:
+	CMPQ R8, $+32
+	JL   keptRest
+
+	// y = x * f * a
+keptTurn:
+	PREFETCHT0   2048(CX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          keptTurn
+
+keptRest:
+	TESTQ     $+16, R8
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+
+keptBelow32:
+	TESTQ     $+8, R8
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+
+keptBelow16:
+	TESTQ     $+4, R8
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+
+keptBelow8:
+	TESTQ     $+2, R8
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+
+keptBelow4:
+	TESTQ     $+1, R8
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ    (CX)(BX*2), CX
+	MOVQ    BX, R8
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R8
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R8
+
+fillAligned32:
+	CMPQ R8, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ   $+16, R8
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R8
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·streamGradReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R9), Y7
+	VCVTPH2PS    Y7, Z7
+	VMULPS       Z13, Z7, Z5
+	VADDPS       Z5, Z7, Z7
+	CMPQ         BX, $+512
+	JHI          long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	ADDQ         $+2, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VMULPS       Z8, Z2, Z2
+	VMULPS       Z8, Z3, Z3
+	VCVTPS2PH    $0x00, Z2, Y6
+	VCVTPH2PS    Y6, Z2
+	VCVTPS2PH    $0x00, Z3, Y6
+	VCVTPH2PS    Y6, Z3
+	VADDPS       Z14, Z2, Z2
+	VADDPS       Z14, Z3, Z3
+	VCVTPS2PH    $0x00, Z2, Y6
+	VCVTPH2PS    Y6, Z2
+	VCVTPS2PH    $0x00, Z3, Y6
+	VCVTPH2PS    Y6, Z3
+	VCMPPS       $0x19, Z2, Z13, K5
+	VCMPPS       $0x16, Z2, Z7, K5, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VCMPPS       $0x19, Z3, Z13, K5
+	VCMPPS       $0x16, Z3, Z7, K5, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
+
+shortRest:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (R8), Z2
+	VMULPS      Z8, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VADDPS      Z14, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VCMPPS      $0x19, Z2, Z13, K5
+	VCMPPS      $0x16, Z2, Z7, K5, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+
+shortBelow32:
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (R8), Y2
+	VMULPS      Y8, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VADDPS      Y14, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VCMPPS      $0x19, Y2, Y13, K5
+	VCMPPS      $0x16, Y2, Y7, K5, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+
+shortBelow16:
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (R8), X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VCMPPS      $0x19, X2, X13, K5
+	VCMPPS      $0x16, X2, X7, K5, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+
+shortBelow8:
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (R8), X4
+	VCVTPH2PS   X4, X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VCMPPS      $0x19, X2, X13, K5
+	VCMPPS      $0x16, X2, X7, K5, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+
+shortBelow4:
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VPINSRW     $0x00, (R8), X13, X4
+	VCVTPH2PS   X4, X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VCMPPS      $0x19, X2, X13, K5
+	VCMPPS      $0x16, X2, X7, K5, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
+
+shortBelow2:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R9
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VPINSRW      $0x00, (R8), X13, X4
+	VCVTPH2PS    X4, X2
+	VMULPS       X8, X2, X2
+	VCVTPS2PH    $0x00, X2, X6
+	VCVTPH2PS    X6, X2
+	VADDPS       X14, X2, X2
+	VCVTPS2PH    $0x00, X2, X6
+	VCVTPH2PS    X6, X2
+	VCMPPS       $0x19, X2, X13, K5
+	VCMPPS       $0x16, X2, X7, K5, K5
+	VMOVUPS.Z    X0, K5, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R9
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VCMPPS    $0x16, X2, X7, K5, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	SUBQ      $+2, R9
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (R8), X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VCMPPS    $0x16, X2, X7, K5, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	SUBQ      $+4, R9
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (R8), Y2
+	VMULPS    Y8, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VCMPPS    $0x19, Y2, Y13, K5
+	VCMPPS    $0x16, Y2, Y7, K5, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	SUBQ      $+8, R9
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPH2PS (R8), Z2
+	VMULPS    Z8, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y6
+	VCVTPH2PS Y6, Z2
+	VADDPS    Z14, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y6
+	VCVTPH2PS Y6, Z2
+	VCMPPS    $0x19, Z2, Z13, K5
+	VCMPPS    $0x16, Z2, Z7, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	SUBQ      $+16, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = gate(x * f, z * a + s, l) * a
+keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VMULPS       Z8, Z2, Z2
+	VMULPS       Z8, Z3, Z3
+	VCVTPS2PH    $0x00, Z2, Y6
+	VCVTPH2PS    Y6, Z2
+	VCVTPS2PH    $0x00, Z3, Y6
+	VCVTPH2PS    Y6, Z3
+	VADDPS       Z14, Z2, Z2
+	VADDPS       Z14, Z3, Z3
+	VCVTPS2PH    $0x00, Z2, Y6
+	VCVTPH2PS    Y6, Z2
+	VCVTPS2PH    $0x00, Z3, Y6
+	VCVTPH2PS    Y6, Z3
+	VCMPPS       $0x19, Z2, Z13, K5
+	VCMPPS       $0x16, Z2, Z7, K5, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VCMPPS       $0x19, Z3, Z13, K5
+	VCMPPS       $0x16, Z3, Z7, K5, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
+
+keptRest:
+	TESTQ     $+16, R9
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPH2PS (R8), Z2
+	VMULPS    Z8, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y6
+	VCVTPH2PS Y6, Z2
+	VADDPS    Z14, Z2, Z2
+	VCVTPS2PH $0x00, Z2, Y6
+	VCVTPH2PS Y6, Z2
+	VCMPPS    $0x19, Z2, Z13, K5
+	VCMPPS    $0x16, Z2, Z7, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (R8), Y2
+	VMULPS    Y8, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VADDPS    Y14, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X6
+	VCVTPH2PS X6, Y2
+	VCMPPS    $0x19, Y2, Y13, K5
+	VCMPPS    $0x16, Y2, Y7, K5, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (R8), X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VCMPPS    $0x16, X2, X7, K5, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VCMPPS    $0x16, X2, X7, K5, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X8, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VADDPS    X14, X2, X2
+	VCVTPS2PH $0x00, X2, X6
+	VCVTPH2PS X6, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VCMPPS    $0x16, X2, X7, K5, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	ADDQ $+2, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ    (CX)(BX*2), CX
+	LEAQ    (R8)(BX*2), R8
+	MOVQ    BX, R9
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R9
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R9
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R9
+
+fillAligned32:
+	CMPQ R9, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
+TEXT ·streamGradReLUOutPlanesF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   aux+16(FP), DI
+	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+512
+	JHI    long
+
+short:
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (DX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	ADDQ         $+2, DX
+	ADDQ         $+2, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(DI)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VCMPPS       $0x19, Z2, Z13, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VCMPPS       $0x19, Z3, Z13, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, DI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          shortTurn
+
+shortRest:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (DI), Z2
+	VCMPPS      $0x19, Z2, Z13, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16.Z Y4, K2, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
+
+shortBelow32:
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (DI), Y2
+	VCMPPS      $0x19, Y2, Y13, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, DI
+
+shortBelow16:
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (DI), X2
+	VCMPPS      $0x19, X2, X13, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, DI
+
+shortBelow8:
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (DI), X4
+	VCVTPH2PS   X4, X2
+	VCMPPS      $0x19, X2, X13, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, DI
+
+shortBelow4:
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VPINSRW     $0x00, (DI), X13, X4
+	VCVTPH2PS   X4, X2
+	VCMPPS      $0x19, X2, X13, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16.Z X4, K2, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, DI
+
+shortBelow2:
+	DECQ R8
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (SI), Y8
+	VCVTPH2PS    Y8, Z8
+	MOVQ         BX, R9
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X4
+	VCVTPH2PS    X4, X0
+	VMULPS       X12, X0, X0
+	VPINSRW      $0x00, (DI), X13, X4
+	VCVTPH2PS    X4, X2
+	VCMPPS       $0x19, X2, X13, K5
+	VMOVUPS.Z    X0, K5, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X4
+	VPEXTRW      $0x00, X4, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, DI
+	SUBQ         $+1, R9
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (DI), X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, DI
+	SUBQ      $+2, R9
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (DI), X2
+	VCMPPS    $0x19, X2, X13, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, DI
+	SUBQ      $+4, R9
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (DI), Y2
+	VCMPPS    $0x19, Y2, Y13, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, DI
+	SUBQ      $+8, R9
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPH2PS (DI), Z2
+	VCMPPS    $0x19, Z2, Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, DI
+	SUBQ      $+16, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = gate(x * f, z, +Inf) * a
+keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(DI)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VCMPPS       $0x19, Z2, Z13, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VCMPPS       $0x19, Z3, Z13, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, DI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          keptTurn
+
+keptRest:
+	TESTQ     $+16, R9
+	JZ        keptBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPH2PS (DI), Z2
+	VCMPPS    $0x19, Z2, Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y4
+	VMOVUPS   Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, DI
+
+keptBelow32:
+	TESTQ     $+8, R9
+	JZ        keptBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPH2PS (DI), Y2
+	VCMPPS    $0x19, Y2, Y13, K5
+	VMOVUPS.Z Y0, K5, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, DI
+
+keptBelow16:
+	TESTQ     $+4, R9
+	JZ        keptBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X12, X0, X0
+	VCVTPH2PS (DI), X2
+	VCMPPS    $0x19, X2, X13, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, DI
+
+keptBelow8:
+	TESTQ     $+2, R9
+	JZ        keptBelow4
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (DI), X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, DI
+
+keptBelow4:
+	TESTQ     $+1, R9
+	JZ        keptBelow2
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VMULPS    X12, X0, X0
+	VPINSRW   $0x00, (DI), X13, X4
+	VCVTPH2PS X4, X2
+	VCMPPS    $0x19, X2, X13, K5
+	VMOVUPS.Z X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, DI
+
+keptBelow2:
+next:
+	ADDQ $+2, DX
+	ADDQ $+2, SI
+	DECQ R8
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ    (CX)(BX*2), CX
+	LEAQ    (DI)(BX*2), DI
+	MOVQ    BX, R9
+	TESTQ   $+2, AX
+	JZ      fillAligned2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+	SUBQ    $+1, R9
+
+fillAligned2:
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+2, R9
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+4, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+8, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+16, R9
+
+fillAligned32:
+	CMPQ R9, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ   $+16, R9
+	JZ      fillBelow32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+
+fillBelow32:
+	TESTQ   $+8, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+4, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+2, R9
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	TESTQ   $+1, R9
+	JZ      fillBelow2
+	VPEXTRW $0x00, X13, (AX)
+	ADDQ    $+2, AX
+
+fillBelow2:
+	JMP next
 	VZEROUPPER
 	RET

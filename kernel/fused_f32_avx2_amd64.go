@@ -407,3 +407,83 @@ func streamFuseLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, fact
 //
 //go:noescape
 func streamFuseLeakyPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamFuseAddPlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + (src[p*length+i] * scales[p] + shifts[p]) * factors[p] // aux[p*length+i] if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamFuseReLUAddPlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + clip(src[p*length+i] * scales[p] + shifts[p], *limit) * factors[p] // aux[p*length+i] if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [FuseReLUAdd] for clip.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamGradPlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[p] * scales[p] // 0 if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGradPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamGradReLUPlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[p], aux[p*length+i] * scales[p] + shifts[p], *limit) * scales[p] // 0 if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLU] for gate.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamGradReLUOutPlanesF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[p], aux[p*length+i], +Inf) * scales[p] // 0 if factors[p] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLUOut] for gate.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)

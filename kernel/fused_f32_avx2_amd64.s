@@ -6697,41 +6697,44 @@ keptAligned32:
 
 	// y = (x * a + s) * f
 keptTurn:
-	VMULPS   (CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPS   32(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	VMULPS   64(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 64(AX)
-	VMULPS   96(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
-	JGE      keptTurn
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R9
-	JZ       keptBelow64
-	VMULPS   (CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPS   32(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
+	TESTQ      $+16, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ    $+8, R9
@@ -7270,59 +7273,62 @@ keptAligned32:
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
-	VMULPS   (CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VCMPPS   $0x16, Y13, Y0, Y2
-	VANDPS   Y2, Y0, Y0
-	VMINPS   Y0, Y10, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPS   32(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VCMPPS   $0x16, Y13, Y0, Y2
-	VANDPS   Y2, Y0, Y0
-	VMINPS   Y0, Y10, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	VMULPS   64(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VCMPPS   $0x16, Y13, Y0, Y2
-	VANDPS   Y2, Y0, Y0
-	VMINPS   Y0, Y10, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 64(AX)
-	VMULPS   96(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VCMPPS   $0x16, Y13, Y0, Y2
-	VANDPS   Y2, Y0, Y0
-	VMINPS   Y0, Y10, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
-	JGE      keptTurn
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R8
-	JZ       keptBelow64
-	VMULPS   (CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VCMPPS   $0x16, Y13, Y0, Y2
-	VANDPS   Y2, Y0, Y0
-	VMINPS   Y0, Y10, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPS   32(CX), Y11, Y0
-	VADDPS   Y14, Y0, Y0
-	VCMPPS   $0x16, Y13, Y0, Y2
-	VANDPS   Y2, Y0, Y0
-	VMINPS   Y0, Y10, Y0
-	VMULPS   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ    $+8, R8
@@ -7905,59 +7911,62 @@ keptAligned32:
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
-	VMULPS    (CX), Y11, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x11, Y0, Y13, Y1
-	VMULPS    Y10, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, (AX)
-	VMULPS    32(CX), Y11, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x11, Y0, Y13, Y1
-	VMULPS    Y10, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, 32(AX)
-	VMULPS    64(CX), Y11, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x11, Y0, Y13, Y1
-	VMULPS    Y10, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, 64(AX)
-	VMULPS    96(CX), Y11, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x11, Y0, Y13, Y1
-	VMULPS    Y10, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, 96(AX)
-	ADDQ      $+128, AX
-	ADDQ      $+128, CX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       keptTurn
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x11, Y0, Y13, Y1
+	VMULPS     Y10, Y0, Y2
+	VBLENDVPS  Y1, Y0, Y2, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x11, Y0, Y13, Y1
+	VMULPS     Y10, Y0, Y2
+	VBLENDVPS  Y1, Y0, Y2, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x11, Y0, Y13, Y1
+	VMULPS     Y10, Y0, Y2
+	VBLENDVPS  Y1, Y0, Y2, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x11, Y0, Y13, Y1
+	VMULPS     Y10, Y0, Y2
+	VBLENDVPS  Y1, Y0, Y2, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
 
 keptRest:
-	TESTQ     $+16, R8
-	JZ        keptBelow64
-	VMULPS    (CX), Y11, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x11, Y0, Y13, Y1
-	VMULPS    Y10, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, (AX)
-	VMULPS    32(CX), Y11, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x11, Y0, Y13, Y1
-	VMULPS    Y10, Y0, Y2
-	VBLENDVPS Y1, Y0, Y2, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVNTPS  Y0, 32(AX)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x11, Y0, Y13, Y1
+	VMULPS     Y10, Y0, Y2
+	VBLENDVPS  Y1, Y0, Y2, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x11, Y0, Y13, Y1
+	VMULPS     Y10, Y0, Y2
+	VBLENDVPS  Y1, Y0, Y2, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ     $+8, R8
@@ -8285,5 +8294,2251 @@ rowBelow8:
 rowBelow4:
 	DECQ R9
 	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamFuseAddPlanesF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	MOVQ   ·storeAhead+0(SB), R10
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+256
+	JHI    long
+
+short:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VBROADCASTSS (DI), Y11
+	VCMPPS       $0x04, Y13, Y12, Y15
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	MOVQ         BX, R10
+	CMPQ         R10, $+32
+	JL           shortRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPS     64(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    64(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPS     96(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    96(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+16, R10
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+shortBelow64:
+	TESTQ     $+8, R10
+	JZ        shortBelow32
+	VMULPS    (CX), Y11, Y0
+	VADDPS    Y14, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+4, R10
+	JZ        shortBelow16
+	VMULPS    (CX), X11, X0
+	VADDPS    X14, X0, X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+2, R10
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VMULPS    X11, X0, X0
+	VADDPS    X14, X0, X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+1, R10
+	JZ        shortBelow4
+	VMOVSS    (CX), X0
+	VMULPS    X11, X0, X0
+	VADDPS    X14, X0, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	DECQ R9
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVL         (DX), R10
+	ADDL         R10, R10
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VBROADCASTSS (DI), Y11
+	MOVQ         BX, R10
+	TESTQ        $+4, AX
+	JZ           keptAligned4
+	VMOVSS       (CX), X0
+	VMULPS       X11, X0, X0
+	VADDPS       X14, X0, X0
+	VMULPS       X12, X0, X0
+	VMOVSS       (R8), X2
+	VADDPS       X2, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	ADDQ         $+4, R8
+	SUBQ         $+1, R10
+
+keptAligned4:
+	TESTQ  $+8, AX
+	JZ     keptAligned8
+	VMOVSD (CX), X0
+	VMULPS X11, X0, X0
+	VADDPS X14, X0, X0
+	VMULPS X12, X0, X0
+	VMOVSD (R8), X2
+	VADDPS X2, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+	SUBQ   $+2, R10
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPS  (CX), X11, X0
+	VADDPS  X14, X0, X0
+	VMULPS  X12, X0, X0
+	VADDPS  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	SUBQ    $+4, R10
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPS  (CX), Y11, Y0
+	VADDPS  Y14, Y0, Y0
+	VMULPS  Y12, Y0, Y0
+	VADDPS  (R8), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+	SUBQ    $+8, R10
+
+keptAligned32:
+	CMPQ R10, $+32
+	JL   keptRest
+
+	// y = z + (x * a + s) * f
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     64(R8), Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     96(R8), Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, R10
+	CMPQ       R10, $+32
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+16, R10
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+keptBelow64:
+	TESTQ    $+8, R10
+	JZ       keptBelow32
+	VMULPS   (CX), Y11, Y0
+	VADDPS   Y14, Y0, Y0
+	VMULPS   Y12, Y0, Y0
+	VADDPS   (R8), Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+keptBelow32:
+	TESTQ   $+4, R10
+	JZ      keptBelow16
+	VMULPS  (CX), X11, X0
+	VADDPS  X14, X0, X0
+	VMULPS  X12, X0, X0
+	VADDPS  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+keptBelow16:
+	TESTQ  $+2, R10
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X11, X0, X0
+	VADDPS X14, X0, X0
+	VMULPS X12, X0, X0
+	VMOVSD (R8), X2
+	VADDPS X2, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+keptBelow8:
+	TESTQ  $+1, R10
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X11, X0, X0
+	VADDPS X14, X0, X0
+	VMULPS X12, X0, X0
+	VMOVSS (R8), X2
+	VADDPS X2, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R8
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	ADDQ $+4, DI
+	DECQ R9
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ   AX, R8
+	JEQ    skip
+	LEAQ   (CX)(BX*4), CX
+	MOVQ   BX, R10
+	TESTQ  $+4, AX
+	JZ     copyAligned4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+	SUBQ   $+1, R10
+
+copyAligned4:
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+2, R10
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+4, R10
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+8, R10
+
+copyAligned32:
+	CMPQ R10, $+32
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(R8), Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(R8), Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+32, R10
+	CMPQ     R10, $+32
+	JGE      copyTurn
+
+copyRest:
+	TESTQ    $+16, R10
+	JZ       copyBelow64
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
+	TESTQ    $+8, R10
+	JZ       copyBelow32
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R8
+
+copyBelow32:
+	TESTQ   $+4, R10
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+2, R10
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	TESTQ  $+1, R10
+	JZ     copyBelow4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+
+copyBelow4:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	LEAQ (R8)(BX*4), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamFuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamFuseReLUAddPlanesF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VBROADCASTSS (R9), Y10
+	CMPQ         BX, $+256
+	JHI          long
+
+short:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VBROADCASTSS (DI), Y11
+	VCMPPS       $0x04, Y13, Y12, Y15
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPS     64(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    64(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPS     96(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    96(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+16, R9
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPS     Y0, Y1, Y0
+	VBLENDVPS  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+shortBelow64:
+	TESTQ     $+8, R9
+	JZ        shortBelow32
+	VMULPS    (CX), Y11, Y0
+	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y12, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+4, R9
+	JZ        shortBelow16
+	VMULPS    (CX), X11, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X2
+	VANDPS    X2, X0, X0
+	VMINPS    X0, X10, X0
+	VMULPS    X12, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+2, R9
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VMULPS    X11, X0, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X2
+	VANDPS    X2, X0, X0
+	VMINPS    X0, X10, X0
+	VMULPS    X12, X0, X0
+	VMOVSD    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+1, R9
+	JZ        shortBelow4
+	VMOVSS    (CX), X0
+	VMULPS    X11, X0, X0
+	VADDPS    X14, X0, X0
+	VCMPPS    $0x16, X13, X0, X2
+	VANDPS    X2, X0, X0
+	VMINPS    X0, X10, X0
+	VMULPS    X12, X0, X0
+	VMOVSS    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVL         (DX), R9
+	ADDL         R9, R9
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VBROADCASTSS (DI), Y11
+	MOVQ         BX, R9
+	TESTQ        $+4, AX
+	JZ           keptAligned4
+	VMOVSS       (CX), X0
+	VMULPS       X11, X0, X0
+	VADDPS       X14, X0, X0
+	VCMPPS       $0x16, X13, X0, X2
+	VANDPS       X2, X0, X0
+	VMINPS       X0, X10, X0
+	VMULPS       X12, X0, X0
+	VMOVSS       (R8), X2
+	VADDPS       X2, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+
+keptAligned4:
+	TESTQ  $+8, AX
+	JZ     keptAligned8
+	VMOVSD (CX), X0
+	VMULPS X11, X0, X0
+	VADDPS X14, X0, X0
+	VCMPPS $0x16, X13, X0, X2
+	VANDPS X2, X0, X0
+	VMINPS X0, X10, X0
+	VMULPS X12, X0, X0
+	VMOVSD (R8), X2
+	VADDPS X2, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+	SUBQ   $+2, R9
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPS  (CX), X11, X0
+	VADDPS  X14, X0, X0
+	VCMPPS  $0x16, X13, X0, X2
+	VANDPS  X2, X0, X0
+	VMINPS  X0, X10, X0
+	VMULPS  X12, X0, X0
+	VADDPS  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	SUBQ    $+4, R9
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPS  (CX), Y11, Y0
+	VADDPS  Y14, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y12, Y0, Y0
+	VADDPS  (R8), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+	SUBQ    $+8, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = z + clip(x * a + s, l) * f
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     64(R8), Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     96(R8), Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+16, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPS     (CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y11, Y0
+	VADDPS     Y14, Y0, Y0
+	VCMPPS     $0x16, Y13, Y0, Y2
+	VANDPS     Y2, Y0, Y0
+	VMINPS     Y0, Y10, Y0
+	VMULPS     Y12, Y0, Y0
+	VADDPS     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+keptBelow64:
+	TESTQ    $+8, R9
+	JZ       keptBelow32
+	VMULPS   (CX), Y11, Y0
+	VADDPS   Y14, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y12, Y0, Y0
+	VADDPS   (R8), Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+keptBelow32:
+	TESTQ   $+4, R9
+	JZ      keptBelow16
+	VMULPS  (CX), X11, X0
+	VADDPS  X14, X0, X0
+	VCMPPS  $0x16, X13, X0, X2
+	VANDPS  X2, X0, X0
+	VMINPS  X0, X10, X0
+	VMULPS  X12, X0, X0
+	VADDPS  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+keptBelow16:
+	TESTQ  $+2, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X11, X0, X0
+	VADDPS X14, X0, X0
+	VCMPPS $0x16, X13, X0, X2
+	VANDPS X2, X0, X0
+	VMINPS X0, X10, X0
+	VMULPS X12, X0, X0
+	VMOVSD (R8), X2
+	VADDPS X2, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+keptBelow8:
+	TESTQ  $+1, R9
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X11, X0, X0
+	VADDPS X14, X0, X0
+	VCMPPS $0x16, X13, X0, X2
+	VANDPS X2, X0, X0
+	VMINPS X0, X10, X0
+	VMULPS X12, X0, X0
+	VMOVSS (R8), X2
+	VADDPS X2, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R8
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	ADDQ $+4, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ   AX, R8
+	JEQ    skip
+	LEAQ   (CX)(BX*4), CX
+	MOVQ   BX, R9
+	TESTQ  $+4, AX
+	JZ     copyAligned4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+	SUBQ   $+1, R9
+
+copyAligned4:
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+2, R9
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+4, R9
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+8, R9
+
+copyAligned32:
+	CMPQ R9, $+32
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(R8), Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(R8), Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      copyTurn
+
+copyRest:
+	TESTQ    $+16, R9
+	JZ       copyBelow64
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
+	TESTQ    $+8, R9
+	JZ       copyBelow32
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R8
+
+copyBelow32:
+	TESTQ   $+4, R9
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+2, R9
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	TESTQ  $+1, R9
+	JZ     copyBelow4
+	VMOVSS (R8), X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R8
+
+copyBelow4:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*4), AX
+	LEAQ (CX)(BX*4), CX
+	LEAQ (R8)(BX*4), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamGradPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·streamGradPlanesF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   count+56(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+256
+	JHI    long
+	LEAQ   zeros<>+0(SB), R10
+	MOVQ   CX, R11
+	SUBQ   AX, R11
+	ADDQ   $+2048, R11
+	MOVQ   BX, R12
+	SHLQ   $0x02, R12
+
+short:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y11
+	VCMPPS       $0x04, Y13, Y12, Y15
+	MOVL         (DX), R9
+	MOVQ         CX, R13
+	ADDL         R9, R9
+	CMOVQEQ      R10, R13
+	ADDQ         R12, CX
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = x * f * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
+	VMULPS  (R13), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(R13), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMULPS  64(R13), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMULPS  96(R13), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R13
+	SUBQ    $+32, R9
+	CMPQ    R9, $+32
+	JGE     shortTurn
+
+shortRest:
+	TESTQ      $+16, R9
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
+	VMULPS  (R13), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPS  32(R13), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, R13
+
+shortBelow64:
+	TESTQ   $+8, R9
+	JZ      shortBelow32
+	VMULPS  (R13), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R13
+
+shortBelow32:
+	TESTQ   $+4, R9
+	JZ      shortBelow16
+	VMULPS  (R13), X12, X0
+	VMULPS  X11, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R13
+
+shortBelow16:
+	TESTQ  $+2, R9
+	JZ     shortBelow8
+	VMOVSD (R13), X0
+	VMULPS X12, X0, X0
+	VMULPS X11, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R13
+
+shortBelow8:
+	TESTQ  $+1, R9
+	JZ     shortBelow4
+	VMOVSS (R13), X0
+	VMULPS X12, X0, X0
+	VMULPS X11, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R13
+
+shortBelow4:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVL         (DX), R8
+	ADDL         R8, R8
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y11
+	MOVQ         BX, R8
+	TESTQ        $+4, AX
+	JZ           keptAligned4
+	VMOVSS       (CX), X0
+	VMULPS       X12, X0, X0
+	VMULPS       X11, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	SUBQ         $+1, R8
+
+keptAligned4:
+	TESTQ  $+8, AX
+	JZ     keptAligned8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	SUBQ   $+2, R8
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPS  (CX), X12, X0
+	VMULPS  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+4, R8
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPS  (CX), Y12, Y0
+	VMULPS  Y11, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+8, R8
+
+keptAligned32:
+	CMPQ R8, $+32
+	JL   keptRest
+
+	// y = x * f * a
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPS     (CX), Y12, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y12, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y12, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+16, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPS     (CX), Y12, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+8, R8
+	JZ       keptBelow32
+	VMULPS   (CX), Y12, Y0
+	VMULPS   Y11, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ   $+4, R8
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VMULPS  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+2, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+	TESTQ  $+1, R8
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X12, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ   (CX)(BX*4), CX
+	MOVQ   BX, R8
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+1, R8
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+2, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+4, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+8, R8
+
+fillAligned32:
+	CMPQ R8, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+16, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+8, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R8
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamGradReLUPlanesF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VBROADCASTSS (R9), Y10
+	VMULPS       Y13, Y10, Y2
+	VADDPS       Y2, Y10, Y10
+	CMPQ         BX, $+256
+	JHI          long
+
+short:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VBROADCASTSS (DI), Y11
+	VCMPPS       $0x04, Y13, Y12, Y15
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	ADDQ         $+4, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPS     (CX), Y12, Y0
+	VMULPS     (R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VMULPS     32(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPS     64(CX), Y12, Y0
+	VMULPS     64(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPS     96(CX), Y12, Y0
+	VMULPS     96(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+16, R9
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPS     (CX), Y12, Y0
+	VMULPS     (R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VMULPS     32(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+shortBelow64:
+	TESTQ   $+8, R9
+	JZ      shortBelow32
+	VMULPS  (CX), Y12, Y0
+	VMULPS  (R8), Y11, Y1
+	VADDPS  Y14, Y1, Y1
+	VCMPPS  $0x19, Y1, Y13, Y2
+	VCMPPS  $0x16, Y1, Y10, Y1
+	VANDPS  Y1, Y2, Y2
+	VANDPS  Y2, Y0, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+
+shortBelow32:
+	TESTQ   $+4, R9
+	JZ      shortBelow16
+	VMULPS  (CX), X12, X0
+	VMULPS  (R8), X11, X1
+	VADDPS  X14, X1, X1
+	VCMPPS  $0x19, X1, X13, X2
+	VCMPPS  $0x16, X1, X10, X1
+	VANDPS  X1, X2, X2
+	VANDPS  X2, X0, X0
+	VMULPS  X11, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+shortBelow16:
+	TESTQ  $+2, R9
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSD (R8), X1
+	VMULPS X11, X1, X1
+	VADDPS X14, X1, X1
+	VCMPPS $0x19, X1, X13, X2
+	VCMPPS $0x16, X1, X10, X1
+	VANDPS X1, X2, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+shortBelow8:
+	TESTQ  $+1, R9
+	JZ     shortBelow4
+	VMOVSS (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSS (R8), X1
+	VMULPS X11, X1, X1
+	VADDPS X14, X1, X1
+	VCMPPS $0x19, X1, X13, X2
+	VCMPPS $0x16, X1, X10, X1
+	VANDPS X1, X2, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R8
+
+shortBelow4:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVL         (DX), R9
+	ADDL         R9, R9
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y14
+	VBROADCASTSS (DI), Y11
+	MOVQ         BX, R9
+	TESTQ        $+4, AX
+	JZ           keptAligned4
+	VMOVSS       (CX), X0
+	VMULPS       X12, X0, X0
+	VMOVSS       (R8), X1
+	VMULPS       X11, X1, X1
+	VADDPS       X14, X1, X1
+	VCMPPS       $0x19, X1, X13, X2
+	VCMPPS       $0x16, X1, X10, X1
+	VANDPS       X1, X2, X2
+	VANDPS       X2, X0, X0
+	VMULPS       X11, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	ADDQ         $+4, R8
+	SUBQ         $+1, R9
+
+keptAligned4:
+	TESTQ  $+8, AX
+	JZ     keptAligned8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSD (R8), X1
+	VMULPS X11, X1, X1
+	VADDPS X14, X1, X1
+	VCMPPS $0x19, X1, X13, X2
+	VCMPPS $0x16, X1, X10, X1
+	VANDPS X1, X2, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+	SUBQ   $+2, R9
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPS  (CX), X12, X0
+	VMULPS  (R8), X11, X1
+	VADDPS  X14, X1, X1
+	VCMPPS  $0x19, X1, X13, X2
+	VCMPPS  $0x16, X1, X10, X1
+	VANDPS  X1, X2, X2
+	VANDPS  X2, X0, X0
+	VMULPS  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	SUBQ    $+4, R9
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPS  (CX), Y12, Y0
+	VMULPS  (R8), Y11, Y1
+	VADDPS  Y14, Y1, Y1
+	VCMPPS  $0x19, Y1, Y13, Y2
+	VCMPPS  $0x16, Y1, Y10, Y1
+	VANDPS  Y1, Y2, Y2
+	VANDPS  Y2, Y0, Y0
+	VMULPS  Y11, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+	SUBQ    $+8, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = gate(x * f, z * a + s, l) * a
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPS     (CX), Y12, Y0
+	VMULPS     (R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VMULPS     32(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y12, Y0
+	VMULPS     64(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y12, Y0
+	VMULPS     96(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+16, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPS     (CX), Y12, Y0
+	VMULPS     (R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VMULPS     32(R8), Y11, Y1
+	VADDPS     Y14, Y1, Y1
+	VCMPPS     $0x19, Y1, Y13, Y2
+	VCMPPS     $0x16, Y1, Y10, Y1
+	VANDPS     Y1, Y2, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+keptBelow64:
+	TESTQ    $+8, R9
+	JZ       keptBelow32
+	VMULPS   (CX), Y12, Y0
+	VMULPS   (R8), Y11, Y1
+	VADDPS   Y14, Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   Y11, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+keptBelow32:
+	TESTQ   $+4, R9
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VMULPS  (R8), X11, X1
+	VADDPS  X14, X1, X1
+	VCMPPS  $0x19, X1, X13, X2
+	VCMPPS  $0x16, X1, X10, X1
+	VANDPS  X1, X2, X2
+	VANDPS  X2, X0, X0
+	VMULPS  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+keptBelow16:
+	TESTQ  $+2, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSD (R8), X1
+	VMULPS X11, X1, X1
+	VADDPS X14, X1, X1
+	VCMPPS $0x19, X1, X13, X2
+	VCMPPS $0x16, X1, X10, X1
+	VANDPS X1, X2, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+keptBelow8:
+	TESTQ  $+1, R9
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSS (R8), X1
+	VMULPS X11, X1, X1
+	VADDPS X14, X1, X1
+	VCMPPS $0x19, X1, X13, X2
+	VCMPPS $0x16, X1, X10, X1
+	VANDPS X1, X2, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R8
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	ADDQ $+4, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ   (CX)(BX*4), CX
+	LEAQ   (R8)(BX*4), R8
+	MOVQ   BX, R9
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+1, R9
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+2, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+4, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+8, R9
+
+fillAligned32:
+	CMPQ R9, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+16, R9
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+8, R9
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R9
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamGradReLUOutPlanesF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   aux+16(FP), DI
+	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+256
+	JHI    long
+
+short:
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y11
+	VCMPPS       $0x04, Y13, Y12, Y15
+	ADDQ         $+4, DX
+	ADDQ         $+4, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+32
+	JL           shortRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(DI)
+	VMULPS     (CX), Y12, Y0
+	VCMPPS     $0x19, (DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VCMPPS     $0x19, 32(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPS     64(CX), Y12, Y0
+	VCMPPS     $0x19, 64(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPS     96(CX), Y12, Y0
+	VCMPPS     $0x19, 96(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, DI
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+16, R9
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	VMULPS     (CX), Y12, Y0
+	VCMPPS     $0x19, (DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VCMPPS     $0x19, 32(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VANDPS     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, DI
+
+shortBelow64:
+	TESTQ   $+8, R9
+	JZ      shortBelow32
+	VMULPS  (CX), Y12, Y0
+	VCMPPS  $0x19, (DI), Y13, Y2
+	VANDPS  Y2, Y0, Y0
+	VMULPS  Y11, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DI
+
+shortBelow32:
+	TESTQ   $+4, R9
+	JZ      shortBelow16
+	VMULPS  (CX), X12, X0
+	VCMPPS  $0x19, (DI), X13, X2
+	VANDPS  X2, X0, X0
+	VMULPS  X11, X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+
+shortBelow16:
+	TESTQ  $+2, R9
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSD (DI), X1
+	VCMPPS $0x19, X1, X13, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, DI
+
+shortBelow8:
+	TESTQ  $+1, R9
+	JZ     shortBelow4
+	VMOVSS (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSS (DI), X1
+	VCMPPS $0x19, X1, X13, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, DI
+
+shortBelow4:
+	DECQ R8
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVL         (DX), R9
+	ADDL         R9, R9
+	JZ           dropped
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS (SI), Y11
+	MOVQ         BX, R9
+	TESTQ        $+4, AX
+	JZ           keptAligned4
+	VMOVSS       (CX), X0
+	VMULPS       X12, X0, X0
+	VMOVSS       (DI), X1
+	VCMPPS       $0x19, X1, X13, X2
+	VANDPS       X2, X0, X0
+	VMULPS       X11, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, CX
+	ADDQ         $+4, DI
+	SUBQ         $+1, R9
+
+keptAligned4:
+	TESTQ  $+8, AX
+	JZ     keptAligned8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSD (DI), X1
+	VCMPPS $0x19, X1, X13, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, DI
+	SUBQ   $+2, R9
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPS  (CX), X12, X0
+	VCMPPS  $0x19, (DI), X13, X2
+	VANDPS  X2, X0, X0
+	VMULPS  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+	SUBQ    $+4, R9
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPS  (CX), Y12, Y0
+	VCMPPS  $0x19, (DI), Y13, Y2
+	VANDPS  Y2, Y0, Y0
+	VMULPS  Y11, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DI
+	SUBQ    $+8, R9
+
+keptAligned32:
+	CMPQ R9, $+32
+	JL   keptRest
+
+	// y = gate(x * f, z, +Inf) * a
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(DI)
+	VMULPS     (CX), Y12, Y0
+	VCMPPS     $0x19, (DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VCMPPS     $0x19, 32(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPS     64(CX), Y12, Y0
+	VCMPPS     $0x19, 64(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPS     96(CX), Y12, Y0
+	VCMPPS     $0x19, 96(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, DI
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+16, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	VMULPS     (CX), Y12, Y0
+	VCMPPS     $0x19, (DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPS     32(CX), Y12, Y0
+	VCMPPS     $0x19, 32(DI), Y13, Y2
+	VANDPS     Y2, Y0, Y0
+	VMULPS     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, DI
+
+keptBelow64:
+	TESTQ    $+8, R9
+	JZ       keptBelow32
+	VMULPS   (CX), Y12, Y0
+	VCMPPS   $0x19, (DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   Y11, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, DI
+
+keptBelow32:
+	TESTQ   $+4, R9
+	JZ      keptBelow16
+	VMULPS  (CX), X12, X0
+	VCMPPS  $0x19, (DI), X13, X2
+	VANDPS  X2, X0, X0
+	VMULPS  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+
+keptBelow16:
+	TESTQ  $+2, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSD (DI), X1
+	VCMPPS $0x19, X1, X13, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, DI
+
+keptBelow8:
+	TESTQ  $+1, R9
+	JZ     keptBelow4
+	VMOVSS (CX), X0
+	VMULPS X12, X0, X0
+	VMOVSS (DI), X1
+	VCMPPS $0x19, X1, X13, X2
+	VANDPS X2, X0, X0
+	VMULPS X11, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, DI
+
+keptBelow4:
+next:
+	ADDQ $+4, DX
+	ADDQ $+4, SI
+	DECQ R8
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ   (CX)(BX*4), CX
+	LEAQ   (DI)(BX*4), DI
+	MOVQ   BX, R9
+	TESTQ  $+4, AX
+	JZ     fillAligned4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+	SUBQ   $+1, R9
+
+fillAligned4:
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+2, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+4, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+8, R9
+
+fillAligned32:
+	CMPQ R9, $+32
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+16, R9
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+8, R9
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+4, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+2, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	TESTQ  $+1, R9
+	JZ     fillBelow4
+	VMOVSS X13, (AX)
+	ADDQ   $+4, AX
+
+fillBelow4:
+	JMP next
 	VZEROUPPER
 	RET

@@ -6042,41 +6042,44 @@ keptAligned32:
 
 	// y = (x * a + s) * f
 keptTurn:
-	VMULPD   (CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPD   32(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	VMULPD   64(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 64(AX)
-	VMULPD   96(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	SUBQ     $+16, R9
-	CMPQ     R9, $+16
-	JGE      keptTurn
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+8, R9
-	JZ       keptBelow64
-	VMULPD   (CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPD   32(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ    $+4, R9
@@ -6544,59 +6547,62 @@ keptAligned32:
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
-	VMULPD   (CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VCMPPD   $0x16, Y13, Y0, Y2
-	VANDPD   Y2, Y0, Y0
-	VMINPD   Y0, Y10, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPD   32(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VCMPPD   $0x16, Y13, Y0, Y2
-	VANDPD   Y2, Y0, Y0
-	VMINPD   Y0, Y10, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	VMULPD   64(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VCMPPD   $0x16, Y13, Y0, Y2
-	VANDPD   Y2, Y0, Y0
-	VMINPD   Y0, Y10, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 64(AX)
-	VMULPD   96(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VCMPPD   $0x16, Y13, Y0, Y2
-	VANDPD   Y2, Y0, Y0
-	VMINPD   Y0, Y10, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 96(AX)
-	ADDQ     $+128, AX
-	ADDQ     $+128, CX
-	SUBQ     $+16, R8
-	CMPQ     R8, $+16
-	JGE      keptTurn
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+8, R8
-	JZ       keptBelow64
-	VMULPD   (CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VCMPPD   $0x16, Y13, Y0, Y2
-	VANDPD   Y2, Y0, Y0
-	VMINPD   Y0, Y10, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, (AX)
-	VMULPD   32(CX), Y11, Y0
-	VADDPD   Y14, Y0, Y0
-	VCMPPD   $0x16, Y13, Y0, Y2
-	VANDPD   Y2, Y0, Y0
-	VMINPD   Y0, Y10, Y0
-	VMULPD   Y12, Y0, Y0
-	VMOVNTPS Y0, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ    $+4, R8
@@ -7102,59 +7108,62 @@ keptAligned32:
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
-	VMULPD    (CX), Y11, Y0
-	VADDPD    Y14, Y0, Y0
-	VCMPPD    $0x11, Y0, Y13, Y1
-	VMULPD    Y10, Y0, Y2
-	VBLENDVPD Y1, Y0, Y2, Y0
-	VMULPD    Y12, Y0, Y0
-	VMOVNTPS  Y0, (AX)
-	VMULPD    32(CX), Y11, Y0
-	VADDPD    Y14, Y0, Y0
-	VCMPPD    $0x11, Y0, Y13, Y1
-	VMULPD    Y10, Y0, Y2
-	VBLENDVPD Y1, Y0, Y2, Y0
-	VMULPD    Y12, Y0, Y0
-	VMOVNTPS  Y0, 32(AX)
-	VMULPD    64(CX), Y11, Y0
-	VADDPD    Y14, Y0, Y0
-	VCMPPD    $0x11, Y0, Y13, Y1
-	VMULPD    Y10, Y0, Y2
-	VBLENDVPD Y1, Y0, Y2, Y0
-	VMULPD    Y12, Y0, Y0
-	VMOVNTPS  Y0, 64(AX)
-	VMULPD    96(CX), Y11, Y0
-	VADDPD    Y14, Y0, Y0
-	VCMPPD    $0x11, Y0, Y13, Y1
-	VMULPD    Y10, Y0, Y2
-	VBLENDVPD Y1, Y0, Y2, Y0
-	VMULPD    Y12, Y0, Y0
-	VMOVNTPS  Y0, 96(AX)
-	ADDQ      $+128, AX
-	ADDQ      $+128, CX
-	SUBQ      $+16, R8
-	CMPQ      R8, $+16
-	JGE       keptTurn
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x11, Y0, Y13, Y1
+	VMULPD     Y10, Y0, Y2
+	VBLENDVPD  Y1, Y0, Y2, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x11, Y0, Y13, Y1
+	VMULPD     Y10, Y0, Y2
+	VBLENDVPD  Y1, Y0, Y2, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x11, Y0, Y13, Y1
+	VMULPD     Y10, Y0, Y2
+	VBLENDVPD  Y1, Y0, Y2, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x11, Y0, Y13, Y1
+	VMULPD     Y10, Y0, Y2
+	VBLENDVPD  Y1, Y0, Y2, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        keptTurn
 
 keptRest:
-	TESTQ     $+8, R8
-	JZ        keptBelow64
-	VMULPD    (CX), Y11, Y0
-	VADDPD    Y14, Y0, Y0
-	VCMPPD    $0x11, Y0, Y13, Y1
-	VMULPD    Y10, Y0, Y2
-	VBLENDVPD Y1, Y0, Y2, Y0
-	VMULPD    Y12, Y0, Y0
-	VMOVNTPS  Y0, (AX)
-	VMULPD    32(CX), Y11, Y0
-	VADDPD    Y14, Y0, Y0
-	VCMPPD    $0x11, Y0, Y13, Y1
-	VMULPD    Y10, Y0, Y2
-	VBLENDVPD Y1, Y0, Y2, Y0
-	VMULPD    Y12, Y0, Y0
-	VMOVNTPS  Y0, 32(AX)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x11, Y0, Y13, Y1
+	VMULPD     Y10, Y0, Y2
+	VBLENDVPD  Y1, Y0, Y2, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x11, Y0, Y13, Y1
+	VMULPD     Y10, Y0, Y2
+	VBLENDVPD  Y1, Y0, Y2, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
 
 keptBelow64:
 	TESTQ     $+4, R8
@@ -7435,5 +7444,1949 @@ rowBelow16:
 rowBelow8:
 	DECQ R9
 	JNZ  next
+	VZEROUPPER
+	RET
+
+// func streamFuseAddPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamFuseAddPlanesF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	MOVQ   ·storeAhead+0(SB), R10
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+128
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VBROADCASTSD (DI), Y11
+	VCMPPD       $0x04, Y13, Y12, Y15
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	ADDQ         $+8, DI
+	MOVQ         BX, R10
+	CMPQ         R10, $+16
+	JL           shortRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPD     64(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    64(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPD     96(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    96(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, R10
+	CMPQ       R10, $+16
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+8, R10
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+shortBelow64:
+	TESTQ     $+4, R10
+	JZ        shortBelow32
+	VMULPD    (CX), Y11, Y0
+	VADDPD    Y14, Y0, Y0
+	VMULPD    Y12, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+2, R10
+	JZ        shortBelow16
+	VMULPD    (CX), X11, X0
+	VADDPD    X14, X0, X0
+	VMULPD    X12, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+1, R10
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VMULPD    X11, X0, X0
+	VADDPD    X14, X0, X0
+	VMULPD    X12, X0, X0
+	VMOVSD    (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	DECQ R9
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVQ         (DX), R10
+	ADDQ         R10, R10
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VBROADCASTSD (DI), Y11
+	MOVQ         BX, R10
+	TESTQ        $+8, AX
+	JZ           keptAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X11, X0, X0
+	VADDPD       X14, X0, X0
+	VMULPD       X12, X0, X0
+	VMOVSD       (R8), X2
+	VADDPD       X2, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	ADDQ         $+8, R8
+	SUBQ         $+1, R10
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPD  (CX), X11, X0
+	VADDPD  X14, X0, X0
+	VMULPD  X12, X0, X0
+	VADDPD  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	SUBQ    $+2, R10
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPD  (CX), Y11, Y0
+	VADDPD  Y14, Y0, Y0
+	VMULPD  Y12, Y0, Y0
+	VADDPD  (R8), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+	SUBQ    $+4, R10
+
+keptAligned32:
+	CMPQ R10, $+16
+	JL   keptRest
+
+	// y = z + (x * a + s) * f
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     64(R8), Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     96(R8), Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, R10
+	CMPQ       R10, $+16
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+8, R10
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+keptBelow64:
+	TESTQ    $+4, R10
+	JZ       keptBelow32
+	VMULPD   (CX), Y11, Y0
+	VADDPD   Y14, Y0, Y0
+	VMULPD   Y12, Y0, Y0
+	VADDPD   (R8), Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+keptBelow32:
+	TESTQ   $+2, R10
+	JZ      keptBelow16
+	VMULPD  (CX), X11, X0
+	VADDPD  X14, X0, X0
+	VMULPD  X12, X0, X0
+	VADDPD  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+keptBelow16:
+	TESTQ  $+1, R10
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X11, X0, X0
+	VADDPD X14, X0, X0
+	VMULPD X12, X0, X0
+	VMOVSD (R8), X2
+	VADDPD X2, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	ADDQ $+8, DI
+	DECQ R9
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ   AX, R8
+	JEQ    skip
+	LEAQ   (CX)(BX*8), CX
+	MOVQ   BX, R10
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+1, R10
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+2, R10
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+4, R10
+
+copyAligned32:
+	CMPQ R10, $+16
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(R8), Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(R8), Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+16, R10
+	CMPQ     R10, $+16
+	JGE      copyTurn
+
+copyRest:
+	TESTQ    $+8, R10
+	JZ       copyBelow64
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
+	TESTQ    $+4, R10
+	JZ       copyBelow32
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R8
+
+copyBelow32:
+	TESTQ   $+2, R10
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+1, R10
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*8), AX
+	LEAQ (CX)(BX*8), CX
+	LEAQ (R8)(BX*8), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamFuseReLUAddPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamFuseReLUAddPlanesF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VBROADCASTSD (R9), Y10
+	CMPQ         BX, $+128
+	JHI          long
+
+short:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VBROADCASTSD (DI), Y11
+	VCMPPD       $0x04, Y13, Y12, Y15
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	ADDQ         $+8, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           shortRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPD     64(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    64(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPD     96(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    96(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+8, R9
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    (R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VMOVUPS    32(R8), Y1
+	VADDPD     Y0, Y1, Y0
+	VBLENDVPD  Y15, Y0, Y1, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+shortBelow64:
+	TESTQ     $+4, R9
+	JZ        shortBelow32
+	VMULPD    (CX), Y11, Y0
+	VADDPD    Y14, Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y12, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+2, R9
+	JZ        shortBelow16
+	VMULPD    (CX), X11, X0
+	VADDPD    X14, X0, X0
+	VCMPPD    $0x16, X13, X0, X2
+	VANDPD    X2, X0, X0
+	VMINPD    X0, X10, X0
+	VMULPD    X12, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+1, R9
+	JZ        shortBelow8
+	VMOVSD    (CX), X0
+	VMULPD    X11, X0, X0
+	VADDPD    X14, X0, X0
+	VCMPPD    $0x16, X13, X0, X2
+	VANDPD    X2, X0, X0
+	VMINPD    X0, X10, X0
+	VMULPD    X12, X0, X0
+	VMOVSD    (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVQ         (DX), R9
+	ADDQ         R9, R9
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VBROADCASTSD (DI), Y11
+	MOVQ         BX, R9
+	TESTQ        $+8, AX
+	JZ           keptAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X11, X0, X0
+	VADDPD       X14, X0, X0
+	VCMPPD       $0x16, X13, X0, X2
+	VANDPD       X2, X0, X0
+	VMINPD       X0, X10, X0
+	VMULPD       X12, X0, X0
+	VMOVSD       (R8), X2
+	VADDPD       X2, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	ADDQ         $+8, R8
+	SUBQ         $+1, R9
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPD  (CX), X11, X0
+	VADDPD  X14, X0, X0
+	VCMPPD  $0x16, X13, X0, X2
+	VANDPD  X2, X0, X0
+	VMINPD  X0, X10, X0
+	VMULPD  X12, X0, X0
+	VADDPD  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	SUBQ    $+2, R9
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPD  (CX), Y11, Y0
+	VADDPD  Y14, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y12, Y0, Y0
+	VADDPD  (R8), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+	SUBQ    $+4, R9
+
+keptAligned32:
+	CMPQ R9, $+16
+	JL   keptRest
+
+	// y = z + clip(x * a + s, l) * f
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     64(R8), Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     96(R8), Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPD     (CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     (R8), Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y11, Y0
+	VADDPD     Y14, Y0, Y0
+	VCMPPD     $0x16, Y13, Y0, Y2
+	VANDPD     Y2, Y0, Y0
+	VMINPD     Y0, Y10, Y0
+	VMULPD     Y12, Y0, Y0
+	VADDPD     32(R8), Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+keptBelow64:
+	TESTQ    $+4, R9
+	JZ       keptBelow32
+	VMULPD   (CX), Y11, Y0
+	VADDPD   Y14, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y12, Y0, Y0
+	VADDPD   (R8), Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+keptBelow32:
+	TESTQ   $+2, R9
+	JZ      keptBelow16
+	VMULPD  (CX), X11, X0
+	VADDPD  X14, X0, X0
+	VCMPPD  $0x16, X13, X0, X2
+	VANDPD  X2, X0, X0
+	VMINPD  X0, X10, X0
+	VMULPD  X12, X0, X0
+	VADDPD  (R8), X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+keptBelow16:
+	TESTQ  $+1, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X11, X0, X0
+	VADDPD X14, X0, X0
+	VCMPPD $0x16, X13, X0, X2
+	VANDPD X2, X0, X0
+	VMINPD X0, X10, X0
+	VMULPD X12, X0, X0
+	VMOVSD (R8), X2
+	VADDPD X2, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	ADDQ $+8, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	CMPQ   AX, R8
+	JEQ    skip
+	LEAQ   (CX)(BX*8), CX
+	MOVQ   BX, R9
+	TESTQ  $+8, AX
+	JZ     copyAligned8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+	SUBQ   $+1, R9
+
+copyAligned8:
+	TESTQ   $+16, AX
+	JZ      copyAligned16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+	SUBQ    $+2, R9
+
+copyAligned16:
+	TESTQ   $+32, AX
+	JZ      copyAligned32
+	VMOVUPS (R8), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R8
+	SUBQ    $+4, R9
+
+copyAligned32:
+	CMPQ R9, $+16
+	JL   copyRest
+
+	// y = z
+copyTurn:
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(R8), Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(R8), Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+16, R9
+	CMPQ     R9, $+16
+	JGE      copyTurn
+
+copyRest:
+	TESTQ    $+8, R9
+	JZ       copyBelow64
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(R8), Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
+	TESTQ    $+4, R9
+	JZ       copyBelow32
+	VMOVUPS  (R8), Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, R8
+
+copyBelow32:
+	TESTQ   $+2, R9
+	JZ      copyBelow16
+	VMOVUPS (R8), X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R8
+
+copyBelow16:
+	TESTQ  $+1, R9
+	JZ     copyBelow8
+	VMOVSD (R8), X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R8
+
+copyBelow8:
+	JMP next
+
+skip:
+	LEAQ (AX)(BX*8), AX
+	LEAQ (CX)(BX*8), CX
+	LEAQ (R8)(BX*8), R8
+	JMP  next
+	VZEROUPPER
+	RET
+
+// func streamGradPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·streamGradPlanesF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   count+56(FP), DI
+	MOVQ   ·storeAhead+0(SB), R8
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+128
+	JHI    long
+	LEAQ   zeros<>+0(SB), R10
+	MOVQ   CX, R11
+	SUBQ   AX, R11
+	ADDQ   $+2048, R11
+	MOVQ   BX, R12
+	SHLQ   $0x03, R12
+
+short:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y11
+	VCMPPD       $0x04, Y13, Y12, Y15
+	MOVQ         (DX), R9
+	MOVQ         CX, R13
+	ADDQ         R9, R9
+	CMOVQEQ      R10, R13
+	ADDQ         R12, CX
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           shortRest
+
+	// y = x * f * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched1:
+	VMULPD  (R13), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(R13), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMULPD  64(R13), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMULPD  96(R13), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R13
+	SUBQ    $+16, R9
+	CMPQ    R9, $+16
+	JGE     shortTurn
+
+shortRest:
+	TESTQ      $+8, R9
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
+	VMULPD  (R13), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMULPD  32(R13), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, R13
+
+shortBelow64:
+	TESTQ   $+4, R9
+	JZ      shortBelow32
+	VMULPD  (R13), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R13
+
+shortBelow32:
+	TESTQ   $+2, R9
+	JZ      shortBelow16
+	VMULPD  (R13), X12, X0
+	VMULPD  X11, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R13
+
+shortBelow16:
+	TESTQ  $+1, R9
+	JZ     shortBelow8
+	VMOVSD (R13), X0
+	VMULPD X12, X0, X0
+	VMULPD X11, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R13
+
+shortBelow8:
+	DECQ DI
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVQ         (DX), R8
+	ADDQ         R8, R8
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y11
+	MOVQ         BX, R8
+	TESTQ        $+8, AX
+	JZ           keptAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X12, X0, X0
+	VMULPD       X11, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	SUBQ         $+1, R8
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPD  (CX), X12, X0
+	VMULPD  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	SUBQ    $+2, R8
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPD  (CX), Y12, Y0
+	VMULPD  Y11, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $+4, R8
+
+keptAligned32:
+	CMPQ R8, $+16
+	JL   keptRest
+
+	// y = x * f * a
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	VMULPD     (CX), Y12, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y12, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y12, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+16, R8
+	CMPQ       R8, $+16
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+8, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMULPD     (CX), Y12, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+
+keptBelow64:
+	TESTQ    $+4, R8
+	JZ       keptBelow32
+	VMULPD   (CX), Y12, Y0
+	VMULPD   Y11, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+
+keptBelow32:
+	TESTQ   $+2, R8
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VMULPD  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+
+keptBelow16:
+	TESTQ  $+1, R8
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X12, X0, X0
+	VMULPD X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ DI
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ   (CX)(BX*8), CX
+	MOVQ   BX, R8
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+1, R8
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+2, R8
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+4, R8
+
+fillAligned32:
+	CMPQ R8, $+16
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+8, R8
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+4, R8
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R8
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R8
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamGradReLUPlanesF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	MOVQ         ·storeAhead+0(SB), R11
+	VXORPS       X13, X13, X13
+	VBROADCASTSD (R9), Y10
+	VMULPD       Y13, Y10, Y2
+	VADDPD       Y2, Y10, Y10
+	CMPQ         BX, $+128
+	JHI          long
+
+short:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VBROADCASTSD (DI), Y11
+	VCMPPD       $0x04, Y13, Y12, Y15
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	ADDQ         $+8, DI
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           shortRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPD     (CX), Y12, Y0
+	VMULPD     (R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VMULPD     32(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPD     64(CX), Y12, Y0
+	VMULPD     64(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPD     96(CX), Y12, Y0
+	VMULPD     96(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+8, R9
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPD     (CX), Y12, Y0
+	VMULPD     (R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VMULPD     32(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+shortBelow64:
+	TESTQ   $+4, R9
+	JZ      shortBelow32
+	VMULPD  (CX), Y12, Y0
+	VMULPD  (R8), Y11, Y1
+	VADDPD  Y14, Y1, Y1
+	VCMPPD  $0x19, Y1, Y13, Y2
+	VCMPPD  $0x16, Y1, Y10, Y1
+	VANDPD  Y1, Y2, Y2
+	VANDPD  Y2, Y0, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+
+shortBelow32:
+	TESTQ   $+2, R9
+	JZ      shortBelow16
+	VMULPD  (CX), X12, X0
+	VMULPD  (R8), X11, X1
+	VADDPD  X14, X1, X1
+	VCMPPD  $0x19, X1, X13, X2
+	VCMPPD  $0x16, X1, X10, X1
+	VANDPD  X1, X2, X2
+	VANDPD  X2, X0, X0
+	VMULPD  X11, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+shortBelow16:
+	TESTQ  $+1, R9
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VMULPD X12, X0, X0
+	VMOVSD (R8), X1
+	VMULPD X11, X1, X1
+	VADDPD X14, X1, X1
+	VCMPPD $0x19, X1, X13, X2
+	VCMPPD $0x16, X1, X10, X1
+	VANDPD X1, X2, X2
+	VANDPD X2, X0, X0
+	VMULPD X11, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+shortBelow8:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVQ         (DX), R9
+	ADDQ         R9, R9
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y14
+	VBROADCASTSD (DI), Y11
+	MOVQ         BX, R9
+	TESTQ        $+8, AX
+	JZ           keptAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X12, X0, X0
+	VMOVSD       (R8), X1
+	VMULPD       X11, X1, X1
+	VADDPD       X14, X1, X1
+	VCMPPD       $0x19, X1, X13, X2
+	VCMPPD       $0x16, X1, X10, X1
+	VANDPD       X1, X2, X2
+	VANDPD       X2, X0, X0
+	VMULPD       X11, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	ADDQ         $+8, R8
+	SUBQ         $+1, R9
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPD  (CX), X12, X0
+	VMULPD  (R8), X11, X1
+	VADDPD  X14, X1, X1
+	VCMPPD  $0x19, X1, X13, X2
+	VCMPPD  $0x16, X1, X10, X1
+	VANDPD  X1, X2, X2
+	VANDPD  X2, X0, X0
+	VMULPD  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	SUBQ    $+2, R9
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPD  (CX), Y12, Y0
+	VMULPD  (R8), Y11, Y1
+	VADDPD  Y14, Y1, Y1
+	VCMPPD  $0x19, Y1, Y13, Y2
+	VCMPPD  $0x16, Y1, Y10, Y1
+	VANDPD  Y1, Y2, Y2
+	VANDPD  Y2, Y0, Y0
+	VMULPD  Y11, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, R8
+	SUBQ    $+4, R9
+
+keptAligned32:
+	CMPQ R9, $+16
+	JL   keptRest
+
+	// y = gate(x * f, z * a + s, l) * a
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMULPD     (CX), Y12, Y0
+	VMULPD     (R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VMULPD     32(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y12, Y0
+	VMULPD     64(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y12, Y0
+	VMULPD     96(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMULPD     (CX), Y12, Y0
+	VMULPD     (R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VMULPD     32(R8), Y11, Y1
+	VADDPD     Y14, Y1, Y1
+	VCMPPD     $0x19, Y1, Y13, Y2
+	VCMPPD     $0x16, Y1, Y10, Y1
+	VANDPD     Y1, Y2, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+
+keptBelow64:
+	TESTQ    $+4, R9
+	JZ       keptBelow32
+	VMULPD   (CX), Y12, Y0
+	VMULPD   (R8), Y11, Y1
+	VADDPD   Y14, Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   Y11, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+
+keptBelow32:
+	TESTQ   $+2, R9
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VMULPD  (R8), X11, X1
+	VADDPD  X14, X1, X1
+	VCMPPD  $0x19, X1, X13, X2
+	VCMPPD  $0x16, X1, X10, X1
+	VANDPD  X1, X2, X2
+	VANDPD  X2, X0, X0
+	VMULPD  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+
+keptBelow16:
+	TESTQ  $+1, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X12, X0, X0
+	VMOVSD (R8), X1
+	VMULPD X11, X1, X1
+	VADDPD X14, X1, X1
+	VCMPPD $0x19, X1, X13, X2
+	VCMPPD $0x16, X1, X10, X1
+	VANDPD X1, X2, X2
+	VANDPD X2, X0, X0
+	VMULPD X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	ADDQ $+8, DI
+	DECQ R10
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ   (CX)(BX*8), CX
+	LEAQ   (R8)(BX*8), R8
+	MOVQ   BX, R9
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+1, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+2, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+4, R9
+
+fillAligned32:
+	CMPQ R9, $+16
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+16, R9
+	CMPQ     R9, $+16
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+8, R9
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+4, R9
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX, MMX+
+TEXT ·streamGradReLUOutPlanesF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   aux+16(FP), DI
+	MOVQ   count+56(FP), R8
+	MOVQ   ·storeAhead+0(SB), R9
+	VXORPS X13, X13, X13
+	CMPQ   BX, $+128
+	JHI    long
+
+short:
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y11
+	VCMPPD       $0x04, Y13, Y12, Y15
+	ADDQ         $+8, DX
+	ADDQ         $+8, SI
+	MOVQ         BX, R9
+	CMPQ         R9, $+16
+	JL           shortRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+shortTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(DI)
+	VMULPD     (CX), Y12, Y0
+	VCMPPD     $0x19, (DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VCMPPD     $0x19, 32(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	VMULPD     64(CX), Y12, Y0
+	VCMPPD     $0x19, 64(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 64(AX)
+	VMULPD     96(CX), Y12, Y0
+	VCMPPD     $0x19, 96(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, DI
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+8, R9
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	VMULPD     (CX), Y12, Y0
+	VCMPPD     $0x19, (DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VCMPPD     $0x19, 32(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VANDPD     Y15, Y0, Y0
+	VMOVUPS    Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, DI
+
+shortBelow64:
+	TESTQ   $+4, R9
+	JZ      shortBelow32
+	VMULPD  (CX), Y12, Y0
+	VCMPPD  $0x19, (DI), Y13, Y2
+	VANDPD  Y2, Y0, Y0
+	VMULPD  Y11, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DI
+
+shortBelow32:
+	TESTQ   $+2, R9
+	JZ      shortBelow16
+	VMULPD  (CX), X12, X0
+	VCMPPD  $0x19, (DI), X13, X2
+	VANDPD  X2, X0, X0
+	VMULPD  X11, X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+
+shortBelow16:
+	TESTQ  $+1, R9
+	JZ     shortBelow8
+	VMOVSD (CX), X0
+	VMULPD X12, X0, X0
+	VMOVSD (DI), X1
+	VCMPPD $0x19, X1, X13, X2
+	VANDPD X2, X0, X0
+	VMULPD X11, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, DI
+
+shortBelow8:
+	DECQ R8
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVQ         (DX), R9
+	ADDQ         R9, R9
+	JZ           dropped
+	VBROADCASTSD (DX), Y12
+	VBROADCASTSD (SI), Y11
+	MOVQ         BX, R9
+	TESTQ        $+8, AX
+	JZ           keptAligned8
+	VMOVSD       (CX), X0
+	VMULPD       X12, X0, X0
+	VMOVSD       (DI), X1
+	VCMPPD       $0x19, X1, X13, X2
+	VANDPD       X2, X0, X0
+	VMULPD       X11, X0, X0
+	VMOVSD       X0, (AX)
+	ADDQ         $+8, AX
+	ADDQ         $+8, CX
+	ADDQ         $+8, DI
+	SUBQ         $+1, R9
+
+keptAligned8:
+	TESTQ   $+16, AX
+	JZ      keptAligned16
+	VMULPD  (CX), X12, X0
+	VCMPPD  $0x19, (DI), X13, X2
+	VANDPD  X2, X0, X0
+	VMULPD  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+	SUBQ    $+2, R9
+
+keptAligned16:
+	TESTQ   $+32, AX
+	JZ      keptAligned32
+	VMULPD  (CX), Y12, Y0
+	VCMPPD  $0x19, (DI), Y13, Y2
+	VANDPD  Y2, Y0, Y0
+	VMULPD  Y11, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	ADDQ    $+32, DI
+	SUBQ    $+4, R9
+
+keptAligned32:
+	CMPQ R9, $+16
+	JL   keptRest
+
+	// y = gate(x * f, z, +Inf) * a
+keptTurn:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(DI)
+	VMULPD     (CX), Y12, Y0
+	VCMPPD     $0x19, (DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VCMPPD     $0x19, 32(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	VMULPD     64(CX), Y12, Y0
+	VCMPPD     $0x19, 64(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 64(AX)
+	VMULPD     96(CX), Y12, Y0
+	VCMPPD     $0x19, 96(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 96(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, DI
+	SUBQ       $+16, R9
+	CMPQ       R9, $+16
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+8, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	VMULPD     (CX), Y12, Y0
+	VCMPPD     $0x19, (DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, (AX)
+	VMULPD     32(CX), Y12, Y0
+	VCMPPD     $0x19, 32(DI), Y13, Y2
+	VANDPD     Y2, Y0, Y0
+	VMULPD     Y11, Y0, Y0
+	VMOVNTPS   Y0, 32(AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, DI
+
+keptBelow64:
+	TESTQ    $+4, R9
+	JZ       keptBelow32
+	VMULPD   (CX), Y12, Y0
+	VCMPPD   $0x19, (DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   Y11, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, DI
+
+keptBelow32:
+	TESTQ   $+2, R9
+	JZ      keptBelow16
+	VMULPD  (CX), X12, X0
+	VCMPPD  $0x19, (DI), X13, X2
+	VANDPD  X2, X0, X0
+	VMULPD  X11, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+
+keptBelow16:
+	TESTQ  $+1, R9
+	JZ     keptBelow8
+	VMOVSD (CX), X0
+	VMULPD X12, X0, X0
+	VMOVSD (DI), X1
+	VCMPPD $0x19, X1, X13, X2
+	VANDPD X2, X0, X0
+	VMULPD X11, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, DI
+
+keptBelow8:
+next:
+	ADDQ $+8, DX
+	ADDQ $+8, SI
+	DECQ R8
+	JNZ  plane
+	VZEROUPPER
+	RET
+
+dropped:
+	LEAQ   (CX)(BX*8), CX
+	LEAQ   (DI)(BX*8), DI
+	MOVQ   BX, R9
+	TESTQ  $+8, AX
+	JZ     fillAligned8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+	SUBQ   $+1, R9
+
+fillAligned8:
+	TESTQ   $+16, AX
+	JZ      fillAligned16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+	SUBQ    $+2, R9
+
+fillAligned16:
+	TESTQ   $+32, AX
+	JZ      fillAligned32
+	VMOVUPS Y13, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+4, R9
+
+fillAligned32:
+	CMPQ R9, $+16
+	JL   fillRest
+
+	// y = 0
+fillTurn:
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	VMOVNTPS Y13, 64(AX)
+	VMOVNTPS Y13, 96(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+16, R9
+	CMPQ     R9, $+16
+	JGE      fillTurn
+
+fillRest:
+	TESTQ    $+8, R9
+	JZ       fillBelow64
+	VMOVNTPS Y13, (AX)
+	VMOVNTPS Y13, 32(AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
+	TESTQ    $+4, R9
+	JZ       fillBelow32
+	VMOVNTPS Y13, (AX)
+	ADDQ     $+32, AX
+
+fillBelow32:
+	TESTQ   $+2, R9
+	JZ      fillBelow16
+	VMOVUPS X13, (AX)
+	ADDQ    $+16, AX
+
+fillBelow16:
+	TESTQ  $+1, R9
+	JZ     fillBelow8
+	VMOVSD X13, (AX)
+	ADDQ   $+8, AX
+
+fillBelow8:
+	JMP next
 	VZEROUPPER
 	RET

@@ -119,7 +119,7 @@ func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error 
 		return maskError(m, &g)
 	}
 	if g.Samples() != 1 || m.Channels() != g.Channels() {
-		return &CompactionError{fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d, want one sample of as many channels", g.Samples(), g.Channels(), m.Samples(), m.Channels())}
+		return &CompactionError{fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d, want one sample (layout.Unbatched) of %d channels, the inputs of the layer", g.Samples(), g.Channels(), m.Samples(), m.Channels(), m.Channels())}
 	}
 	if n < 0 || n >= m.Samples() {
 		return &CompactionError{fmt.Sprintf("sample %d of a mask of %d samples, want one counted from 0", n, m.Samples())}

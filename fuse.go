@@ -59,14 +59,15 @@ func FuseTensor(dst, src, residual Tensor, m *mask.Mask, a Around, workers int) 
 	return c.do(&at, m)
 }
 
-// From is the tensor that says where the activation of a [Fuse] was in its upper and where in its
-// lower part. [FromInput] and [FromOutput] make one.
+// From is what a gradient goes from: the tensor that says on which side of 0, and of its limit, the input of
+// the activation of a [Fuse] was. [FromInput] and [FromOutput] make one. Without an activation the zero From will do.
 type From struct {
 	tensor Tensor
 	output bool
 }
 
-// FromInput returns the From of what went into [Fuse]: its src.
+// FromInput returns the From of what went into [Fuse]: its src, as it was before the call. A call in place
+// overwrites it. If that has an activation and a residual nothing has what the gradient needs: keep src.
 func FromInput(x Tensor) From { return From{x, false} }
 
 // FromOutput returns the From of what came out of [Fuse]: its dst, of a call without a residual. The sign of

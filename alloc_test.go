@@ -221,6 +221,12 @@ func TestArgumentsDoNotEscape(t *testing.T) {
 				y := spatialdropout.As(kernel.F16, f16s, g)
 				p, err := d.Fuse(y, y, y, a)
 				if err == nil {
+					err = p.FuseBackward(y, y, spatialdropout.FromInput(y), a)
+				}
+				if err == nil {
+					p, err = d.Fuse(y, y, spatialdropout.Tensor{}, a)
+				}
+				if err == nil {
 					err = p.FuseBackward(y, y, spatialdropout.FromOutput(y), a)
 				}
 				return err

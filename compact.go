@@ -26,6 +26,10 @@ import (
 // gradient goes back to the kept channels, and the dropped ones get +0. What depends on the channels of
 // the next layer, its weights, is gathered by a Compaction of [CompactWeights].
 //
+// Gather takes the place of dropout: it packs what goes into dropout. What has come out of [Apply] or [Fuse] is
+// scaled already, and [Compaction.Unscaled] packs it. After a residual the dropped channels are not zero, and
+// the next layer needs them.
+//
 // [Compact] and [CompactWeights] make one. It holds no mask and no data: a mask that is drawn anew does
 // not change it. Many goroutines may use a Compaction at the same time, but not while it is Reset.
 type Compaction struct {
@@ -119,7 +123,7 @@ func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error 
 		return maskError(m, &g)
 	}
 	if g.Samples() != 1 || m.Channels() != g.Channels() {
-		return &CompactionError{fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d, want one sample of as many channels", g.Samples(), g.Channels(), m.Samples(), m.Channels())}
+		return &CompactionError{fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d, want one sample (layout.Unbatched) of %d channels, the inputs of the layer", g.Samples(), g.Channels(), m.Samples(), m.Channels(), m.Channels())}
 	}
 	if n < 0 || n >= m.Samples() {
 		return &CompactionError{fmt.Sprintf("sample %d of a mask of %d samples, want one counted from 0", n, m.Samples())}
@@ -265,9 +269,9 @@ func (c *Compaction) Packed() (g layout.Geometry, ok bool) {
 	return c.packed, c.uniform
 }
 
-// Unscaled returns c without its factor: elements are moved as they are. With it Scatter makes of a packed tensor
-// what [Apply] would have written, since Gather has scaled it. The result shares the memory of c, and is
-// good until c is Reset.
+// Unscaled returns c without its factor: elements are moved as they are. With it Gather packs what [Apply] or
+// [Fuse] has scaled, and Scatter makes of a packed tensor what Apply would have written, since Gather has
+// scaled it. The result shares the memory of c, and is good until c is Reset.
 func (c *Compaction) Unscaled() Compaction {
 	if c == nil {
 		return Compaction{}

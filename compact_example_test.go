@@ -62,12 +62,13 @@ func ExampleCompaction() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	x, filters := make([]float32, geom.Len()), make([]float32, out*in*3*3)
+
+	// All samples of a batch keep the same maps.
 	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(7), spatialdropout.WithSharing(mask.PerChannel))
 	if err != nil {
 		log.Fatal(err)
 	}
-	x, filters := make([]float32, geom.Len()), make([]float32, out*in*3*3)
-
 	m, err := drop.Draw(geom)
 	if err != nil {
 		log.Fatal(err)
@@ -76,7 +77,7 @@ func ExampleCompaction() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	packed := make([]float32, maps.Len()) // batch×k×5×5, of k kept maps
+	packed := make([]float32, maps.Len()) // [batch][k][5][5], of k kept maps
 	if err := spatialdropout.Gather(packed, x, maps); err != nil {
 		log.Fatal(err)
 	}
@@ -85,11 +86,11 @@ func ExampleCompaction() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	inputs, err := spatialdropout.CompactWeights(m, 0, weights)
+	inputs, err := spatialdropout.CompactWeights(m, 0, weights) // sample 0 stands for all
 	if err != nil {
 		log.Fatal(err)
 	}
-	fewer := make([]float32, inputs.Len()) // out×k×3×3
+	fewer := make([]float32, inputs.Len()) // [out][k][3][3]
 	if err := spatialdropout.Gather(fewer, filters, inputs); err != nil {
 		log.Fatal(err)
 	}
@@ -105,6 +106,54 @@ func ExampleCompaction() {
 	}
 	// Output:
 	// [2 3] true 100 54
+}
+
+// What a fused call has written is scaled already: it is packed as it is.
+func ExampleCompaction_Unscaled() {
+	geom, err := layout.NHWC.Of(1, 1, 2, 4)
+	if err != nil {
+		log.Fatal(err)
+	}
+	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(7))
+	if err != nil {
+		log.Fatal(err)
+	}
+	around := spatialdropout.Around{Activation: spatialdropout.ReLU}
+	activations, gradient, result := make([]float32, geom.Len()), make([]float32, geom.Len()), make([]float32, geom.Len())
+	x := spatialdropout.Of([]float32{1, 2, 3, 4, 5, 6, -7, 8}, geom) // two pixels of four channels
+	y, dy, dx := spatialdropout.Of(activations, geom), spatialdropout.Of(gradient, geom), spatialdropout.Of(result, geom)
+
+	pass, err := drop.Fuse(y, x, spatialdropout.Tensor{}, around)
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := pass.Mask()
+	if err != nil {
+		log.Fatal(err)
+	}
+	maps, err := spatialdropout.Compact(m, geom)
+	if err != nil {
+		log.Fatal(err)
+	}
+	asIs := maps.Unscaled()
+	packed := make([]float32, asIs.Len())
+	if err := spatialdropout.Gather(packed, activations, &asIs); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(asIs.Kept(0), packed)
+
+	// The gradient with respect to packed, of the layer behind, goes back the same way.
+	dPacked := []float32{1, 1, 1, 1}
+	if err := spatialdropout.Scatter(gradient, dPacked, &asIs); err != nil {
+		log.Fatal(err)
+	}
+	if err := pass.FuseBackward(dx, dy, spatialdropout.FromInput(x), around); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result)
+	// Output:
+	// [2 3] [6 8 0 16]
+	// [0 0 2 2 0 0 0 2]
 }
 
 // The weights of the layer behind are a tensor whose channels are its input channels.

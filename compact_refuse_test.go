@@ -107,10 +107,10 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, within) }, new(spatialdropout.CompactionError), "sample 0 keeps 4 channels and sample 1 keeps 3"},
 		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, between) }, new(spatialdropout.CompactionError), "not the outermost axis"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(nil, 0, weights) }, new(spatialdropout.MaskError), "no mask"},
-		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, new(spatialdropout.CompactionError), "weights with 2×4 channels for a mask of 2×4, want one sample"},
+		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, new(spatialdropout.CompactionError), "weights with 2×4 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels"},
 		{func(c *spatialdropout.Compaction) error {
 			return c.ResetWeights(m, 0, dense(t, layout.CHW, 5, 1, 3).geom)
-		}, new(spatialdropout.CompactionError), "weights with 1×5 channels for a mask of 2×4"},
+		}, new(spatialdropout.CompactionError), "weights with 1×5 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels, the inputs of the layer"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, -1, weights) }, new(spatialdropout.CompactionError), "sample -1 of a mask of 2"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 2, weights) }, new(spatialdropout.CompactionError), "sample 2 of a mask of 2"},
 	} {

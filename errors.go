@@ -57,7 +57,33 @@ func (e *BesideError) Error() string {
 	if e.Given != e.Want {
 		return fmt.Sprintf("spatialdropout: %s of %v, want %v, the kind of dst", e.Name, e.Given, e.Want)
 	}
-	return fmt.Sprintf("spatialdropout: %s of %v in %d elements, want one that lies as dst does, of %v in %d", e.Name, e.Geometry, e.Geometry.Len(), e.WantGeo, e.WantGeo.Len())
+	given, want := e.Geometry.String(), e.WantGeo.String()
+	if given == want {
+		// Of one shape, in another order or with other gaps.
+		return fmt.Sprintf("spatialdropout: %s of %s, %s, want one that lies as dst does, %s", e.Name, given, order(&e.Geometry), order(&e.WantGeo))
+	}
+	return fmt.Sprintf("spatialdropout: %s of %s, want one that lies as dst does, of %s", e.Name, given, want)
+}
+
+// order says which axis of a tensor is innermost in memory, and how far apart the elements of its loops are.
+func order(g *layout.Geometry) string {
+	loops := g.Loops()
+	text := "positions innermost"
+	if loops[len(loops)-1].Factor > 0 {
+		text = "channels innermost"
+	}
+	for i, l := range loops {
+		switch {
+		case i == 0:
+			text += ", with strides of "
+		case i == len(loops)-1:
+			text += " and "
+		default:
+			text += ", "
+		}
+		text += fmt.Sprint(l.Dst)
+	}
+	return text + " elements"
 }
 
 // ChannelsError refuses an [Around.Scale] or [Around.Shift] without a number of the kind of the data for each
@@ -74,7 +100,7 @@ func (e *ChannelsError) Error() string {
 	if n := e.Numbers.Slices(); n > 0 {
 		given = fmt.Sprintf("%d slices", n)
 	}
-	return fmt.Sprintf("spatialdropout: %s holds %s, want none or one slice of %d of %v, one for each channel", e.Name, given, e.Geometry.Channels(), e.Kind)
+	return fmt.Sprintf("spatialdropout: %s holds %s, want none or one slice of %d of %v, one for each channel of a tensor of %v", e.Name, given, e.Geometry.Channels(), e.Kind, e.Geometry)
 }
 
 // ActivationError refuses an activation with a number that it cannot have, or a gradient that
@@ -100,7 +126,7 @@ func (e *MaskError) Error() string {
 	if e.Samples == 0 && e.Channels == 0 {
 		given = "no mask or pass, or one of 0×0 channels,"
 	}
-	return fmt.Sprintf("spatialdropout: %s for a tensor of %d×%d, want one made for its geometry", given, e.Geometry.Samples(), e.Geometry.Channels())
+	return fmt.Sprintf("spatialdropout: %s for a tensor of %v, want one made for its geometry", given, e.Geometry)
 }
 
 // ZeroError refuses the zero value of a type whose values a function makes, or a pointer to

@@ -490,8 +490,7 @@ func ExampleRestore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%s\n", checkpoint)
-
+	// Later, in another process:
 	var state spatialdropout.State
 	if err := json.Unmarshal(checkpoint, &state); err != nil {
 		log.Fatal(err)
@@ -508,6 +507,7 @@ func ExampleRestore() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	fmt.Printf("%s\n", checkpoint)
 	fmt.Println(a.Equal(b))
 	// Output:
 	// {"rate":0.5,"stream":"pytorch:1","step":1,"cursor":32,"arithmetic":{"policy":"Multiply","rule":"WideReciprocal"},"shard":{}}

@@ -9,6 +9,9 @@ import (
 // Around is what a fused call computes around dropout, in one pass over the memory: a scale and a
 // shift for each channel, which are a bias or a folded normalisation, and an activation.
 //
+// A normalisation γ·(x−μ)/√(σ²+ε) + β with fixed μ and σ is folded into the scale s = γ/√(σ²+ε) and the
+// shift β−μ·s. Normalisation by the statistics of the batch cannot be folded.
+//
 // Every operator is rounded to the type of the data, as in a pass for each of them.
 type Around struct {
 	// Scale and Shift hold a number for each channel, of the kind of the data. An empty Scale
@@ -56,17 +59,20 @@ func FuseTensor(dst, src, residual Tensor, m *mask.Mask, a Around, workers int) 
 	return c.do(&at, m)
 }
 
-// From is the tensor that says where the activation of a [Fuse] was in its upper and where in its
-// lower part. [FromInput] and [FromOutput] make one.
+// From is what a gradient goes from: the tensor that says on which side of 0, and of its limit, the input of
+// the activation of a [Fuse] was. [FromInput] and [FromOutput] make one. Without an activation the zero From will do.
 type From struct {
 	tensor Tensor
 	output bool
 }
 
-// FromInput returns the From of what went into [Fuse]: its src.
+// FromInput returns the From of what went into [Fuse]: its src, as it was before the call. A call in place
+// overwrites it. If that has an activation and a residual nothing has what the gradient needs: keep src.
 func FromInput(x Tensor) From { return From{x, false} }
 
-// FromOutput returns the From of what came out of [Fuse]: its dst, of a call without a residual. It
+// FromOutput returns the From of what came out of [Fuse]: its dst, of a call without a residual. The sign of
+// a sum with one says nothing: [Pass.FuseBackward] refuses it on a pass of [Dropout.Fuse] or
+// [Dropout.FuseEvaluation], and [FuseBackward], which cannot know, computes a wrong gradient. FromOutput
 // serves where the input is no longer there, as after a call in place. Only the sign is known of
 // it: it goes with [ReLU] and with a [LeakyReLU] whose slope is not negative, and with a mask
 // that makes dropped elements +0 and does not make others smaller. The gradient is the same as
@@ -75,7 +81,10 @@ func FromOutput(y Tensor) From { return From{y, true} }
 
 // FuseBackward writes the gradient of [Fuse] with respect to its src to dst. src is the
 // gradient with respect to its dst. (That with respect to residual is src itself.) m and a are
-// those of Fuse. An activation other than [Linear] needs to know on which side its input was. Where
+// those of Fuse. With the scale s of a channel other than 0, the gradient of its shift is the sum of dst over the
+// channel, divided by s, and that of s is the sum of dst times the src of Fuse, divided by s. Without a scale s is 1.
+//
+// An activation other than [Linear] needs to know on which side its input was. Where
 // that is a NaN the gradient passes a ReLU and is scaled by the slope of a leaky one. Where it is 0, or the limit of
 // a [ClippedReLU], it is +0 or scaled by the slope.
 //
@@ -111,7 +120,8 @@ func (p Pass) Fuse(dst, src, residual Tensor, a Around) error {
 }
 
 // FuseBackward writes the gradient of [Pass.Fuse] with respect to its src to dst, see
-// [FuseBackwardTensor].
+// [FuseBackwardTensor]. It returns an [*ActivationError] for [FromOutput] if the call that returned the pass
+// had a residual.
 func (p Pass) FuseBackward(dst, src Tensor, from From, a Around) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a}, places{dst: &dst.Geometry, src: &src.Geometry}
 	if c.backward = true; a.Activation.form != linear {
@@ -140,7 +150,7 @@ func (d *Dropout) Fuse(dst, src, residual Tensor, a Around) (Pass, error) {
 	}
 	d.gen.begin()
 	defer d.gen.end()
-	p := Pass{drop: d, samples: at.dst.Samples(), channels: at.dst.Channels()}
+	p := Pass{drop: d, samples: at.dst.Samples(), channels: at.dst.Channels(), sum: at.aux != nil}
 	next := d.take(at.dst, &p.place)
 	if d.gen.once && at.dst.Len() > 0 {
 		p.mask = new(mask.Mask)
@@ -167,7 +177,7 @@ func (d *Dropout) FuseEvaluation(dst, src, residual Tensor, a Around) (Pass, err
 	if d.always {
 		return d.Fuse(dst, src, residual, a)
 	}
-	p := Pass{drop: d, place: d.gen.at(), samples: dst.Geometry.Samples(), channels: dst.Geometry.Channels(), evaluation: true}
+	p := Pass{drop: d, place: d.gen.at(), samples: dst.Geometry.Samples(), channels: dst.Geometry.Channels(), evaluation: true, sum: !residual.none()}
 	if err := p.Fuse(dst, src, residual, a); err != nil {
 		return Pass{}, err
 	}
@@ -178,6 +188,9 @@ func (d *Dropout) FuseEvaluation(dst, src, residual Tensor, a Around) (Pass, err
 func (p *Pass) fuse(c *fusion, at *places) error {
 	if p.drop == nil || at.dst.Samples() != p.samples || at.dst.Channels() != p.channels {
 		return &MaskError{p.samples, p.channels, *at.dst}
+	}
+	if p.sum && c.output && at.dst.Len() > 0 {
+		return &ActivationError{c.around.Activation, "a gradient from the output of a call with a residual, want FromInput: the sign of a sum does not say where its input was"}
 	}
 	c.workers = p.drop.workers
 	joined, err := c.check(at)

@@ -16,6 +16,8 @@ import (
 // A Layer that runs several times before its backward passes, as one with shared weights
 // does, forgets all passes but the last. [Layer.Pass] returns each of them after its
 // Forward.
+//
+// A fused call is one of [Layer.Dropout]: [Dropout.Fuse] in training, [Dropout.FuseEvaluation] otherwise.
 type Layer[T Float | Half] struct {
 	kind       *kernel.Kind
 	drop       *Dropout

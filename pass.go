@@ -21,6 +21,7 @@ type Pass struct {
 	place             mask.Place
 	samples, channels int
 	evaluation        bool
+	sum               bool       // with a residual, by the fused call that returned the pass
 	mask              *mask.Mask // what the place has drawn, if it was kept
 }
 
@@ -54,6 +55,8 @@ func (p Pass) Forward(dst, src Tensor) error {
 // respect to the output. dst may be src. Both may lie otherwise in memory than the tensors
 // of the forward pass did. The errors are those of [ApplyTensor]. On an error dst is
 // untouched.
+//
+// Backward is the gradient of dropout alone. That of a fused call is [Pass.FuseBackward].
 func (p Pass) Backward(dst, src Tensor) error {
 	return p.apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, true)
 }

@@ -74,7 +74,7 @@ type OverlapError struct {
 
 func (e *OverlapError) Error() string {
 	if e.With == "src" && e.Packed {
-		return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps, one of them packed, want no overlap, or one beginning for Gather and Scatter on slices", e.Elements, e.Distance)
+		return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from src and overlaps, one of them packed, want no overlap, or the same first element in Gather and Scatter of one slice each", e.Elements, e.Distance)
 	}
 	if e.With == "src" && e.Distance == 0 {
 		return fmt.Sprintf("kernel: dst of %d elements is src, whose elements lie differently, want no overlap", e.Elements)

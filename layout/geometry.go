@@ -77,7 +77,8 @@ const (
 )
 
 // Of returns the geometry of a dense tensor. The dims are in the order that o
-// spells: NCHW.Of(32, 64, 56, 56) is 32 samples of 64 channels of 56×56.
+// spells: NCHW.Of(32, 64, 56, 56) is 32 samples of 64 channels of 56×56. Nothing can check that the data
+// have this order: NCHW.Of(32, 56, 56, 64) is 32 samples of 56 channels, also for data that are NHWC.
 //
 // The blocked orders take the logical dims N, C, H, W. Their buffer holds
 // ⌈C/8⌉ or ⌈C/16⌉ full groups, see [Geometry.Len].

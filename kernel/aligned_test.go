@@ -13,7 +13,7 @@ import (
 // records do. Only memory that is aligned to elements can be stored past the cache.
 func testSlicesWithinAnElement[T number](t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 73))
-	const n, c, spatial = 2, 16, 1100
+	const n, c, spatial = 2, 16, 520
 	length := c * spatial
 	size := formatOf[T]().kind.Size()
 	numbers := func(n int) []T {

@@ -15,7 +15,8 @@ import (
 // Every operator is rounded to the type of the data, as in a pass for each of them.
 type Around struct {
 	// Scale and Shift hold a number for each channel, of the kind of the data. An empty Scale
-	// multiplies by nothing, and an empty Shift adds nothing.
+	// multiplies by nothing, and an empty Shift adds nothing. They lie outside the memory from the first
+	// element of dst to the last: otherwise the call returns a [*kernel.OverlapError].
 	Scale, Shift kernel.Vector
 	// Activation comes after Shift and before dropout. The zero value is [Linear].
 	Activation Activation

@@ -353,3 +353,36 @@ func TestActivationsHaveNames(t *testing.T) {
 		}
 	}
 }
+
+// Scale and Shift lie outside dst, in every layout: also where padding follows the numbers in a copy.
+func TestNumbersOfChannelsLieOutsideDst(t *testing.T) {
+	shape := []int{2, 3, 2, 2}
+	for _, x := range []tensor{dense(t, layout.NCHW, shape...), dense(t, layout.NHWC, 2, 2, 2, 3), dense(t, layout.NCHW8c, shape...), dense(t, layout.NCHW16c, shape...)} {
+		for _, y := range append(others(t, x), x) {
+			r := rand.New(rand.NewPCG(1, 75))
+			d := newDropout(t, 0.5)
+			m := draw(t, d, x.geom)
+			memory, src := values[float32](r, x.length+4), spatialdropout.Of(values[float32](r, y.length), y.geom)
+			before, state := slices.Clone(memory), d.State()
+			dst := spatialdropout.Of(memory[2:][:x.length], x.geom)
+			for _, at := range []int{0, 2, x.length, x.length + 1} {
+				numbers := kernel.Of(memory[at:][:3])
+				for what, a := range map[string]spatialdropout.Around{"scales": {Scale: numbers}, "shifts": {Shift: numbers}} {
+					_, drawn := d.Fuse(dst, src, spatialdropout.Tensor{}, a)
+					for _, err := range []error{
+						drawn, spatialdropout.FuseTensor(dst, src, spatialdropout.Tensor{}, m, a, 1),
+						spatialdropout.FuseBackwardTensor(dst, src, spatialdropout.From{}, m, a, 1),
+					} {
+						var overlap *kernel.OverlapError
+						if !errors.As(err, &overlap) || overlap.With != what {
+							t.Errorf("%s from %s: %v, want an overlap of dst with %s", x.name, y.name, err, what)
+						}
+					}
+				}
+			}
+			if !same(memory, before) || d.State() != state {
+				t.Errorf("%s from %s: written or drawn before it failed", x.name, y.name)
+			}
+		}
+	}
+}

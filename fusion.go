@@ -67,10 +67,8 @@ func (c *fusion) check(at *places) (*layout.Nest, error) {
 		if err = c.checkAround(at); err == nil && at.aux != nil {
 			err = c.checkAux(at)
 		}
-		if err == nil && (joined != nil || c.early) && at.dst.Len() > 0 {
+		if err == nil && at.dst.Len() > 0 {
 			err = c.apart(at, joined)
-		} else if err == nil && at.aux != nil && at.dst.Len() > 0 {
-			err = c.apartAux(at)
 		}
 		if err != nil {
 			release(joined)
@@ -122,10 +120,13 @@ func (c *fusion) checkAux(at *places) error {
 	return nil
 }
 
-// apart returns an error if dst shares memory with another tensor as it must not.
+// apart returns an error if dst shares memory as it must not: with numbers of the channels, or with another
+// tensor. What the kernel finds before it writes is left to it.
 func (c *fusion) apart(at *places, joined *layout.Nest) error {
-	if err := apart(c.dst, c.src, at.dst, joined); err != nil {
-		return err
+	if joined != nil || c.early {
+		if err := apart(c.dst, c.src, at.dst, joined); err != nil {
+			return err
+		}
 	}
 	if at.aux != nil {
 		if err := c.apartAux(at); err != nil {

@@ -3,6 +3,8 @@ package kernel
 import (
 	"sync"
 	"unsafe"
+
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 )
 
 const (
@@ -30,8 +32,12 @@ func (c *fused) set(f *Fused, n *nest, span, factors int) {
 	n.fused = &c.self
 	size := kind.bytes(1)
 	n.pastCache, n.far = false, false
-	if bytes := span * size; !c.staged && int64(bytes) >= streamLeast.Load() && streams() && c.ways[1][n.shape] != noFused && uintptr(n.dst)%uintptr(size) == 0 && n.dst != n.src && !(c.reads && n.dst == c.aux.Address(n.base.dst, kind.shift)) {
-		n.pastCache = bytes >= strategy().streams(n.shape, false)
+	if bytes := span * size; !c.staged && int64(bytes) >= streamLeast.Load() && streams() && c.ways[1][n.shape] != noFused && n.dst != n.src && !(c.reads && n.dst == c.aux.Address(n.base.dst, kind.shift)) {
+		dst := loop.Memory{Data: n.dst}
+		if n.lists != nil {
+			dst = n.lists.dst
+		}
+		n.pastCache = bytes >= strategy().streams(n.shape, false) && dst.Aligned(size)
 	}
 }
 

@@ -114,10 +114,9 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	if with, distance, shared := loop.Shared(&l.dst, &l.src, kind.bytes(1), begin.dst == begin.src && loop.Same(loops)); shared {
 		return 0, &OverlapError{With: with, Elements: l.dst.Length, Distance: distance}
 	}
-	skew, bytes := uintptr(0), kind.bytes(l.dst.Length)
+	bytes := kind.bytes(l.dst.Length)
 	for i := range max(l.dst.Slices, 1) {
 		data, _ := l.dst.At(i)
-		skew |= uintptr(data)
 		if factorsWanted > 0 && within(data, bytes, factors.data, kind.bytes(factorsWanted)) {
 			return 0, &OverlapError{With: "factors", Elements: l.dst.Length, Distance: int(uintptr(data) - uintptr(factors.data))}
 		}
@@ -134,7 +133,7 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	}
 	n.dst, n.src = l.dst.Address(begin.dst, kind.shift), l.src.Address(begin.src, kind.shift)
 	n.choose(max(l.dst.Slices, 1) * l.dst.Length)
-	n.pastCache = n.pastCache && skew&uintptr(kind.bytes(1)-1) == 0
+	n.pastCache = n.pastCache && l.dst.Aligned(kind.bytes(1))
 	return count, nil
 }
 

@@ -212,7 +212,11 @@ func (c *packing) choose(n *nest, span int) {
 	if op := c.op; op == ScatterAdd || c.inPlace || n.shape != planes || int64(bytes) < streamLeast.Load() || !streams() {
 		return
 	}
-	n.pastCache = bytes >= strategy().StreamPlanes && uintptr(n.dst)&uintptr(n.kind.bytes(1)-1) == 0
+	dst := loop.Memory{Data: n.dst}
+	if c.op == Scatter {
+		dst = c.full
+	}
+	n.pastCache = bytes >= strategy().StreamPlanes && dst.Aligned(n.kind.bytes(1))
 }
 
 // count counts the entries that are kept, and returns how many there are.

@@ -23,6 +23,15 @@ func (m *Memory) At(i int) (unsafe.Pointer, int) {
 	return unsafe.Pointer(unsafe.SliceData(s)), len(s)
 }
 
+// Aligned reports whether each slice begins at a multiple of so many bytes, a power of two.
+func (m *Memory) Aligned(bytes int) bool {
+	all := uintptr(0)
+	for i := range max(m.Slices, 1) {
+		all |= address(m, i)
+	}
+	return all&uintptr(bytes-1) == 0
+}
+
 // Address returns the address of the element at an offset. Elements have 1<<shift bytes.
 func (m *Memory) Address(offset int, shift uint8) unsafe.Pointer {
 	i := 0

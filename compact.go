@@ -179,15 +179,15 @@ func (s *scaling) refuse(t mask.Type) error {
 		return nil
 	}
 	a, r := s.actions[t], s.arithmetic.Rule
-	reason := ""
+	reason, zero := "", s.factors[t] == 0 // a kernel would take kept channels for dropped ones
 	switch {
-	case a == mask.Action{Drop: true}, s.divides(t), s.all && !a.Shift && r != mask.Gaussian:
+	case a == mask.Action{Drop: true}, s.divides(t), s.all && !a.Shift && r != mask.Gaussian && !zero:
 		return nil
 	case a.Shift:
 		reason = "which shifts dropped channels, want a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
 	case r == mask.Gaussian:
 		reason = "which drops no channel, want a rule that drops some"
-	case s.arithmetic.Policy == mask.Multiply:
+	case s.arithmetic.Policy == mask.Multiply && !(s.all && zero):
 		reason = "which keeps what dropped channels times 0 give, want mask.Select"
 	default:
 		reason = fmt.Sprintf("whose factor for %v is rounded to 0, want one that is not", t)
@@ -386,7 +386,7 @@ func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers 
 		}
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, joined, workers)
 	}
-	few := g.Len() <= fewElements && full.Slices() == 0 && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
+	few := g.Len() <= fewElements && full.Len() == g.Len() && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
 	room := c.fill(kind)
 	defer scratch.Put(room)
 	factors := kernel.OfBytes(kind, *room)

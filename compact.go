@@ -37,6 +37,7 @@ type Compaction struct {
 	same     bool // all samples keep the same channels
 	shared   bool // and have one list of factors
 	made     bool
+	borrowed bool // kept and starts are those of another Compaction
 	scaling
 }
 
@@ -130,6 +131,9 @@ func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error 
 // reset lists the kept channels of as many samples as g has, from sample first of the mask on.
 func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling) error {
 	c.geometry, c.scaling = g, s
+	if c.borrowed {
+		c.kept, c.starts, c.borrowed = nil, nil, false
+	}
 	c.kept, c.starts = c.kept[:0], append(c.starts[:0], 0)
 	samples := g.Samples()
 	if g.Len() == 0 {
@@ -267,12 +271,13 @@ func (c *Compaction) Packed() (g layout.Geometry, ok bool) {
 
 // Unscaled returns c without its factor: elements are moved as they are. With it Scatter makes of a packed tensor
 // what [Apply] would have written, since Gather has scaled it. The result shares the memory of c, and is
-// good until c is Reset.
+// good until c is Reset. To Reset the result does not change c.
 func (c *Compaction) Unscaled() Compaction {
 	if c == nil {
 		return Compaction{}
 	}
 	u := *c
+	u.borrowed = true
 	u.scaling = scaling{unscaled: true, identity: c.all, all: c.all}
 	return u
 }

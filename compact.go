@@ -41,6 +41,7 @@ type Compaction struct {
 	same     bool // all samples keep the same channels
 	shared   bool // and have one list of factors
 	made     bool
+	borrowed bool // kept and starts are those of another Compaction
 	scaling
 }
 
@@ -134,6 +135,9 @@ func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error 
 // reset lists the kept channels of as many samples as g has, from sample first of the mask on.
 func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling) error {
 	c.geometry, c.scaling = g, s
+	if c.borrowed {
+		c.kept, c.starts, c.borrowed = nil, nil, false
+	}
 	c.kept, c.starts = c.kept[:0], append(c.starts[:0], 0)
 	samples := g.Samples()
 	if g.Len() == 0 {
@@ -183,15 +187,15 @@ func (s *scaling) refuse(t mask.Type) error {
 		return nil
 	}
 	a, r := s.actions[t], s.arithmetic.Rule
-	reason := ""
+	reason, zero := "", s.factors[t] == 0 // a kernel would take kept channels for dropped ones
 	switch {
-	case a == mask.Action{Drop: true}, s.divides(t), s.all && !a.Shift && r != mask.Gaussian:
+	case a == mask.Action{Drop: true}, s.divides(t), s.all && !a.Shift && r != mask.Gaussian && !zero:
 		return nil
 	case a.Shift:
 		reason = "which shifts dropped channels, want a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
 	case r == mask.Gaussian:
 		reason = "which drops no channel, want a rule that drops some"
-	case s.arithmetic.Policy == mask.Multiply:
+	case s.arithmetic.Policy == mask.Multiply && !(s.all && zero):
 		reason = "which keeps what dropped channels times 0 give, want mask.Select"
 	default:
 		reason = fmt.Sprintf("whose factor for %v is rounded to 0, want one that is not", t)
@@ -271,12 +275,13 @@ func (c *Compaction) Packed() (g layout.Geometry, ok bool) {
 
 // Unscaled returns c without its factor: elements are moved as they are. With it Gather packs what [Apply] or
 // [Fuse] has scaled, and Scatter makes of a packed tensor what Apply would have written, since Gather has
-// scaled it. The result shares the memory of c, and is good until c is Reset.
+// scaled it. The result shares the memory of c, and is good until c is Reset. To Reset the result does not change c.
 func (c *Compaction) Unscaled() Compaction {
 	if c == nil {
 		return Compaction{}
 	}
 	u := *c
+	u.borrowed = true
 	u.scaling = scaling{unscaled: true, identity: c.all, all: c.all}
 	return u
 }
@@ -390,7 +395,7 @@ func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers 
 		}
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, joined, workers)
 	}
-	few := g.Len() <= fewElements && full.Slices() == 0 && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
+	few := g.Len() <= fewElements && full.Len() == g.Len() && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
 	room := c.fill(kind)
 	defer scratch.Put(room)
 	factors := kernel.OfBytes(kind, *room)

@@ -371,3 +371,40 @@ func TestMasksThatDoMoreThanScale(t *testing.T) {
 		}
 	}
 }
+
+// The lists of an Unscaled Compaction are those of the one it comes from, until it is Reset.
+func TestResetOfUnscaledLeavesItsOrigin(t *testing.T) {
+	x := dense(t, layout.NCHW, 2, 4, 2, 2)
+	c := compact(t, masked(t, x, 0), x.geom)
+	moved := c.Unscaled()
+	for _, reset := range []func() error{
+		func() error { return moved.Reset(masked(t, x, 3), x.geom) },
+		func() error { return moved.ResetWeights(masked(t, x, 2), 1, dense(t, layout.CW, 4, 3).geom) },
+	} {
+		moved = c.Unscaled()
+		if err := reset(); err != nil {
+			t.Fatal(err)
+		}
+		for n := range x.samples {
+			if got := c.Kept(n); !slices.Equal(got, []int{1, 2, 3}) {
+				t.Errorf("sample %d keeps %v, want all but channel 0", n, got)
+			}
+		}
+	}
+	if got := moved.Kept(0); !slices.Equal(got, []int{0, 1, 3}) {
+		t.Errorf("after Reset it keeps %v, want all but channel 2", got)
+	}
+}
+
+// masked returns a mask for a tensor that drops one channel of each sample.
+func masked(t testing.TB, x tensor, dropped int) *mask.Mask {
+	t.Helper()
+	m, err := mask.New(x.samples, x.channels, 0.5, mask.Arithmetic{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range x.samples {
+		m.Set(n, dropped, false)
+	}
+	return m
+}

@@ -172,3 +172,31 @@ func TestEmptyTensorsArePacked(t *testing.T) {
 		}
 	}
 }
+
+// A factor that is rounded to 0 is refused although nothing is dropped: a kernel cannot tell its channels from
+// dropped ones.
+func TestFactorsRoundedToZeroAreRefusedWhereAllIsKept(t *testing.T) {
+	for _, x := range []tensor{dense(t, layout.NCHW, 1, 2, 2, 2), dense(t, layout.NCHW, 8, 16, 12, 12), dense(t, layout.NHWC, 2, 3, 3, 5)} {
+		for _, policy := range []mask.Policy{mask.Select, mask.Multiply} {
+			m, err := mask.New(x.samples, x.channels, 1-0x1p-30, mask.Arithmetic{Policy: policy, Rule: mask.Expectation})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := compact(t, m, x.geom)
+			for _, op := range compactions {
+				dst, src := filled(x.length, float16(7)), filled(x.length, float16(0x3c00))
+				var refused *spatialdropout.CompactionError
+				err := method[float16](c, op)(dst, src, 0)
+				if !errors.As(err, &refused) || !strings.Contains(err.Error(), "whose factor for float16 is rounded to 0") {
+					t.Errorf("%s, %v, %v: %v, want a *CompactionError", x.name, policy, op, err)
+				}
+				if !same(dst, filled(x.length, float16(7))) {
+					t.Errorf("%s, %v, %v: written", x.name, policy, op)
+				}
+				if err := method[bfloat16](c, op)(make([]bfloat16, x.length), make([]bfloat16, x.length), 0); err != nil {
+					t.Errorf("%s, %v, %v of bfloat16: %v", x.name, policy, op, err)
+				}
+			}
+		}
+	}
+}

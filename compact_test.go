@@ -90,7 +90,8 @@ func method[T number](packed *spatialdropout.Compaction, op kernel.Compaction) f
 // and compares every bit.
 func checkCompact[T number](r *rand.Rand, x tensor, op kernel.Compaction, c call, m *mask.Mask, packed *spatialdropout.Compaction, workers ...int) error {
 	k := kindOf[T]()
-	full, kept := values[T](r, x.length), values[T](r, len(x.keptPlaces(m)))
+	full, _ := operands[T](r, x) // longer than the tensor if it is a view
+	kept := values[T](r, len(x.keptPlaces(m)))
 	dst, src := full, kept
 	if op == kernel.Gather {
 		dst, src = kept, full

@@ -215,6 +215,9 @@ func tensors(t testing.TB) []tensor {
 		// Channels 2, 3 and 4 of seven.
 		strided(t, []int{2, 3, 4, 5}, []int{140, 20, 5, 1}, 0, 1),
 		strided(t, []int{2, 4, 5, 3}, []int{140, 35, 7, 1}, 0, 3),
+		// Channels 2, 3 and 4 of a single sample, and some rows of one: without a gap, in a buffer that goes on.
+		strided(t, []int{1, 3, 4, 5}, []int{140, 20, 5, 1}, 0, 1),
+		strided(t, []int{1, 4, 5, 3}, []int{140, 15, 3, 1}, 0, 3),
 		// A window of 2×3 positions of 4×5.
 		strided(t, []int{2, 3, 2, 3}, []int{60, 20, 5, 1}, 0, 1),
 		strided(t, []int{2, 2, 3, 3}, []int{60, 15, 3, 1}, 0, 3),

@@ -20,11 +20,11 @@ func (g *Geometry) ChannelsInside() bool {
 	return true
 }
 
-// Packed returns the geometry of a dense tensor with so many channels, whose axes are in the order of g
-// and otherwise as long. It returns false if channels is negative, if the channels of g are in groups, more than
-// one of them, and if the number of elements overflows an int. It does not allocate.
+// Packed returns the geometry of a dense tensor with so many of the channels, whose axes are in the order of g
+// and otherwise as long. It returns false if channels is negative or more than g has, and if the channels of g
+// are in groups, more than one of them. It does not allocate.
 func (g *Geometry) Packed(channels int) (Geometry, bool) {
-	if channels < 0 || g.block > 0 && g.padded > int(g.block) {
+	if channels < 0 || channels > g.channels || g.block > 0 && g.padded > int(g.block) {
 		return Geometry{}, false
 	}
 	p := *g
@@ -35,24 +35,22 @@ func (g *Geometry) Packed(channels int) (Geometry, bool) {
 	for nest := g.nest; nest != 0; nest >>= levelBits {
 		count++
 	}
-	stride, ok := 1, true
+	stride := 1 // which overflows no int, as the sizes of g do not
 	for i := count - 1; i >= 0; i-- {
 		switch level := g.nest >> (levelBits * i) & levelMask; {
 		case level == sampleLevel:
 			p.sampleStride = stride
-			stride, ok = mul(stride, max(p.samples, 1), ok)
+			stride *= max(p.samples, 1)
 		case level == groupLevel, level == channelLevel:
 			p.channelStride = stride
-			stride, ok = mul(stride, max(channels, 1), ok)
+			stride *= max(channels, 1)
 		default:
 			a := &p.spatial[level-spatialLevel]
 			a.stride = stride
-			stride, ok = mul(stride, max(a.size, 1), ok)
+			stride *= max(a.size, 1)
 		}
 	}
-	if !ok || p.finish() != "" {
-		return Geometry{}, false
-	}
+	p.finish() // dense axes nest, in no more loops than those of g
 	return p, true
 }
 

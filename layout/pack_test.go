@@ -45,7 +45,7 @@ func TestWhereSamplesAndChannelsAre(t *testing.T) {
 		if got, ok := g.Packed(0); !ok || got.Len() != 0 {
 			t.Errorf("strides %v without channels: %v, %v", c.strides, got, ok)
 		}
-		for _, wrong := range []int{-1, math.MaxInt} {
+		for _, wrong := range []int{-1, c.shape[1] + 1, math.MaxInt} {
 			if got, ok := g.Packed(wrong); ok || got != (layout.Geometry{}) {
 				t.Errorf("strides %v with %d channels: %v, %v", c.strides, wrong, got, ok)
 			}

@@ -26,11 +26,11 @@ type Around struct {
 //
 // dst may be src, or residual, or both. Otherwise it shares no element with them:
 // that is a [*kernel.OverlapError]. A dropped channel is +0, or what residual is, and its elements
-// in src need not be read. With [mask.Multiply], and for alpha dropout and Gaussian
-// noise, it is what Apply makes of it, and the sum with residual. Padding channels of a blocked layout are dropped, also in evaluation. A Scale or Shift of another length
-// or kind is a [*ChannelsError]. An activation with a number that it
-// cannot have is an [*ActivationError]. The other errors are those of Apply. On an error dst is
-// untouched.
+// in src need not be read. With [mask.Multiply], and for alpha dropout and Gaussian noise, it is
+// what Apply makes of it, and the sum with residual. Padding channels of a blocked layout are
+// dropped, also in evaluation. A Scale or Shift of another length or kind is a [*ChannelsError]. An
+// activation with a number that it cannot have is an [*ActivationError]. The other errors are those
+// of Apply. On an error dst is untouched.
 //
 // Every [mask.Arithmetic] is served. One that multiplies by a factor, and makes dropped
 // elements +0, is a single kernel. With [mask.Multiply], with [mask.Quotient], and for alpha dropout and Gaussian

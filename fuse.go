@@ -29,10 +29,11 @@ type Around struct {
 //
 // dst may be src, or residual, or both. Otherwise it shares no element with them:
 // that is a [*kernel.OverlapError]. A dropped channel is +0, or what residual is, and its elements
-// in src need not be read. Padding channels of a blocked layout are dropped. A Scale or Shift of another length
-// or kind is a [*ChannelsError]. An activation with a number that it
-// cannot have is an [*ActivationError]. The other errors are those of Apply. On an error dst is
-// untouched.
+// in src need not be read. With [mask.Multiply], and for alpha dropout and Gaussian noise, it is
+// what Apply makes of it, and the sum with residual. Padding channels of a blocked layout are
+// dropped, also in evaluation. A Scale or Shift of another length or kind is a [*ChannelsError]. An
+// activation with a number that it cannot have is an [*ActivationError]. The other errors are those
+// of Apply. On an error dst is untouched.
 //
 // Every [mask.Arithmetic] is served. One that multiplies by a factor, and makes dropped
 // elements +0, is a single kernel. With [mask.Multiply], with [mask.Quotient], and for alpha dropout and Gaussian
@@ -75,9 +76,9 @@ func FromInput(x Tensor) From { return From{x, false} }
 // a sum with one says nothing: [Pass.FuseBackward] refuses it on a pass of [Dropout.Fuse] or
 // [Dropout.FuseEvaluation], and [FuseBackward], which cannot know, computes a wrong gradient. FromOutput
 // serves where the input is no longer there, as after a call in place. Only the sign is known of
-// it: it goes with [ReLU] and with a [LeakyReLU] whose slope is not negative, and with a mask
-// that makes dropped elements +0 and does not make others smaller. The gradient is the same as
-// from the input, to the bit. What it does not go with is an [*ActivationError].
+// it: it goes with [ReLU], also with a [ClippedReLU] whose limit is infinite, and with a [LeakyReLU] whose slope is not
+// negative, and with a mask that makes dropped elements +0 and does not make others smaller, or infinite. The gradient
+// is the same as from the input, to the bit. What it does not go with is an [*ActivationError].
 func FromOutput(y Tensor) From { return From{y, true} }
 
 // FuseBackward writes the gradient of [Fuse] with respect to its src to dst. src is the
@@ -87,11 +88,11 @@ func FromOutput(y Tensor) From { return From{y, true} }
 //
 // An activation other than [Linear] needs to know on which side its input was. Where
 // that is a NaN the gradient passes a ReLU and is scaled by the slope of a leaky one. Where it is 0, or the limit of
-// a [ClippedReLU], it is +0 or scaled by the slope.
+// a [ClippedReLU], the gradient is +0 or scaled by the slope, before the product with Scale.
 //
 // Its bits are those of separate passes: of Apply with the mask of the gradient, the gate or the slope of the
-// activation, and the product with Scale, except that a dropped channel is +0 whatever its scale is. dst may
-// be src, or the tensor of from, or both. The errors are those of Fuse.
+// activation, and the product with Scale. Except with [mask.Multiply] and Gaussian
+// noise a dropped channel is +0 whatever its scale is. dst may be src, or the tensor of from, or both. The errors are those of Fuse.
 func FuseBackward[T Float](dst, src []T, from From, m *mask.Mask, a Around, g layout.Geometry) error {
 	c, at := fusion{dst: kernel.Of(dst), src: kernel.Of(src), around: a}, places{dst: &g, src: &g}
 	if c.backward = true; a.Activation.form != linear {
@@ -110,8 +111,8 @@ func FuseBackwardTensor(dst, src Tensor, from From, m *mask.Mask, a Around, work
 	return c.do(&at, m)
 }
 
-// Fuse writes what [FuseTensor] makes of src and residual with the mask of this pass to dst: without
-// one in evaluation. The errors are those of FuseTensor and [Dropout.Forward].
+// Fuse writes what [FuseTensor] makes of src and residual with the mask of this pass to dst. In evaluation that keeps
+// all channels, see [Pass.Mask]. The errors are those of FuseTensor and [Dropout.Forward].
 func (p Pass) Fuse(dst, src, residual Tensor, a Around) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a}, places{dst: &dst.Geometry, src: &src.Geometry}
 	if !residual.none() {

@@ -226,8 +226,8 @@ func (c *Compaction) Len() int {
 	return len(c.kept) * c.geometry.Spatial()
 }
 
-// Kept returns the channels of sample n that are kept, in order, none if the tensor has no elements. The slice is memory of c, until c is Reset, and
-// must not be changed. Kept panics with a [*CompactionError] if there is no such sample.
+// Kept returns the channels of sample n that are kept, in order: none if the tensor has no elements, and none at rate 1,
+// where the factor is 0. The slice is memory of c, until c is Reset, and must not be changed. Kept panics with a [*CompactionError] if there is no such sample.
 func (c *Compaction) Kept(n int) []int {
 	if c.must(); n < 0 || n >= c.geometry.Samples() {
 		panic(&CompactionError{fmt.Sprintf("sample %d of %d, want one counted from 0", n, c.geometry.Samples())})
@@ -291,7 +291,7 @@ func (c *Compaction) Unscaled() Compaction {
 //
 // src holds a tensor of the geometry that c was made for, which may be a list, see [AsList]. dst is
 // one slice of [Compaction.Len] elements. Both are of one kind. dst may begin with the same element as
-// src: then the tensor is packed in place, by one goroutine, and the rest of src means nothing. dst and src must
+// src, if that is one slice: then the tensor is packed in place, by one goroutine, and the rest of src means nothing. dst and src must
 // not overlap otherwise, gaps of a view included. workers is that of [ApplyTensor].
 //
 // Gather does not allocate after warm-up. It returns a [*LengthError], a [*ListError] or a [*PackedError]

@@ -408,3 +408,51 @@ func masked(t testing.TB, x tensor, dropped int) *mask.Mask {
 	}
 	return m
 }
+
+// At rate 1 the factor is 0: nothing is packed, not even a channel that Set keeps.
+func TestNothingIsPackedAtRateOne(t *testing.T) {
+	x := dense(t, layout.NCHW, 2, 3, 2, 2)
+	m, err := mask.New(x.samples, x.channels, 1, mask.Arithmetic{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Set(0, 1, true)
+	m.Set(1, 2, true)
+	dst, want := filled[float32](x.length, -77), filled[float32](x.length, -77)
+	c := compact(t, m, x.geom)
+	if err := errors.Join(spatialdropout.Scatter(dst, nil, c), spatialdropout.Apply(want, filled[float32](x.length, 3), m, x.geom)); err != nil {
+		t.Fatal(err)
+	}
+	if err := differ(dst, want, want); err != nil || c.Len() != 0 || len(c.Kept(0)) != 0 {
+		t.Errorf("%d elements, Scatter is not Apply: %v", c.Len(), err)
+	}
+	if err := c.ResetWeights(m, 0, dense(t, layout.CW, 3, 5).geom); err != nil || c.Len() != 0 {
+		t.Errorf("%d weights: %v", c.Len(), err)
+	}
+}
+
+// Weights may have groups of channels with padding, also where all are kept.
+func TestWeightsInGroups(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 41))
+	for _, channels := range []int{5, 8, 11, 16} {
+		x := dense(t, layout.NCHW8c, 1, channels, 2, 3)
+		for _, dropped := range []int{-1, 0, 4} {
+			m, err := mask.New(1, channels, 0.5, mask.Arithmetic{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if dropped >= 0 {
+				m.Set(0, dropped, false)
+			}
+			c, err := spatialdropout.CompactWeights(m, 0, x.geom)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, op := range compactions {
+				if err := checkCompact[float32](r, x, op, call{rate: 0.5, rule: mask.Unscaled}, m, c, 0, 1, 3); err != nil {
+					t.Errorf("%s without channel %d: %v", x.name, dropped, err)
+				}
+			}
+		}
+	}
+}

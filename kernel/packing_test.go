@@ -391,6 +391,8 @@ func TestRefusedCompactions(t *testing.T) {
 		refusal(func() { CompactPlanes[float32](Scatter, nil, nil, factors, 0) }),
 		refusal(func() { CompactPixels[float32](Scatter, nil, nil, factors) }),
 		refusal(func() { CompactPixelsOf(Scatter, Vector{}, Vector{}, f) }),
+		// A vector of rows, and no src.
+		refusal(func() { CompactPixels(Scatter, make([]float32, 400), nil, make([]float32, 200)) }),
 		refusal(func() { CompactPlanesOf(Gather, Vector{}, Vector{}, Vector{}, 4) }),
 		refusal(func() { CompactPlanesOf(Gather, Vector{}, Of(x), Of(make([]float32, 3)), 4) }),
 	} {

@@ -144,8 +144,9 @@ type x86 struct {
 	fetches int           // calls of whereAhead, to name labels
 	ahead   reg.GPVirtual // bytes from a store to the line that is prefetched with it
 
-	factor int // the register with the plane's factor
-	fill   int // the register with what a dropped plane is set to
+	factor int  // the register with the plane's factor
+	held   bool // registers hold factors, scales and shifts of a strip
+	fill   int  // the register with what a dropped plane is set to
 	// at says where the element of dst and of src lies if not at the pointers.
 	at func(p pointer) operand.Mem
 }

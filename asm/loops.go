@@ -103,9 +103,11 @@ type streamer interface {
 	head(label string, m moves, step func(block))
 	// walkFourPlanes, walkQuarters and walkJoined are loops over four planes of one call,
 	// over rows in four quarters side by side, and over short planes joined to one stream.
+	// walkStrips is one over strips of several rows, which share what there is for each channel.
 	walkFourPlanes(l *loops)
 	walkQuarters(l *loops)
 	walkJoined(l *loops)
+	walkStrips(l *loops)
 }
 
 // A block is what a step works on: a vector or a part of one, or as many vectors
@@ -190,6 +192,9 @@ func (l *loops) emit() {
 			s.jumpIfRowByRow("row")
 			s.walkQuarters(l)
 			l.ret()
+		}
+		if s != nil && l.family == fused {
+			s.walkStrips(l)
 		}
 		l.rows()
 	case l.family == fused:

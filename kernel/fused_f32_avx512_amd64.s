@@ -506,23 +506,122 @@ GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 // func fusePixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·fusePixelsF32AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   shifts+40(FP), DI
-	MOVQ   scales+32(FP), R8
-	MOVQ   count+56(FP), R9
-	MOVQ   ·storeAhead+0(SB), R10
-	VXORPS X13, X13, X13
-	MOVQ   SI, R11
-	ANDQ   $+15, R11
-	MOVQ   R11, CX
-	MOVL   $0x00000001, R12
-	SHLL   CL, R12
-	DECL   R12
-	KMOVD  R12, K1
-	SHLQ   $0x02, R11
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    shifts+40(FP), DI
+	MOVQ    scales+32(FP), R8
+	MOVQ    count+56(FP), R9
+	MOVQ    ·storeAhead+0(SB), R10
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+64
+	JEQ     strip4
+	CMPQ    SI, $+48
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPS   (DX), Z8, Z0
+	VADDPS   Z2, Z0, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z9, Z0
+	VADDPS   Z3, Z0, Z0
+	VMULPS.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z11, Z0
+	VADDPS   Z14, Z0, Z0
+	VMULPS.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	DECQ     R9
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPS   (DX), Z8, Z0
+	VADDPS   Z2, Z0, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z9, Z0
+	VADDPS   Z3, Z0, Z0
+	VMULPS.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z11, Z0
+	VADDPS   Z14, Z0, Z0
+	VMULPS.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPS   192(DX), Z12, Z0
+	VADDPS   Z15, Z0, Z0
+	VMULPS.Z Z7, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	DECQ     R9
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+15, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x02, R11
 
 next:
 	XORL R12, R12
@@ -533,13 +632,13 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -579,11 +678,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -606,10 +705,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1094,14 +1193,134 @@ TEXT ·fuseReLUPixelsF32AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (CX), Z10
-	MOVQ         SI, R11
-	ANDQ         $+15, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x02, R11
+	CMPQ         SI, $+64
+	JEQ          strip4
+	CMPQ         SI, $+48
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPS       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPS       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPS       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPS    (DX), Z8, Z0
+	VADDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(DX), Z9, Z0
+	VADDPS    Z3, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z5, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPS    128(DX), Z11, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z6, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	DECQ      R9
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPS    (DX), Z8, Z0
+	VADDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(DX), Z9, Z0
+	VADDPS    Z3, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z5, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPS    128(DX), Z11, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z6, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	VMULPS    192(DX), Z12, Z0
+	VADDPS    Z15, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z7, Z0, K2, Z0
+	VMOVUPS   Z0, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	DECQ      R9
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+15, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x02, R11
 
 next:
 	XORL R12, R12
@@ -1112,13 +1331,13 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1170,11 +1389,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1203,10 +1422,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1675,14 +1894,127 @@ TEXT ·fuseLeakyPixelsF32AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (CX), Z10
-	MOVQ         SI, R11
-	ANDQ         $+15, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x02, R11
+	CMPQ         SI, $+64
+	JEQ          strip4
+	CMPQ         SI, $+48
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPS       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPS       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPS       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPS   (DX), Z8, Z0
+	VADDPS   Z2, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z9, Z0
+	VADDPS   Z3, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z11, Z0
+	VADDPS   Z14, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	DECQ     R9
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPS   (DX), Z8, Z0
+	VADDPS   Z2, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z9, Z0
+	VADDPS   Z3, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z11, Z0
+	VADDPS   Z14, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPS   192(DX), Z12, Z0
+	VADDPS   Z15, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z7, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	DECQ     R9
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+15, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x02, R11
 
 next:
 	XORL R12, R12
@@ -1693,13 +2025,13 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1747,11 +2079,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1778,10 +2110,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -2249,24 +2581,139 @@ skip:
 // func fuseAddPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·fuseAddPixelsF32AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   shifts+40(FP), DI
-	MOVQ   scales+32(FP), R8
-	MOVQ   aux+16(FP), R9
-	MOVQ   count+56(FP), R10
-	MOVQ   ·storeAhead+0(SB), R11
-	VXORPS X13, X13, X13
-	MOVQ   SI, R12
-	ANDQ   $+15, R12
-	MOVQ   R12, CX
-	MOVL   $0x00000001, R13
-	SHLL   CL, R13
-	DECL   R13
-	KMOVD  R13, K1
-	SHLQ   $0x02, R12
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    shifts+40(FP), DI
+	MOVQ    scales+32(FP), R8
+	MOVQ    aux+16(FP), R9
+	MOVQ    count+56(FP), R10
+	MOVQ    ·storeAhead+0(SB), R11
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+64
+	JEQ     strip4
+	CMPQ    SI, $+48
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPS  (DX), Z8, Z0
+	VADDPS  Z2, Z0, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPS  64(DX), Z9, Z0
+	VADDPS  Z3, Z0, Z0
+	VMULPS  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPS  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(DX), Z11, Z0
+	VADDPS  Z14, Z0, Z0
+	VMULPS  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPS  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	ADDQ    $+192, AX
+	ADDQ    $+192, DX
+	ADDQ    $+192, R9
+	DECQ    R10
+	JNZ     strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPS  (DX), Z8, Z0
+	VADDPS  Z2, Z0, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPS  64(DX), Z9, Z0
+	VADDPS  Z3, Z0, Z0
+	VMULPS  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPS  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(DX), Z11, Z0
+	VADDPS  Z14, Z0, Z0
+	VMULPS  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPS  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	VMULPS  192(DX), Z12, Z0
+	VADDPS  Z15, Z0, Z0
+	VMULPS  Z7, Z0, Z0
+	VMOVUPS 192(R9), Z1
+	VADDPS  Z0, Z1, K2, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R9
+	DECQ    R10
+	JNZ     strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+15, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x02, R12
 
 next:
 	XORL R13, R13
@@ -2277,13 +2724,13 @@ next:
 	// y = z + (x * a + s) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -2332,11 +2779,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -2364,10 +2811,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -2917,14 +3364,150 @@ TEXT ·fuseReLUAddPixelsF32AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (CX), Z10
-	MOVQ         SI, R12
-	ANDQ         $+15, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x02, R12
+	CMPQ         SI, $+64
+	JEQ          strip4
+	CMPQ         SI, $+48
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPS       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPS       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPS       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPS    (DX), Z8, Z0
+	VADDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z4, Z0, Z0
+	VMOVUPS   (R9), Z1
+	VADDPS    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, (AX)
+	VMULPS    64(DX), Z9, Z0
+	VADDPS    Z3, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z5, Z0, Z0
+	VMOVUPS   64(R9), Z1
+	VADDPS    Z0, Z1, K6, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMULPS    128(DX), Z11, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z6, Z0, Z0
+	VMOVUPS   128(R9), Z1
+	VADDPS    Z0, Z1, K7, Z1
+	VMOVUPS   Z1, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	ADDQ      $+192, R9
+	DECQ      R10
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPS    (DX), Z8, Z0
+	VADDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z4, Z0, Z0
+	VMOVUPS   (R9), Z1
+	VADDPS    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, (AX)
+	VMULPS    64(DX), Z9, Z0
+	VADDPS    Z3, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z5, Z0, Z0
+	VMOVUPS   64(R9), Z1
+	VADDPS    Z0, Z1, K6, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMULPS    128(DX), Z11, Z0
+	VADDPS    Z14, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z6, Z0, Z0
+	VMOVUPS   128(R9), Z1
+	VADDPS    Z0, Z1, K7, Z1
+	VMOVUPS   Z1, 128(AX)
+	VMULPS    192(DX), Z12, Z0
+	VADDPS    Z15, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z7, Z0, Z0
+	VMOVUPS   192(R9), Z1
+	VADDPS    Z0, Z1, K2, Z1
+	VMOVUPS   Z1, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R9
+	DECQ      R10
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+15, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x02, R12
 
 next:
 	XORL R13, R13
@@ -2935,13 +3518,13 @@ next:
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -3002,11 +3585,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -3040,10 +3623,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -3577,14 +4160,143 @@ TEXT ·fuseLeakyAddPixelsF32AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (CX), Z10
-	MOVQ         SI, R12
-	ANDQ         $+15, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x02, R12
+	CMPQ         SI, $+64
+	JEQ          strip4
+	CMPQ         SI, $+48
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPS       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPS       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPS       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPS  (DX), Z8, Z0
+	VADDPS  Z2, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPS  64(DX), Z9, Z0
+	VADDPS  Z3, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPS  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(DX), Z11, Z0
+	VADDPS  Z14, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPS  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	ADDQ    $+192, AX
+	ADDQ    $+192, DX
+	ADDQ    $+192, R9
+	DECQ    R10
+	JNZ     strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPS  (DX), Z8, Z0
+	VADDPS  Z2, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPS  64(DX), Z9, Z0
+	VADDPS  Z3, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPS  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPS  128(DX), Z11, Z0
+	VADDPS  Z14, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPS  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	VMULPS  192(DX), Z12, Z0
+	VADDPS  Z15, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z7, Z0, Z0
+	VMOVUPS 192(R9), Z1
+	VADDPS  Z0, Z1, K2, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R9
+	DECQ    R10
+	JNZ     strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+15, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x02, R12
 
 next:
 	XORL R13, R13
@@ -3595,13 +4307,13 @@ next:
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -3658,11 +4370,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -3694,10 +4406,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -4086,22 +4798,107 @@ fillBelow4:
 // func gradPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·gradPixelsF32AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   scales+32(FP), DI
-	MOVQ   count+56(FP), R8
-	MOVQ   ·storeAhead+0(SB), R9
-	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+15, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x02, R10
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    scales+32(FP), DI
+	MOVQ    count+56(FP), R8
+	MOVQ    ·storeAhead+0(SB), R9
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+64
+	JEQ     strip4
+	CMPQ    SI, $+48
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+
+	// y = x * f * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+
+prefetched1:
+	VMULPS   (DX), Z4, Z0
+	VMULPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z5, Z0
+	VMULPS.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z6, Z0
+	VMULPS.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	DECQ     R8
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(DI)(CX*1), Z12
+
+	// y = x * f * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched2:
+	VMULPS   (DX), Z4, Z0
+	VMULPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z5, Z0
+	VMULPS.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z6, Z0
+	VMULPS.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPS   192(DX), Z7, Z0
+	VMULPS.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	DECQ     R8
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+15, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x02, R10
 
 next:
 	XORL R11, R11
@@ -4112,13 +4909,13 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -4150,11 +4947,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -4173,10 +4970,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -4686,14 +5483,143 @@ TEXT ·gradReLUPixelsF32AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS (CX), Z10
 	VMULPS       Z13, Z10, Z2
 	VADDPS       Z2, Z10, Z10
-	MOVQ         SI, R12
-	ANDQ         $+15, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x02, R12
+	CMPQ         SI, $+64
+	JEQ          strip4
+	CMPQ         SI, $+48
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPS       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPS       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPS       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPS    (DX), Z4, Z0
+	VMULPS    (R9), Z8, Z1
+	VADDPS    Z2, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(DX), Z5, Z0
+	VMULPS    64(R9), Z9, Z1
+	VADDPS    Z3, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPS    128(DX), Z6, Z0
+	VMULPS    128(R9), Z11, Z1
+	VADDPS    Z14, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	ADDQ      $+192, R9
+	DECQ      R10
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPS    (DX), Z4, Z0
+	VMULPS    (R9), Z8, Z1
+	VADDPS    Z2, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(DX), Z5, Z0
+	VMULPS    64(R9), Z9, Z1
+	VADDPS    Z3, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPS    128(DX), Z6, Z0
+	VMULPS    128(R9), Z11, Z1
+	VADDPS    Z14, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	VMULPS    192(DX), Z7, Z0
+	VMULPS    192(R9), Z12, Z1
+	VADDPS    Z15, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z12, Z0, K2, Z0
+	VMOVUPS   Z0, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R9
+	DECQ      R10
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+15, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x02, R12
 
 next:
 	XORL R13, R13
@@ -4704,13 +5630,13 @@ next:
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMULPS    (DX), Z4, Z0
@@ -4767,11 +5693,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMULPS    (DX), Z4, Z0
@@ -4803,10 +5729,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMULPS    (DX), Z4, Z0
@@ -5306,14 +6232,136 @@ TEXT ·gradLeakyPixelsF32AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (CX), Z10
-	MOVQ         SI, R12
-	ANDQ         $+15, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x02, R12
+	CMPQ         SI, $+64
+	JEQ          strip4
+	CMPQ         SI, $+48
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPS       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPS       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPS       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPS   (DX), Z4, Z0
+	VMULPS   (R9), Z8, Z1
+	VADDPS   Z2, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z5, Z0
+	VMULPS   64(R9), Z9, Z1
+	VADDPS   Z3, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z6, Z0
+	VMULPS   128(R9), Z11, Z1
+	VADDPS   Z14, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	ADDQ     $+192, R9
+	DECQ     R10
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPS   (DX), Z4, Z0
+	VMULPS   (R9), Z8, Z1
+	VADDPS   Z2, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z5, Z0
+	VMULPS   64(R9), Z9, Z1
+	VADDPS   Z3, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z6, Z0
+	VMULPS   128(R9), Z11, Z1
+	VADDPS   Z14, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPS   192(DX), Z7, Z0
+	VMULPS   192(R9), Z12, Z1
+	VADDPS   Z15, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R9
+	DECQ     R10
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+15, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x02, R12
 
 next:
 	XORL R13, R13
@@ -5324,13 +6372,13 @@ next:
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R13*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -5383,11 +6431,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R13*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -5417,10 +6465,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R13*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -5855,23 +6903,124 @@ fillBelow4:
 // func gradReLUOutPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·gradReLUOutPixelsF32AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   scales+32(FP), DI
-	MOVQ   aux+16(FP), R8
-	MOVQ   count+56(FP), R9
-	MOVQ   ·storeAhead+0(SB), R10
-	VXORPS X13, X13, X13
-	MOVQ   SI, R11
-	ANDQ   $+15, R11
-	MOVQ   R11, CX
-	MOVL   $0x00000001, R12
-	SHLL   CL, R12
-	DECL   R12
-	KMOVD  R12, K1
-	SHLQ   $0x02, R11
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    scales+32(FP), DI
+	MOVQ    aux+16(FP), R8
+	MOVQ    count+56(FP), R9
+	MOVQ    ·storeAhead+0(SB), R10
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+64
+	JEQ     strip4
+	CMPQ    SI, $+48
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPS    (DX), Z4, Z0
+	VCMPPS    $0x19, (R8), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(DX), Z5, Z0
+	VCMPPS    $0x19, 64(R8), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPS    128(DX), Z6, Z0
+	VCMPPS    $0x19, 128(R8), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	ADDQ      $+192, R8
+	DECQ      R9
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(DI)(CX*1), Z12
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPS    (DX), Z4, Z0
+	VCMPPS    $0x19, (R8), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPS    64(DX), Z5, Z0
+	VCMPPS    $0x19, 64(R8), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPS    128(DX), Z6, Z0
+	VCMPPS    $0x19, 128(R8), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	VMULPS    192(DX), Z7, Z0
+	VCMPPS    $0x19, 192(R8), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z12, Z0, K2, Z0
+	VMOVUPS   Z0, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R8
+	DECQ      R9
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+15, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x02, R11
 
 next:
 	XORL R12, R12
@@ -5882,13 +7031,13 @@ next:
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMULPS    (DX), Z4, Z0
@@ -5929,11 +7078,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMULPS    (DX), Z4, Z0
@@ -5957,10 +7106,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMULPS    (DX), Z4, Z0
@@ -6401,14 +7550,115 @@ TEXT ·gradLeakyOutPixelsF32AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (CX), Z10
-	MOVQ         SI, R11
-	ANDQ         $+15, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x02, R11
+	CMPQ         SI, $+64
+	JEQ          strip4
+	CMPQ         SI, $+48
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPS       $0x04, Z13, Z4, K4
+	VMOVUPS      (DI)(CX*1), Z8
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPS       $0x04, Z13, Z5, K6
+	VMOVUPS      64(DI)(CX*1), Z9
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPS       $0x04, Z13, Z6, K7
+	VMOVUPS      128(DI)(CX*1), Z11
+
+	// y = slope(x * f, z, l) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPS   (DX), Z4, Z0
+	VCMPPS   $0x15, (R8), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z5, Z0
+	VCMPPS   $0x15, 64(R8), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z6, Z0
+	VCMPPS   $0x15, 128(R8), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	ADDQ     $+192, R8
+	DECQ     R9
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPS  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPS  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPS  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPS  $0x04, Z13, Z7, K2
+	VMOVUPS 192(DI)(CX*1), Z12
+
+	// y = slope(x * f, z, l) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPS   (DX), Z4, Z0
+	VCMPPS   $0x15, (R8), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPS   64(DX), Z5, Z0
+	VCMPPS   $0x15, 64(R8), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPS   128(DX), Z6, Z0
+	VCMPPS   $0x15, 128(R8), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPS   192(DX), Z7, Z0
+	VCMPPS   $0x15, 192(R8), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R8
+	DECQ     R9
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+15, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x02, R11
 
 next:
 	XORL R12, R12
@@ -6419,13 +7669,13 @@ next:
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -6466,11 +7716,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -6494,10 +7744,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0

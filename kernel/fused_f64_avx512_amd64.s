@@ -478,23 +478,122 @@ GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 // func fusePixelsF64AVX512(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·fusePixelsF64AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   shifts+40(FP), DI
-	MOVQ   scales+32(FP), R8
-	MOVQ   count+56(FP), R9
-	MOVQ   ·storeAhead+0(SB), R10
-	VXORPS X13, X13, X13
-	MOVQ   SI, R11
-	ANDQ   $+7, R11
-	MOVQ   R11, CX
-	MOVL   $0x00000001, R12
-	SHLL   CL, R12
-	DECL   R12
-	KMOVD  R12, K1
-	SHLQ   $0x03, R11
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    shifts+40(FP), DI
+	MOVQ    scales+32(FP), R8
+	MOVQ    count+56(FP), R9
+	MOVQ    ·storeAhead+0(SB), R10
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+32
+	JEQ     strip4
+	CMPQ    SI, $+24
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPD   (DX), Z8, Z0
+	VADDPD   Z2, Z0, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z9, Z0
+	VADDPD   Z3, Z0, Z0
+	VMULPD.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z11, Z0
+	VADDPD   Z14, Z0, Z0
+	VMULPD.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	DECQ     R9
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPD   (DX), Z8, Z0
+	VADDPD   Z2, Z0, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z9, Z0
+	VADDPD   Z3, Z0, Z0
+	VMULPD.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z11, Z0
+	VADDPD   Z14, Z0, Z0
+	VMULPD.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPD   192(DX), Z12, Z0
+	VADDPD   Z15, Z0, Z0
+	VMULPD.Z Z7, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	DECQ     R9
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+7, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x03, R11
 
 next:
 	XORL R12, R12
@@ -505,13 +604,13 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -551,11 +650,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -578,10 +677,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1032,14 +1131,134 @@ TEXT ·fuseReLUPixelsF64AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (CX), Z10
-	MOVQ         SI, R11
-	ANDQ         $+7, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x03, R11
+	CMPQ         SI, $+32
+	JEQ          strip4
+	CMPQ         SI, $+24
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPD       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPD       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPD       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPD    (DX), Z8, Z0
+	VADDPD    Z2, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(DX), Z9, Z0
+	VADDPD    Z3, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z5, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPD    128(DX), Z11, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z6, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	DECQ      R9
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPD    (DX), Z8, Z0
+	VADDPD    Z2, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(DX), Z9, Z0
+	VADDPD    Z3, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z5, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPD    128(DX), Z11, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z6, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	VMULPD    192(DX), Z12, Z0
+	VADDPD    Z15, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z7, Z0, K2, Z0
+	VMOVUPS   Z0, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	DECQ      R9
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+7, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x03, R11
 
 next:
 	XORL R12, R12
@@ -1050,13 +1269,13 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1108,11 +1327,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1141,10 +1360,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1581,14 +1800,127 @@ TEXT ·fuseLeakyPixelsF64AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (CX), Z10
-	MOVQ         SI, R11
-	ANDQ         $+7, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x03, R11
+	CMPQ         SI, $+32
+	JEQ          strip4
+	CMPQ         SI, $+24
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPD       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPD       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPD       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPD   (DX), Z8, Z0
+	VADDPD   Z2, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z9, Z0
+	VADDPD   Z3, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z11, Z0
+	VADDPD   Z14, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	DECQ     R9
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPD   (DX), Z8, Z0
+	VADDPD   Z2, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z9, Z0
+	VADDPD   Z3, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z11, Z0
+	VADDPD   Z14, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z6, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPD   192(DX), Z12, Z0
+	VADDPD   Z15, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z7, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	DECQ     R9
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+7, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x03, R11
 
 next:
 	XORL R12, R12
@@ -1599,13 +1931,13 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1653,11 +1985,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1684,10 +2016,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -2119,24 +2451,139 @@ skip:
 // func fuseAddPixelsF64AVX512(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·fuseAddPixelsF64AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   shifts+40(FP), DI
-	MOVQ   scales+32(FP), R8
-	MOVQ   aux+16(FP), R9
-	MOVQ   count+56(FP), R10
-	MOVQ   ·storeAhead+0(SB), R11
-	VXORPS X13, X13, X13
-	MOVQ   SI, R12
-	ANDQ   $+7, R12
-	MOVQ   R12, CX
-	MOVL   $0x00000001, R13
-	SHLL   CL, R13
-	DECL   R13
-	KMOVD  R13, K1
-	SHLQ   $0x03, R12
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    shifts+40(FP), DI
+	MOVQ    scales+32(FP), R8
+	MOVQ    aux+16(FP), R9
+	MOVQ    count+56(FP), R10
+	MOVQ    ·storeAhead+0(SB), R11
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+32
+	JEQ     strip4
+	CMPQ    SI, $+24
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPD  (DX), Z8, Z0
+	VADDPD  Z2, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPD  64(DX), Z9, Z0
+	VADDPD  Z3, Z0, Z0
+	VMULPD  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPD  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(DX), Z11, Z0
+	VADDPD  Z14, Z0, Z0
+	VMULPD  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPD  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	ADDQ    $+192, AX
+	ADDQ    $+192, DX
+	ADDQ    $+192, R9
+	DECQ    R10
+	JNZ     strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPD  (DX), Z8, Z0
+	VADDPD  Z2, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPD  64(DX), Z9, Z0
+	VADDPD  Z3, Z0, Z0
+	VMULPD  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPD  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(DX), Z11, Z0
+	VADDPD  Z14, Z0, Z0
+	VMULPD  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPD  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	VMULPD  192(DX), Z12, Z0
+	VADDPD  Z15, Z0, Z0
+	VMULPD  Z7, Z0, Z0
+	VMOVUPS 192(R9), Z1
+	VADDPD  Z0, Z1, K2, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R9
+	DECQ    R10
+	JNZ     strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+7, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x03, R12
 
 next:
 	XORL R13, R13
@@ -2147,13 +2594,13 @@ next:
 	// y = z + (x * a + s) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -2202,11 +2649,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -2234,10 +2681,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -2745,14 +3192,150 @@ TEXT ·fuseReLUAddPixelsF64AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (CX), Z10
-	MOVQ         SI, R12
-	ANDQ         $+7, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x03, R12
+	CMPQ         SI, $+32
+	JEQ          strip4
+	CMPQ         SI, $+24
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPD       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPD       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPD       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPD    (DX), Z8, Z0
+	VADDPD    Z2, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, (AX)
+	VMULPD    64(DX), Z9, Z0
+	VADDPD    Z3, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z5, Z0, Z0
+	VMOVUPS   64(R9), Z1
+	VADDPD    Z0, Z1, K6, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMULPD    128(DX), Z11, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z6, Z0, Z0
+	VMOVUPS   128(R9), Z1
+	VADDPD    Z0, Z1, K7, Z1
+	VMOVUPS   Z1, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	ADDQ      $+192, R9
+	DECQ      R10
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPD    (DX), Z8, Z0
+	VADDPD    Z2, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, (AX)
+	VMULPD    64(DX), Z9, Z0
+	VADDPD    Z3, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z5, Z0, Z0
+	VMOVUPS   64(R9), Z1
+	VADDPD    Z0, Z1, K6, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMULPD    128(DX), Z11, Z0
+	VADDPD    Z14, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z6, Z0, Z0
+	VMOVUPS   128(R9), Z1
+	VADDPD    Z0, Z1, K7, Z1
+	VMOVUPS   Z1, 128(AX)
+	VMULPD    192(DX), Z12, Z0
+	VADDPD    Z15, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z7, Z0, Z0
+	VMOVUPS   192(R9), Z1
+	VADDPD    Z0, Z1, K2, Z1
+	VMOVUPS   Z1, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R9
+	DECQ      R10
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+7, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x03, R12
 
 next:
 	XORL R13, R13
@@ -2763,13 +3346,13 @@ next:
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -2830,11 +3413,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -2868,10 +3451,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -3365,14 +3948,143 @@ TEXT ·fuseLeakyAddPixelsF64AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (CX), Z10
-	MOVQ         SI, R12
-	ANDQ         $+7, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x03, R12
+	CMPQ         SI, $+32
+	JEQ          strip4
+	CMPQ         SI, $+24
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPD       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPD       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPD       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPD  (DX), Z8, Z0
+	VADDPD  Z2, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPD  64(DX), Z9, Z0
+	VADDPD  Z3, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPD  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(DX), Z11, Z0
+	VADDPD  Z14, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPD  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	ADDQ    $+192, AX
+	ADDQ    $+192, DX
+	ADDQ    $+192, R9
+	DECQ    R10
+	JNZ     strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPD  (DX), Z8, Z0
+	VADDPD  Z2, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, (AX)
+	VMULPD  64(DX), Z9, Z0
+	VADDPD  Z3, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z5, Z0, Z0
+	VMOVUPS 64(R9), Z1
+	VADDPD  Z0, Z1, K6, Z1
+	VMOVUPS Z1, 64(AX)
+	VMULPD  128(DX), Z11, Z0
+	VADDPD  Z14, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z6, Z0, Z0
+	VMOVUPS 128(R9), Z1
+	VADDPD  Z0, Z1, K7, Z1
+	VMOVUPS Z1, 128(AX)
+	VMULPD  192(DX), Z12, Z0
+	VADDPD  Z15, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z7, Z0, Z0
+	VMOVUPS 192(R9), Z1
+	VADDPD  Z0, Z1, K2, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	ADDQ    $+256, R9
+	DECQ    R10
+	JNZ     strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+7, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x03, R12
 
 next:
 	XORL R13, R13
@@ -3383,13 +4095,13 @@ next:
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -3446,11 +4158,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -3482,10 +4194,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS (BX)(R13*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
 	VMOVUPS (DX), Z0
@@ -3848,22 +4560,107 @@ fillBelow8:
 // func gradPixelsF64AVX512(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·gradPixelsF64AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   scales+32(FP), DI
-	MOVQ   count+56(FP), R8
-	MOVQ   ·storeAhead+0(SB), R9
-	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+7, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x03, R10
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    scales+32(FP), DI
+	MOVQ    count+56(FP), R8
+	MOVQ    ·storeAhead+0(SB), R9
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+32
+	JEQ     strip4
+	CMPQ    SI, $+24
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+
+	// y = x * f * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R9, R9
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+
+prefetched1:
+	VMULPD   (DX), Z4, Z0
+	VMULPD.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z5, Z0
+	VMULPD.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z6, Z0
+	VMULPD.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	DECQ     R8
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(DI)(CX*1), Z12
+
+	// y = x * f * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+	PREFETCHT0 128(AX)(R9*1)
+	PREFETCHT0 192(AX)(R9*1)
+
+prefetched2:
+	VMULPD   (DX), Z4, Z0
+	VMULPD.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z5, Z0
+	VMULPD.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z6, Z0
+	VMULPD.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPD   192(DX), Z7, Z0
+	VMULPD.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	DECQ     R8
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+7, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x03, R10
 
 next:
 	XORL R11, R11
@@ -3874,13 +4671,13 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -3912,11 +4709,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -3935,10 +4732,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -4408,14 +5205,143 @@ TEXT ·gradReLUPixelsF64AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSD (CX), Z10
 	VMULPD       Z13, Z10, Z2
 	VADDPD       Z2, Z10, Z10
-	MOVQ         SI, R12
-	ANDQ         $+7, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x03, R12
+	CMPQ         SI, $+32
+	JEQ          strip4
+	CMPQ         SI, $+24
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPD       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPD       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPD       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPD    (DX), Z4, Z0
+	VMULPD    (R9), Z8, Z1
+	VADDPD    Z2, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(DX), Z5, Z0
+	VMULPD    64(R9), Z9, Z1
+	VADDPD    Z3, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPD    128(DX), Z6, Z0
+	VMULPD    128(R9), Z11, Z1
+	VADDPD    Z14, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	ADDQ      $+192, R9
+	DECQ      R10
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPD    (DX), Z4, Z0
+	VMULPD    (R9), Z8, Z1
+	VADDPD    Z2, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(DX), Z5, Z0
+	VMULPD    64(R9), Z9, Z1
+	VADDPD    Z3, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPD    128(DX), Z6, Z0
+	VMULPD    128(R9), Z11, Z1
+	VADDPD    Z14, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	VMULPD    192(DX), Z7, Z0
+	VMULPD    192(R9), Z12, Z1
+	VADDPD    Z15, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z12, Z0, K2, Z0
+	VMOVUPS   Z0, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R9
+	DECQ      R10
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+7, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x03, R12
 
 next:
 	XORL R13, R13
@@ -4426,13 +5352,13 @@ next:
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMULPD    (DX), Z4, Z0
@@ -4489,11 +5415,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMULPD    (DX), Z4, Z0
@@ -4525,10 +5451,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R13*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMULPD    (DX), Z4, Z0
@@ -4990,14 +5916,136 @@ TEXT ·gradLeakyPixelsF64AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (CX), Z10
-	MOVQ         SI, R12
-	ANDQ         $+7, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x03, R12
+	CMPQ         SI, $+32
+	JEQ          strip4
+	CMPQ         SI, $+24
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPD       $0x04, Z13, Z4, K4
+	VMOVUPS      (R8)(CX*1), Z8
+	VMOVUPS      (DI)(CX*1), Z2
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPD       $0x04, Z13, Z5, K6
+	VMOVUPS      64(R8)(CX*1), Z9
+	VMOVUPS      64(DI)(CX*1), Z3
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPD       $0x04, Z13, Z6, K7
+	VMOVUPS      128(R8)(CX*1), Z11
+	VMOVUPS      128(DI)(CX*1), Z14
+
+	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+
+prefetched1:
+	VMULPD   (DX), Z4, Z0
+	VMULPD   (R9), Z8, Z1
+	VADDPD   Z2, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z5, Z0
+	VMULPD   64(R9), Z9, Z1
+	VADDPD   Z3, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z6, Z0
+	VMULPD   128(R9), Z11, Z1
+	VADDPD   Z14, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	ADDQ     $+192, R9
+	DECQ     R10
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(CX*1), Z8
+	VMOVUPS (DI)(CX*1), Z2
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(R8)(CX*1), Z9
+	VMOVUPS 64(DI)(CX*1), Z3
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(R8)(CX*1), Z11
+	VMOVUPS 128(DI)(CX*1), Z14
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(R8)(CX*1), Z12
+	VMOVUPS 192(DI)(CX*1), Z15
+
+	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+	PREFETCHT0 128(AX)(R11*1)
+	PREFETCHT0 192(AX)(R11*1)
+
+prefetched2:
+	VMULPD   (DX), Z4, Z0
+	VMULPD   (R9), Z8, Z1
+	VADDPD   Z2, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z5, Z0
+	VMULPD   64(R9), Z9, Z1
+	VADDPD   Z3, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z6, Z0
+	VMULPD   128(R9), Z11, Z1
+	VADDPD   Z14, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPD   192(DX), Z7, Z0
+	VMULPD   192(R9), Z12, Z1
+	VADDPD   Z15, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R9
+	DECQ     R10
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+7, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x03, R12
 
 next:
 	XORL R13, R13
@@ -5008,13 +6056,13 @@ next:
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 	PREFETCHT0 128(AX)(R11*1)
 	PREFETCHT0 192(AX)(R11*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R13*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -5067,11 +6115,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 	PREFETCHT0 64(AX)(R11*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R13*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -5101,10 +6149,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R13*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -5505,23 +6553,124 @@ fillBelow8:
 // func gradReLUOutPixelsF64AVX512(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·gradReLUOutPixelsF64AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   scales+32(FP), DI
-	MOVQ   aux+16(FP), R8
-	MOVQ   count+56(FP), R9
-	MOVQ   ·storeAhead+0(SB), R10
-	VXORPS X13, X13, X13
-	MOVQ   SI, R11
-	ANDQ   $+7, R11
-	MOVQ   R11, CX
-	MOVL   $0x00000001, R12
-	SHLL   CL, R12
-	DECL   R12
-	KMOVD  R12, K1
-	SHLQ   $0x03, R11
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    factors+24(FP), BX
+	MOVQ    length+64(FP), SI
+	MOVQ    scales+32(FP), DI
+	MOVQ    aux+16(FP), R8
+	MOVQ    count+56(FP), R9
+	MOVQ    ·storeAhead+0(SB), R10
+	VXORPS  X13, X13, X13
+	CMPQ    SI, $+32
+	JEQ     strip4
+	CMPQ    SI, $+24
+	JNE     row
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPD    (DX), Z4, Z0
+	VCMPPD    $0x19, (R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(DX), Z5, Z0
+	VCMPPD    $0x19, 64(R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPD    128(DX), Z6, Z0
+	VCMPPD    $0x19, 128(R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	ADDQ      $+192, AX
+	ADDQ      $+192, DX
+	ADDQ      $+192, R8
+	DECQ      R9
+	JNZ       strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(DI)(CX*1), Z12
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPD    (DX), Z4, Z0
+	VCMPPD    $0x19, (R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z8, Z0, K4, Z0
+	VMOVUPS   Z0, (AX)
+	VMULPD    64(DX), Z5, Z0
+	VCMPPD    $0x19, 64(R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z9, Z0, K6, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMULPD    128(DX), Z6, Z0
+	VCMPPD    $0x19, 128(R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z11, Z0, K7, Z0
+	VMOVUPS   Z0, 128(AX)
+	VMULPD    192(DX), Z7, Z0
+	VCMPPD    $0x19, 192(R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z12, Z0, K2, Z0
+	VMOVUPS   Z0, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, DX
+	ADDQ      $+256, R8
+	DECQ      R9
+	JNZ       strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+7, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x03, R11
 
 next:
 	XORL R12, R12
@@ -5532,13 +6681,13 @@ next:
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMULPD    (DX), Z4, Z0
@@ -5579,11 +6728,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMULPD    (DX), Z4, Z0
@@ -5607,10 +6756,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMULPD    (DX), Z4, Z0
@@ -6017,14 +7166,115 @@ TEXT ·gradLeakyOutPixelsF64AVX512(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (CX), Z10
-	MOVQ         SI, R11
-	ANDQ         $+7, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x03, R11
+	CMPQ         SI, $+32
+	JEQ          strip4
+	CMPQ         SI, $+24
+	JNE          row
+	XORL         CX, CX
+	VMOVUPS      (BX)(CX*1), Z4
+	VCMPPD       $0x04, Z13, Z4, K4
+	VMOVUPS      (DI)(CX*1), Z8
+	VMOVUPS      64(BX)(CX*1), Z5
+	VCMPPD       $0x04, Z13, Z5, K6
+	VMOVUPS      64(DI)(CX*1), Z9
+	VMOVUPS      128(BX)(CX*1), Z6
+	VCMPPD       $0x04, Z13, Z6, K7
+	VMOVUPS      128(DI)(CX*1), Z11
+
+	// y = slope(x * f, z, l) * a; where f = 0: y = 0
+strip3Row:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+
+prefetched1:
+	VMULPD   (DX), Z4, Z0
+	VCMPPD   $0x15, (R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z5, Z0
+	VCMPPD   $0x15, 64(R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z6, Z0
+	VCMPPD   $0x15, 128(R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	ADDQ     $+192, AX
+	ADDQ     $+192, DX
+	ADDQ     $+192, R8
+	DECQ     R9
+	JNZ      strip3Row
+	VZEROUPPER
+	RET
+
+strip4:
+	XORL    CX, CX
+	VMOVUPS (BX)(CX*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (DI)(CX*1), Z8
+	VMOVUPS 64(BX)(CX*1), Z5
+	VCMPPD  $0x04, Z13, Z5, K6
+	VMOVUPS 64(DI)(CX*1), Z9
+	VMOVUPS 128(BX)(CX*1), Z6
+	VCMPPD  $0x04, Z13, Z6, K7
+	VMOVUPS 128(DI)(CX*1), Z11
+	VMOVUPS 192(BX)(CX*1), Z7
+	VCMPPD  $0x04, Z13, Z7, K2
+	VMOVUPS 192(DI)(CX*1), Z12
+
+	// y = slope(x * f, z, l) * a; where f = 0: y = 0
+strip4Row:
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+	PREFETCHT0 128(AX)(R10*1)
+	PREFETCHT0 192(AX)(R10*1)
+
+prefetched2:
+	VMULPD   (DX), Z4, Z0
+	VCMPPD   $0x15, (R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z8, Z0, K4, Z0
+	VMOVUPS  Z0, (AX)
+	VMULPD   64(DX), Z5, Z0
+	VCMPPD   $0x15, 64(R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z9, Z0, K6, Z0
+	VMOVUPS  Z0, 64(AX)
+	VMULPD   128(DX), Z6, Z0
+	VCMPPD   $0x15, 128(R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z11, Z0, K7, Z0
+	VMOVUPS  Z0, 128(AX)
+	VMULPD   192(DX), Z7, Z0
+	VCMPPD   $0x15, 192(R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z12, Z0, K2, Z0
+	VMOVUPS  Z0, 192(AX)
+	ADDQ     $+256, AX
+	ADDQ     $+256, DX
+	ADDQ     $+256, R8
+	DECQ     R9
+	JNZ      strip4Row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+7, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x03, R11
 
 next:
 	XORL R12, R12
@@ -6035,13 +7285,13 @@ next:
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched1:
+prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -6082,11 +7332,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -6110,10 +7360,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0

@@ -11,6 +11,8 @@ const (
 	// fusedRepeatBytes is how far scales and shifts are repeated at most: as far as a tile of
 	// factors, and a row more, since a tile may begin within a row.
 	fusedRepeatBytes = 2 * tileMaxBytes
+	// stripBytes is the longest row whose factors, scales and shifts stay in registers of AVX-512.
+	stripBytes = 256
 	// stageBytes bounds what goes through two kernels at a time.
 	stageBytes = 16 << 10
 )
@@ -159,7 +161,8 @@ func (c *fused) rows(n *nest, at place, from, to int) {
 	}
 }
 
-// tiled does what [nest.tiled] does, with scales and shifts that are repeated already.
+// tiled does what [nest.tiled] does, with scales and shifts that are repeated already. Where kernels
+// have strips, a tile is one if it can be.
 func (c *fused) tiled(n *nest, at place, from, to int) bool {
 	shift := n.kind.shift
 	row := n.length << shift
@@ -168,10 +171,14 @@ func (c *fused) tiled(n *nest, at place, from, to int) bool {
 	if n.pastCache {
 		head = ((-int(uintptr(n.dst)) - (at.dst+from)<<shift) & (lineBytes - 1)) >> shift
 	}
-	if row >= tileBytes && line == row && head == 0 || line > tileMaxBytes {
+	least := tileBytes
+	if shift >= 2 && strips() {
+		least = stripBytes
+	}
+	bytes := line * max(1, least/line)
+	if bytes == row && head == 0 || line > tileMaxBytes {
 		return false
 	}
-	bytes := line * max(1, tileBytes/line)
 	if (to-from)<<shift < 4*bytes || c.staged || n.length != c.channels || (n.base.factor+at.factor)%c.channels != 0 || c.entries<<shift < bytes+row {
 		return false
 	}

@@ -16,6 +16,15 @@ var (
 
 // walkStrips walks fused rows of three or four vectors on AVX-512. It loads what there is for
 // each channel once for all rows. It leaves other rows to the label row.
+//
+// With tiles of this length for shorter rows, floats of 16 to 64 channels take 0.65 to 0.8 of the time
+// at 8 KB where tiles or strips are used, 0.6 to 1.0 at 24 KB, 0.35 to 0.75 at 0.2 MB, 0.45 to 0.95 at
+// 0.4 and 6 MB, and 0.6 to 1.0 at 1.6 MB. From memory that is 0.3 to 0.6 in place and 0.7 to 1.2 out of
+// place, where a run of the same code varies as much (Zen 5).
+//
+// Longer rows gain nothing from strips of four vectors that eight rows share: out of place they
+// take 1.3 to 2 times as long at 0.2 MB, since stores no longer follow each other. A line of four
+// rows at a time is as slow. AVX2 has too few registers for a row of two lines.
 func (p *x86) walkStrips(l *loops) {
 	if !p.masks || p.half {
 		return

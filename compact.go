@@ -273,9 +273,10 @@ func (c *Compaction) Packed() (g layout.Geometry, ok bool) {
 	return c.packed, c.uniform
 }
 
-// Unscaled returns c without its factor: elements are moved as they are. With it Gather packs what [Apply] or
-// [Fuse] has scaled, and Scatter makes of a packed tensor what Apply would have written, since Gather has
-// scaled it. The result shares the memory of c, and is good until c is Reset. To Reset the result does not change c.
+// Unscaled returns c without its factor: elements are moved as they are, save that a signalling NaN may become
+// a quiet one, since the kernels multiply by 1. With it Gather packs what [Apply] or [Fuse] has scaled, and Scatter
+// makes of a packed tensor what Apply would have written, since Gather has scaled it. The result shares the
+// memory of c, and is good until c is Reset. To Reset the result does not change c.
 func (c *Compaction) Unscaled() Compaction {
 	if c == nil {
 		return Compaction{}

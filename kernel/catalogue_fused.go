@@ -176,22 +176,42 @@ const (
 	streamFuseAddPlanesF64
 	streamFuseAddPlanesF16
 	streamFuseAddPlanesBF16
+	streamFuseAddPixelsF32
+	streamFuseAddPixelsF64
+	streamFuseAddPixelsF16
+	streamFuseAddPixelsBF16
 	streamFuseReLUAddPlanesF32
 	streamFuseReLUAddPlanesF64
 	streamFuseReLUAddPlanesF16
 	streamFuseReLUAddPlanesBF16
+	streamFuseReLUAddPixelsF32
+	streamFuseReLUAddPixelsF64
+	streamFuseReLUAddPixelsF16
+	streamFuseReLUAddPixelsBF16
 	streamGradPlanesF32
 	streamGradPlanesF64
 	streamGradPlanesF16
 	streamGradPlanesBF16
+	streamGradPixelsF32
+	streamGradPixelsF64
+	streamGradPixelsF16
+	streamGradPixelsBF16
 	streamGradReLUPlanesF32
 	streamGradReLUPlanesF64
 	streamGradReLUPlanesF16
 	streamGradReLUPlanesBF16
+	streamGradReLUPixelsF32
+	streamGradReLUPixelsF64
+	streamGradReLUPixelsF16
+	streamGradReLUPixelsBF16
 	streamGradReLUOutPlanesF32
 	streamGradReLUOutPlanesF64
 	streamGradReLUOutPlanesF16
 	streamGradReLUOutPlanesBF16
+	streamGradReLUOutPixelsF32
+	streamGradReLUOutPixelsF64
+	streamGradReLUOutPixelsF16
+	streamGradReLUOutPixelsBF16
 	fusedIDs = iota
 )
 
@@ -313,22 +333,42 @@ var fusedCatalogue = [fusedIDs]fusedEntry{
 	streamFuseAddPlanesF64:      {name: "streamFuseAddPlanesF64", op: FuseAdd, typ: dtype.Float64, past: true, shape: planes},
 	streamFuseAddPlanesF16:      {name: "streamFuseAddPlanesF16", op: FuseAdd, typ: dtype.Float16, past: true, shape: planes},
 	streamFuseAddPlanesBF16:     {name: "streamFuseAddPlanesBF16", op: FuseAdd, typ: dtype.BFloat16, past: true, shape: planes},
+	streamFuseAddPixelsF32:      {name: "streamFuseAddPixelsF32", op: FuseAdd, typ: dtype.Float32, past: true, shape: pixels},
+	streamFuseAddPixelsF64:      {name: "streamFuseAddPixelsF64", op: FuseAdd, typ: dtype.Float64, past: true, shape: pixels},
+	streamFuseAddPixelsF16:      {name: "streamFuseAddPixelsF16", op: FuseAdd, typ: dtype.Float16, past: true, shape: pixels},
+	streamFuseAddPixelsBF16:     {name: "streamFuseAddPixelsBF16", op: FuseAdd, typ: dtype.BFloat16, past: true, shape: pixels},
 	streamFuseReLUAddPlanesF32:  {name: "streamFuseReLUAddPlanesF32", op: FuseReLUAdd, typ: dtype.Float32, past: true, shape: planes},
 	streamFuseReLUAddPlanesF64:  {name: "streamFuseReLUAddPlanesF64", op: FuseReLUAdd, typ: dtype.Float64, past: true, shape: planes},
 	streamFuseReLUAddPlanesF16:  {name: "streamFuseReLUAddPlanesF16", op: FuseReLUAdd, typ: dtype.Float16, past: true, shape: planes},
 	streamFuseReLUAddPlanesBF16: {name: "streamFuseReLUAddPlanesBF16", op: FuseReLUAdd, typ: dtype.BFloat16, past: true, shape: planes},
+	streamFuseReLUAddPixelsF32:  {name: "streamFuseReLUAddPixelsF32", op: FuseReLUAdd, typ: dtype.Float32, past: true, shape: pixels},
+	streamFuseReLUAddPixelsF64:  {name: "streamFuseReLUAddPixelsF64", op: FuseReLUAdd, typ: dtype.Float64, past: true, shape: pixels},
+	streamFuseReLUAddPixelsF16:  {name: "streamFuseReLUAddPixelsF16", op: FuseReLUAdd, typ: dtype.Float16, past: true, shape: pixels},
+	streamFuseReLUAddPixelsBF16: {name: "streamFuseReLUAddPixelsBF16", op: FuseReLUAdd, typ: dtype.BFloat16, past: true, shape: pixels},
 	streamGradPlanesF32:         {name: "streamGradPlanesF32", op: Grad, typ: dtype.Float32, past: true, shape: planes},
 	streamGradPlanesF64:         {name: "streamGradPlanesF64", op: Grad, typ: dtype.Float64, past: true, shape: planes},
 	streamGradPlanesF16:         {name: "streamGradPlanesF16", op: Grad, typ: dtype.Float16, past: true, shape: planes},
 	streamGradPlanesBF16:        {name: "streamGradPlanesBF16", op: Grad, typ: dtype.BFloat16, past: true, shape: planes},
+	streamGradPixelsF32:         {name: "streamGradPixelsF32", op: Grad, typ: dtype.Float32, past: true, shape: pixels},
+	streamGradPixelsF64:         {name: "streamGradPixelsF64", op: Grad, typ: dtype.Float64, past: true, shape: pixels},
+	streamGradPixelsF16:         {name: "streamGradPixelsF16", op: Grad, typ: dtype.Float16, past: true, shape: pixels},
+	streamGradPixelsBF16:        {name: "streamGradPixelsBF16", op: Grad, typ: dtype.BFloat16, past: true, shape: pixels},
 	streamGradReLUPlanesF32:     {name: "streamGradReLUPlanesF32", op: GradReLU, typ: dtype.Float32, past: true, shape: planes},
 	streamGradReLUPlanesF64:     {name: "streamGradReLUPlanesF64", op: GradReLU, typ: dtype.Float64, past: true, shape: planes},
 	streamGradReLUPlanesF16:     {name: "streamGradReLUPlanesF16", op: GradReLU, typ: dtype.Float16, past: true, shape: planes},
 	streamGradReLUPlanesBF16:    {name: "streamGradReLUPlanesBF16", op: GradReLU, typ: dtype.BFloat16, past: true, shape: planes},
+	streamGradReLUPixelsF32:     {name: "streamGradReLUPixelsF32", op: GradReLU, typ: dtype.Float32, past: true, shape: pixels},
+	streamGradReLUPixelsF64:     {name: "streamGradReLUPixelsF64", op: GradReLU, typ: dtype.Float64, past: true, shape: pixels},
+	streamGradReLUPixelsF16:     {name: "streamGradReLUPixelsF16", op: GradReLU, typ: dtype.Float16, past: true, shape: pixels},
+	streamGradReLUPixelsBF16:    {name: "streamGradReLUPixelsBF16", op: GradReLU, typ: dtype.BFloat16, past: true, shape: pixels},
 	streamGradReLUOutPlanesF32:  {name: "streamGradReLUOutPlanesF32", op: GradReLUOut, typ: dtype.Float32, past: true, shape: planes},
 	streamGradReLUOutPlanesF64:  {name: "streamGradReLUOutPlanesF64", op: GradReLUOut, typ: dtype.Float64, past: true, shape: planes},
 	streamGradReLUOutPlanesF16:  {name: "streamGradReLUOutPlanesF16", op: GradReLUOut, typ: dtype.Float16, past: true, shape: planes},
 	streamGradReLUOutPlanesBF16: {name: "streamGradReLUOutPlanesBF16", op: GradReLUOut, typ: dtype.BFloat16, past: true, shape: planes},
+	streamGradReLUOutPixelsF32:  {name: "streamGradReLUOutPixelsF32", op: GradReLUOut, typ: dtype.Float32, past: true, shape: pixels},
+	streamGradReLUOutPixelsF64:  {name: "streamGradReLUOutPixelsF64", op: GradReLUOut, typ: dtype.Float64, past: true, shape: pixels},
+	streamGradReLUOutPixelsF16:  {name: "streamGradReLUOutPixelsF16", op: GradReLUOut, typ: dtype.Float16, past: true, shape: pixels},
+	streamGradReLUOutPixelsBF16: {name: "streamGradReLUOutPixelsBF16", op: GradReLUOut, typ: dtype.BFloat16, past: true, shape: pixels},
 }
 
 // waysFusedF32 lists the kernels of float32 by operation: those that store as usual, and those that store past the cache.
@@ -336,13 +376,13 @@ var waysFusedF32 = [fusions]fusedWays{
 	Fuse:         {{planes: fusePlanesF32, pixels: fusePixelsF32}, {planes: streamFusePlanesF32, pixels: streamFusePixelsF32}},
 	FuseReLU:     {{planes: fuseReLUPlanesF32, pixels: fuseReLUPixelsF32}, {planes: streamFuseReLUPlanesF32, pixels: streamFuseReLUPixelsF32}},
 	FuseLeaky:    {{planes: fuseLeakyPlanesF32, pixels: fuseLeakyPixelsF32}, {planes: streamFuseLeakyPlanesF32, pixels: streamFuseLeakyPixelsF32}},
-	FuseAdd:      {{planes: fuseAddPlanesF32, pixels: fuseAddPixelsF32}, {planes: streamFuseAddPlanesF32}},
-	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF32, pixels: fuseReLUAddPixelsF32}, {planes: streamFuseReLUAddPlanesF32}},
+	FuseAdd:      {{planes: fuseAddPlanesF32, pixels: fuseAddPixelsF32}, {planes: streamFuseAddPlanesF32, pixels: streamFuseAddPixelsF32}},
+	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF32, pixels: fuseReLUAddPixelsF32}, {planes: streamFuseReLUAddPlanesF32, pixels: streamFuseReLUAddPixelsF32}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesF32, pixels: fuseLeakyAddPixelsF32}, {}},
-	Grad:         {{planes: gradPlanesF32, pixels: gradPixelsF32}, {planes: streamGradPlanesF32}},
-	GradReLU:     {{planes: gradReLUPlanesF32, pixels: gradReLUPixelsF32}, {planes: streamGradReLUPlanesF32}},
+	Grad:         {{planes: gradPlanesF32, pixels: gradPixelsF32}, {planes: streamGradPlanesF32, pixels: streamGradPixelsF32}},
+	GradReLU:     {{planes: gradReLUPlanesF32, pixels: gradReLUPixelsF32}, {planes: streamGradReLUPlanesF32, pixels: streamGradReLUPixelsF32}},
 	GradLeaky:    {{planes: gradLeakyPlanesF32, pixels: gradLeakyPixelsF32}, {}},
-	GradReLUOut:  {{planes: gradReLUOutPlanesF32, pixels: gradReLUOutPixelsF32}, {planes: streamGradReLUOutPlanesF32}},
+	GradReLUOut:  {{planes: gradReLUOutPlanesF32, pixels: gradReLUOutPixelsF32}, {planes: streamGradReLUOutPlanesF32, pixels: streamGradReLUOutPixelsF32}},
 	GradLeakyOut: {{planes: gradLeakyOutPlanesF32, pixels: gradLeakyOutPixelsF32}, {}},
 }
 
@@ -351,13 +391,13 @@ var waysFusedF64 = [fusions]fusedWays{
 	Fuse:         {{planes: fusePlanesF64, pixels: fusePixelsF64}, {planes: streamFusePlanesF64, pixels: streamFusePixelsF64}},
 	FuseReLU:     {{planes: fuseReLUPlanesF64, pixels: fuseReLUPixelsF64}, {planes: streamFuseReLUPlanesF64, pixels: streamFuseReLUPixelsF64}},
 	FuseLeaky:    {{planes: fuseLeakyPlanesF64, pixels: fuseLeakyPixelsF64}, {planes: streamFuseLeakyPlanesF64, pixels: streamFuseLeakyPixelsF64}},
-	FuseAdd:      {{planes: fuseAddPlanesF64, pixels: fuseAddPixelsF64}, {planes: streamFuseAddPlanesF64}},
-	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF64, pixels: fuseReLUAddPixelsF64}, {planes: streamFuseReLUAddPlanesF64}},
+	FuseAdd:      {{planes: fuseAddPlanesF64, pixels: fuseAddPixelsF64}, {planes: streamFuseAddPlanesF64, pixels: streamFuseAddPixelsF64}},
+	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF64, pixels: fuseReLUAddPixelsF64}, {planes: streamFuseReLUAddPlanesF64, pixels: streamFuseReLUAddPixelsF64}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesF64, pixels: fuseLeakyAddPixelsF64}, {}},
-	Grad:         {{planes: gradPlanesF64, pixels: gradPixelsF64}, {planes: streamGradPlanesF64}},
-	GradReLU:     {{planes: gradReLUPlanesF64, pixels: gradReLUPixelsF64}, {planes: streamGradReLUPlanesF64}},
+	Grad:         {{planes: gradPlanesF64, pixels: gradPixelsF64}, {planes: streamGradPlanesF64, pixels: streamGradPixelsF64}},
+	GradReLU:     {{planes: gradReLUPlanesF64, pixels: gradReLUPixelsF64}, {planes: streamGradReLUPlanesF64, pixels: streamGradReLUPixelsF64}},
 	GradLeaky:    {{planes: gradLeakyPlanesF64, pixels: gradLeakyPixelsF64}, {}},
-	GradReLUOut:  {{planes: gradReLUOutPlanesF64, pixels: gradReLUOutPixelsF64}, {planes: streamGradReLUOutPlanesF64}},
+	GradReLUOut:  {{planes: gradReLUOutPlanesF64, pixels: gradReLUOutPixelsF64}, {planes: streamGradReLUOutPlanesF64, pixels: streamGradReLUOutPixelsF64}},
 	GradLeakyOut: {{planes: gradLeakyOutPlanesF64, pixels: gradLeakyOutPixelsF64}, {}},
 }
 
@@ -366,13 +406,13 @@ var waysFusedF16 = [fusions]fusedWays{
 	Fuse:         {{planes: fusePlanesF16, pixels: fusePixelsF16}, {planes: streamFusePlanesF16, pixels: streamFusePixelsF16}},
 	FuseReLU:     {{planes: fuseReLUPlanesF16, pixels: fuseReLUPixelsF16}, {planes: streamFuseReLUPlanesF16, pixels: streamFuseReLUPixelsF16}},
 	FuseLeaky:    {{planes: fuseLeakyPlanesF16, pixels: fuseLeakyPixelsF16}, {planes: streamFuseLeakyPlanesF16, pixels: streamFuseLeakyPixelsF16}},
-	FuseAdd:      {{planes: fuseAddPlanesF16, pixels: fuseAddPixelsF16}, {planes: streamFuseAddPlanesF16}},
-	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF16, pixels: fuseReLUAddPixelsF16}, {planes: streamFuseReLUAddPlanesF16}},
+	FuseAdd:      {{planes: fuseAddPlanesF16, pixels: fuseAddPixelsF16}, {planes: streamFuseAddPlanesF16, pixels: streamFuseAddPixelsF16}},
+	FuseReLUAdd:  {{planes: fuseReLUAddPlanesF16, pixels: fuseReLUAddPixelsF16}, {planes: streamFuseReLUAddPlanesF16, pixels: streamFuseReLUAddPixelsF16}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesF16, pixels: fuseLeakyAddPixelsF16}, {}},
-	Grad:         {{planes: gradPlanesF16, pixels: gradPixelsF16}, {planes: streamGradPlanesF16}},
-	GradReLU:     {{planes: gradReLUPlanesF16, pixels: gradReLUPixelsF16}, {planes: streamGradReLUPlanesF16}},
+	Grad:         {{planes: gradPlanesF16, pixels: gradPixelsF16}, {planes: streamGradPlanesF16, pixels: streamGradPixelsF16}},
+	GradReLU:     {{planes: gradReLUPlanesF16, pixels: gradReLUPixelsF16}, {planes: streamGradReLUPlanesF16, pixels: streamGradReLUPixelsF16}},
 	GradLeaky:    {{planes: gradLeakyPlanesF16, pixels: gradLeakyPixelsF16}, {}},
-	GradReLUOut:  {{planes: gradReLUOutPlanesF16, pixels: gradReLUOutPixelsF16}, {planes: streamGradReLUOutPlanesF16}},
+	GradReLUOut:  {{planes: gradReLUOutPlanesF16, pixels: gradReLUOutPixelsF16}, {planes: streamGradReLUOutPlanesF16, pixels: streamGradReLUOutPixelsF16}},
 	GradLeakyOut: {{planes: gradLeakyOutPlanesF16, pixels: gradLeakyOutPixelsF16}, {}},
 }
 
@@ -381,12 +421,12 @@ var waysFusedBF16 = [fusions]fusedWays{
 	Fuse:         {{planes: fusePlanesBF16, pixels: fusePixelsBF16}, {planes: streamFusePlanesBF16, pixels: streamFusePixelsBF16}},
 	FuseReLU:     {{planes: fuseReLUPlanesBF16, pixels: fuseReLUPixelsBF16}, {planes: streamFuseReLUPlanesBF16, pixels: streamFuseReLUPixelsBF16}},
 	FuseLeaky:    {{planes: fuseLeakyPlanesBF16, pixels: fuseLeakyPixelsBF16}, {planes: streamFuseLeakyPlanesBF16, pixels: streamFuseLeakyPixelsBF16}},
-	FuseAdd:      {{planes: fuseAddPlanesBF16, pixels: fuseAddPixelsBF16}, {planes: streamFuseAddPlanesBF16}},
-	FuseReLUAdd:  {{planes: fuseReLUAddPlanesBF16, pixels: fuseReLUAddPixelsBF16}, {planes: streamFuseReLUAddPlanesBF16}},
+	FuseAdd:      {{planes: fuseAddPlanesBF16, pixels: fuseAddPixelsBF16}, {planes: streamFuseAddPlanesBF16, pixels: streamFuseAddPixelsBF16}},
+	FuseReLUAdd:  {{planes: fuseReLUAddPlanesBF16, pixels: fuseReLUAddPixelsBF16}, {planes: streamFuseReLUAddPlanesBF16, pixels: streamFuseReLUAddPixelsBF16}},
 	FuseLeakyAdd: {{planes: fuseLeakyAddPlanesBF16, pixels: fuseLeakyAddPixelsBF16}, {}},
-	Grad:         {{planes: gradPlanesBF16, pixels: gradPixelsBF16}, {planes: streamGradPlanesBF16}},
-	GradReLU:     {{planes: gradReLUPlanesBF16, pixels: gradReLUPixelsBF16}, {planes: streamGradReLUPlanesBF16}},
+	Grad:         {{planes: gradPlanesBF16, pixels: gradPixelsBF16}, {planes: streamGradPlanesBF16, pixels: streamGradPixelsBF16}},
+	GradReLU:     {{planes: gradReLUPlanesBF16, pixels: gradReLUPixelsBF16}, {planes: streamGradReLUPlanesBF16, pixels: streamGradReLUPixelsBF16}},
 	GradLeaky:    {{planes: gradLeakyPlanesBF16, pixels: gradLeakyPixelsBF16}, {}},
-	GradReLUOut:  {{planes: gradReLUOutPlanesBF16, pixels: gradReLUOutPixelsBF16}, {planes: streamGradReLUOutPlanesBF16}},
+	GradReLUOut:  {{planes: gradReLUOutPlanesBF16, pixels: gradReLUOutPixelsBF16}, {planes: streamGradReLUOutPlanesBF16, pixels: streamGradReLUOutPixelsBF16}},
 	GradLeakyOut: {{planes: gradLeakyOutPlanesBF16, pixels: gradLeakyOutPixelsBF16}, {}},
 }

@@ -278,6 +278,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesF32:
 		switch {
 		case tier.AVX512:
@@ -285,6 +294,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamFuseReLUAddPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
 	case streamGradPlanesF32:
@@ -296,6 +314,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamGradPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamGradPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamGradPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesF32:
 		switch {
 		case tier.AVX512:
@@ -305,6 +332,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamGradReLUPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesF32:
 		switch {
 		case tier.AVX512:
@@ -312,6 +348,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamGradReLUOutPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
 	}
@@ -585,6 +630,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesF64:
 		switch {
 		case tier.AVX512:
@@ -592,6 +646,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamFuseReLUAddPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
 	case streamGradPlanesF64:
@@ -603,6 +666,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamGradPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamGradPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamGradPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesF64:
 		switch {
 		case tier.AVX512:
@@ -612,6 +684,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamGradReLUPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesF64:
 		switch {
 		case tier.AVX512:
@@ -619,6 +700,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamGradReLUOutPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
 	}
@@ -892,6 +982,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamFuseAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesF16:
 		switch {
 		case tier.AVX512:
@@ -899,6 +998,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamFuseReLUAddPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	case streamGradPlanesF16:
@@ -910,6 +1018,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamGradPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamGradPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesF16:
 		switch {
 		case tier.AVX512:
@@ -919,6 +1036,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			streamGradReLUPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesF16:
 		switch {
 		case tier.AVX512:
@@ -926,6 +1052,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.AVX2:
 			streamGradReLUOutPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}
@@ -1199,6 +1334,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			streamFuseAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseAddPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseAddPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesBF16:
 		switch {
 		case tier.AVX512:
@@ -1206,6 +1350,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			return
 		case tier.AVX2:
 			streamFuseReLUAddPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamFuseReLUAddPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamFuseReLUAddPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	case streamGradPlanesBF16:
@@ -1217,6 +1370,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			streamGradPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamGradPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesBF16:
 		switch {
 		case tier.AVX512:
@@ -1226,6 +1388,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			streamGradReLUPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesBF16:
 		switch {
 		case tier.AVX512:
@@ -1233,6 +1404,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			return
 		case tier.AVX2:
 			streamGradReLUOutPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamGradReLUOutPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.AVX2:
+			streamGradReLUOutPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}

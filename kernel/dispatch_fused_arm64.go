@@ -278,6 +278,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fuseAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesF32:
 		switch {
 		case tier.NEONFP16:
@@ -285,6 +294,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			fuseReLUAddPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
 	case streamGradPlanesF32:
@@ -296,6 +314,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			gradPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamGradPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesF32:
 		switch {
 		case tier.NEONFP16:
@@ -305,6 +332,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			gradReLUPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesF32:
 		switch {
 		case tier.NEONFP16:
@@ -312,6 +348,15 @@ func dispatchFusedF32(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			gradReLUOutPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(aux), (*float32)(factors), (*float32)(scales), (*float32)(shifts), (*float32)(limit), count, length)
 			return
 		}
 	}
@@ -585,6 +630,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fuseAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesF64:
 		switch {
 		case tier.NEONFP16:
@@ -592,6 +646,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			fuseReLUAddPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
 	case streamGradPlanesF64:
@@ -603,6 +666,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			gradPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamGradPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesF64:
 		switch {
 		case tier.NEONFP16:
@@ -612,6 +684,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			gradReLUPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesF64:
 		switch {
 		case tier.NEONFP16:
@@ -619,6 +700,15 @@ func dispatchFusedF64(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			gradReLUOutPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(aux), (*float64)(factors), (*float64)(scales), (*float64)(shifts), (*float64)(limit), count, length)
 			return
 		}
 	}
@@ -892,6 +982,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			fuseAddPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesF16:
 		switch {
 		case tier.NEONFP16:
@@ -899,6 +998,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			fuseReLUAddPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	case streamGradPlanesF16:
@@ -910,6 +1018,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			gradPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesF16:
 		switch {
 		case tier.NEONFP16:
@@ -919,6 +1036,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			gradReLUPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesF16:
 		switch {
 		case tier.NEONFP16:
@@ -926,6 +1052,15 @@ func dispatchFusedF16(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 			return
 		case tier.NEON:
 			gradReLUOutPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}
@@ -1199,6 +1334,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			fuseAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamFuseAddPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamFuseReLUAddPlanesBF16:
 		switch {
 		case tier.NEONFP16:
@@ -1206,6 +1350,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			return
 		case tier.NEON:
 			fuseReLUAddPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamFuseReLUAddPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			fuseReLUAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			fuseReLUAddPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	case streamGradPlanesBF16:
@@ -1217,6 +1370,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			gradPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUPlanesBF16:
 		switch {
 		case tier.NEONFP16:
@@ -1226,6 +1388,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			gradReLUPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
+	case streamGradReLUPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
 	case streamGradReLUOutPlanesBF16:
 		switch {
 		case tier.NEONFP16:
@@ -1233,6 +1404,15 @@ func dispatchFusedBF16(k fusedID, dst, src, aux, factors, scales, shifts, limit 
 			return
 		case tier.NEON:
 			gradReLUOutPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		}
+	case streamGradReLUOutPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			gradReLUOutPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
+			return
+		case tier.NEON:
+			gradReLUOutPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(aux), (*uint16)(factors), (*uint16)(scales), (*uint16)(shifts), (*uint16)(limit), count, length)
 			return
 		}
 	}

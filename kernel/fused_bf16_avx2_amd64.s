@@ -23239,6 +23239,566 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseAddPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamFuseAddPixelsBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R10
+	VMOVD        R10, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R10
+	VMOVD        R10, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R10
+	VMOVD        R10, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	XORL R11, R11
+	MOVQ BX, R10
+	CMPQ R10, $+32
+	JL   rowRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS   (DX)(R11*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (DI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (SI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (DX)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (R8), Y5
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVNTPS  Y4, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(DI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(SI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(DX)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(R8), Y5
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVNTPS  Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R11
+	SUBQ      $+32, R10
+	CMPQ      R10, $+32
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+16, R10
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R11*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (DI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (SI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (DX)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (R8), Y5
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVNTPS  Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R11
+
+rowBelow32:
+	TESTQ     $+8, R10
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (DI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (SI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (DX)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (R8), X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+4, R10
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVSD    (DI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (SI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (DX)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (R8), X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+2, R10
+	JZ        rowBelow4
+	VMOVSS    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVSS    (DI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (SI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (DX)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (R8), X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R11
+
+rowBelow4:
+	TESTQ     $+1, R10
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (DI)(R11*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (SI)(R11*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (R8), X13, X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+	ADDQ      $+2, R11
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUAddPlanesBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·streamFuseReLUAddPlanesBF16AVX2(SB), NOSPLIT, $0-72
@@ -24730,6 +25290,611 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseReLUAddPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamFuseReLUAddPixelsBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
+	VPBROADCASTD X11, Y11
+	VPBROADCASTW (R9), Y7
+	VPSLLD       $0x10, Y7, Y7
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS   (DX)(R11*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (DI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (SI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCMPPS    $0x16, Y13, Y1, Y5
+	VANDPS    Y5, Y1, Y1
+	VMINPS    Y1, Y7, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (DX)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (R8), Y5
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVNTPS  Y4, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   32(CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(DI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(SI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCMPPS    $0x16, Y13, Y1, Y5
+	VANDPS    Y5, Y1, Y1
+	VMINPS    Y1, Y7, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(DX)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   32(R8), Y5
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVNTPS  Y4, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R11
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+16, R9
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R11*1), Y4
+	VPADDW    Y4, Y4, Y6
+	VPCMPEQW  Y6, Y13, Y8
+	VMOVUPS   (CX), Y4
+	VPAND     Y4, Y11, Y1
+	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (DI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (SI)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCMPPS    $0x16, Y13, Y1, Y5
+	VANDPS    Y5, Y1, Y1
+	VMINPS    Y1, Y7, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (DX)(R11*1), Y4
+	VPAND     Y4, Y11, Y3
+	VPSLLD    $0x10, Y4, Y2
+	VMULPS    Y2, Y0, Y0
+	VMULPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPAND     Y0, Y11, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPAND     Y1, Y11, Y1
+	VMOVUPS   (R8), Y5
+	VPAND     Y5, Y11, Y3
+	VPSLLD    $0x10, Y5, Y2
+	VADDPS    Y2, Y0, Y0
+	VADDPS    Y3, Y1, Y1
+	VPSRLD    $0x10, Y0, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y0, Y0
+	VPADDD    Y6, Y0, Y0
+	VPSRLD    $0x10, Y1, Y6
+	VPAND     Y6, Y10, Y6
+	VPADDD    Y9, Y1, Y1
+	VPADDD    Y6, Y1, Y1
+	VPSRLD    $0x10, Y0, Y4
+	VPBLENDW  $0xaa, Y1, Y4, Y4
+	VPBLENDVB Y8, Y5, Y4, Y4
+	VMOVNTPS  Y4, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R11
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVUPS   (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (DI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (SI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCMPPS    $0x16, X13, X1, X5
+	VANDPS    X5, X1, X1
+	VMINPS    X1, X7, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (DX)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVUPS   (R8), X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSD    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVSD    (DI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (SI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCMPPS    $0x16, X13, X1, X5
+	VANDPS    X5, X1, X1
+	VMINPS    X1, X7, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (DX)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSD    (R8), X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VMOVSS    (DI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (SI)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCMPPS    $0x16, X13, X1, X5
+	VANDPS    X5, X1, X1
+	VMINPS    X1, X7, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (DX)(R11*1), X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VMOVSS    (R8), X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R11
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VPAND     X4, X11, X1
+	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (DI)(R11*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (SI)(R11*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCMPPS    $0x16, X13, X1, X5
+	VANDPS    X5, X1, X1
+	VMINPS    X1, X7, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VPAND     X4, X11, X3
+	VPSLLD    $0x10, X4, X2
+	VMULPS    X2, X0, X0
+	VMULPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPAND     X0, X11, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPAND     X1, X11, X1
+	VPINSRW   $0x00, (R8), X13, X5
+	VPAND     X5, X11, X3
+	VPSLLD    $0x10, X5, X2
+	VADDPS    X2, X0, X0
+	VADDPS    X3, X1, X1
+	VPSRLD    $0x10, X0, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X0, X0
+	VPADDD    X6, X0, X0
+	VPSRLD    $0x10, X1, X6
+	VPAND     X6, X10, X6
+	VPADDD    X9, X1, X1
+	VPADDD    X6, X1, X1
+	VPSRLD    $0x10, X0, X4
+	VPBLENDW  $0xaa, X1, X4, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+	ADDQ      $+2, R11
+
+rowBelow2:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradPlanesBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·streamGradPlanesBF16AVX2(SB), NOSPLIT, $0-72
@@ -25547,6 +26712,348 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamGradPixelsBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         scales+32(FP), SI
+	MOVQ         count+56(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	XORL R9, R9
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = x * f * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R9*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DX)(R9*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R9*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(DX)(R9*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DX)(R9*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(SI)(R9*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R8
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R9*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DX)(R9*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R9*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R9
+
+rowBelow32:
+	TESTQ    $+8, R8
+	JZ       rowBelow16
+	VMOVUPS  (DX)(R9*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (DX)(R9*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVUPS  (SI)(R9*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R9
+
+rowBelow16:
+	TESTQ    $+4, R8
+	JZ       rowBelow8
+	VMOVSD   (DX)(R9*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSD   (DX)(R9*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSD   (SI)(R9*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R9
+
+rowBelow8:
+	TESTQ    $+2, R8
+	JZ       rowBelow4
+	VMOVSS   (DX)(R9*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSS   (DX)(R9*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSS   (SI)(R9*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R9
+
+rowBelow4:
+	TESTQ    $+1, R8
+	JZ       rowBelow2
+	VPINSRW  $0x00, (DX)(R9*1), X13, X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (DX)(R9*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPINSRW  $0x00, (SI)(R9*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R9
+
+rowBelow2:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -27051,6 +28558,648 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamGradReLUPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamGradReLUPixelsBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R11
+	VMOVD        R11, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R11
+	VMOVD        R11, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R11
+	VMOVD        R11, X11
+	VPBROADCASTD X11, Y11
+	VPBROADCASTW (R9), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y13, Y7, Y5
+	VADDPS       Y5, Y7, Y7
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R11*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DX)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y14
+	VPSLLD   $0x10, Y4, Y12
+	VMOVUPS  (DI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y12, Y12
+	VMULPS   Y3, Y14, Y14
+	VPSRLD   $0x10, Y12, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y12, Y12
+	VPADDD   Y6, Y12, Y12
+	VPAND    Y12, Y11, Y12
+	VPSRLD   $0x10, Y14, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y14, Y14
+	VPADDD   Y6, Y14, Y14
+	VPAND    Y14, Y11, Y14
+	VMOVUPS  (SI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y12, Y12
+	VADDPS   Y3, Y14, Y14
+	VPSRLD   $0x10, Y12, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y12, Y12
+	VPADDD   Y6, Y12, Y12
+	VPAND    Y12, Y11, Y12
+	VPSRLD   $0x10, Y14, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y14, Y14
+	VPADDD   Y6, Y14, Y14
+	VPAND    Y14, Y11, Y14
+	VCMPPS   $0x19, Y12, Y13, Y5
+	VCMPPS   $0x16, Y12, Y7, Y12
+	VANDPS   Y12, Y5, Y5
+	VANDPS   Y5, Y0, Y0
+	VCMPPS   $0x19, Y14, Y13, Y5
+	VCMPPS   $0x16, Y14, Y7, Y14
+	VANDPS   Y14, Y5, Y5
+	VANDPS   Y5, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(DX)(R11*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DX)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  32(R8), Y4
+	VPAND    Y4, Y11, Y14
+	VPSLLD   $0x10, Y4, Y12
+	VMOVUPS  32(DI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y12, Y12
+	VMULPS   Y3, Y14, Y14
+	VPSRLD   $0x10, Y12, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y12, Y12
+	VPADDD   Y6, Y12, Y12
+	VPAND    Y12, Y11, Y12
+	VPSRLD   $0x10, Y14, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y14, Y14
+	VPADDD   Y6, Y14, Y14
+	VPAND    Y14, Y11, Y14
+	VMOVUPS  32(SI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y12, Y12
+	VADDPS   Y3, Y14, Y14
+	VPSRLD   $0x10, Y12, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y12, Y12
+	VPADDD   Y6, Y12, Y12
+	VPAND    Y12, Y11, Y12
+	VPSRLD   $0x10, Y14, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y14, Y14
+	VPADDD   Y6, Y14, Y14
+	VPAND    Y14, Y11, Y14
+	VCMPPS   $0x19, Y12, Y13, Y5
+	VCMPPS   $0x16, Y12, Y7, Y12
+	VANDPS   Y12, Y5, Y5
+	VANDPS   Y5, Y0, Y0
+	VCMPPS   $0x19, Y14, Y13, Y5
+	VCMPPS   $0x16, Y14, Y7, Y14
+	VANDPS   Y14, Y5, Y5
+	VANDPS   Y5, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(DI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	ADDQ     $+64, R11
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R11*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DX)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  (R8), Y4
+	VPAND    Y4, Y11, Y14
+	VPSLLD   $0x10, Y4, Y12
+	VMOVUPS  (DI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y12, Y12
+	VMULPS   Y3, Y14, Y14
+	VPSRLD   $0x10, Y12, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y12, Y12
+	VPADDD   Y6, Y12, Y12
+	VPAND    Y12, Y11, Y12
+	VPSRLD   $0x10, Y14, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y14, Y14
+	VPADDD   Y6, Y14, Y14
+	VPAND    Y14, Y11, Y14
+	VMOVUPS  (SI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VADDPS   Y2, Y12, Y12
+	VADDPS   Y3, Y14, Y14
+	VPSRLD   $0x10, Y12, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y12, Y12
+	VPADDD   Y6, Y12, Y12
+	VPAND    Y12, Y11, Y12
+	VPSRLD   $0x10, Y14, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y14, Y14
+	VPADDD   Y6, Y14, Y14
+	VPAND    Y14, Y11, Y14
+	VCMPPS   $0x19, Y12, Y13, Y5
+	VCMPPS   $0x16, Y12, Y7, Y12
+	VANDPS   Y12, Y5, Y5
+	VANDPS   Y5, Y0, Y0
+	VCMPPS   $0x19, Y14, Y13, Y5
+	VCMPPS   $0x16, Y14, Y7, Y14
+	VANDPS   Y14, Y5, Y5
+	VANDPS   Y5, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (DI)(R11*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+	ADDQ     $+32, R11
+
+rowBelow32:
+	TESTQ    $+8, R9
+	JZ       rowBelow16
+	VMOVUPS  (DX)(R11*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (DX)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVUPS  (R8), X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VMOVUPS  (DI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X12, X12
+	VMULPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VMOVUPS  (SI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X12, X12
+	VADDPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VCMPPS   $0x19, X12, X13, X5
+	VCMPPS   $0x16, X12, X7, X12
+	VANDPS   X12, X5, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VCMPPS   $0x16, X14, X7, X14
+	VANDPS   X14, X5, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVUPS  (DI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, R8
+	ADDQ     $+16, R11
+
+rowBelow16:
+	TESTQ    $+4, R9
+	JZ       rowBelow8
+	VMOVSD   (DX)(R11*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSD   (DX)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVSD   (R8), X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VMOVSD   (DI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X12, X12
+	VMULPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VMOVSD   (SI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X12, X12
+	VADDPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VCMPPS   $0x19, X12, X13, X5
+	VCMPPS   $0x16, X12, X7, X12
+	VANDPS   X12, X5, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VCMPPS   $0x16, X14, X7, X14
+	VANDPS   X14, X5, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSD   (DI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, R8
+	ADDQ     $+8, R11
+
+rowBelow8:
+	TESTQ    $+2, R9
+	JZ       rowBelow4
+	VMOVSS   (DX)(R11*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSS   (DX)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVSS   (R8), X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VMOVSS   (DI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X12, X12
+	VMULPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VMOVSS   (SI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X12, X12
+	VADDPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VCMPPS   $0x19, X12, X13, X5
+	VCMPPS   $0x16, X12, X7, X12
+	VANDPS   X12, X5, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VCMPPS   $0x16, X14, X7, X14
+	VANDPS   X14, X5, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSS   (DI)(R11*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, R8
+	ADDQ     $+4, R11
+
+rowBelow4:
+	TESTQ    $+1, R9
+	JZ       rowBelow2
+	VPINSRW  $0x00, (DX)(R11*1), X13, X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (DX)(R11*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPINSRW  $0x00, (R8), X13, X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VPINSRW  $0x00, (DI)(R11*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X12, X12
+	VMULPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VPINSRW  $0x00, (SI)(R11*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VADDPS   X2, X12, X12
+	VADDPS   X3, X14, X14
+	VPSRLD   $0x10, X12, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X12, X12
+	VPADDD   X6, X12, X12
+	VPAND    X12, X11, X12
+	VPSRLD   $0x10, X14, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X14, X14
+	VPADDD   X6, X14, X14
+	VPAND    X14, X11, X14
+	VCMPPS   $0x19, X12, X13, X5
+	VCMPPS   $0x16, X12, X7, X12
+	VANDPS   X12, X5, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VCMPPS   $0x16, X14, X7, X14
+	VANDPS   X14, X5, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPINSRW  $0x00, (DI)(R11*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, R8
+	ADDQ     $+2, R11
+
+rowBelow2:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradReLUOutPlanesBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·streamGradReLUOutPlanesBF16AVX2(SB), NOSPLIT, $0-72
@@ -28005,5 +30154,403 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2
+TEXT ·streamGradReLUOutPixelsBF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         scales+32(FP), SI
+	MOVQ         aux+16(FP), DI
+	MOVQ         count+56(FP), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
+	VPBROADCASTD X9, Y9
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
+	VPBROADCASTD X11, Y11
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  (DI), Y4
+	VPAND    Y4, Y11, Y14
+	VPSLLD   $0x10, Y4, Y12
+	VCMPPS   $0x19, Y12, Y13, Y5
+	VANDPS   Y5, Y0, Y0
+	VCMPPS   $0x19, Y14, Y13, Y5
+	VANDPS   Y5, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  32(CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  32(DI), Y4
+	VPAND    Y4, Y11, Y14
+	VPSLLD   $0x10, Y4, Y12
+	VCMPPS   $0x19, Y12, Y13, Y5
+	VANDPS   Y5, Y0, Y0
+	VCMPPS   $0x19, Y14, Y13, Y5
+	VANDPS   Y5, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  32(SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, DI
+	ADDQ     $+64, R10
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VPADDW   Y4, Y4, Y6
+	VPCMPEQW Y6, Y13, Y8
+	VMOVUPS  (CX), Y4
+	VPAND    Y4, Y11, Y1
+	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DX)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VMOVUPS  (DI), Y4
+	VPAND    Y4, Y11, Y14
+	VPSLLD   $0x10, Y4, Y12
+	VCMPPS   $0x19, Y12, Y13, Y5
+	VANDPS   Y5, Y0, Y0
+	VCMPPS   $0x19, Y14, Y13, Y5
+	VANDPS   Y5, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPAND    Y0, Y11, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPAND    Y1, Y11, Y1
+	VMOVUPS  (SI)(R10*1), Y4
+	VPAND    Y4, Y11, Y3
+	VPSLLD   $0x10, Y4, Y2
+	VMULPS   Y2, Y0, Y0
+	VMULPS   Y3, Y1, Y1
+	VPSRLD   $0x10, Y0, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y0, Y0
+	VPADDD   Y6, Y0, Y0
+	VPSRLD   $0x10, Y1, Y6
+	VPAND    Y6, Y10, Y6
+	VPADDD   Y9, Y1, Y1
+	VPADDD   Y6, Y1, Y1
+	VPSRLD   $0x10, Y0, Y4
+	VPBLENDW $0xaa, Y1, Y4, Y4
+	VPANDN   Y4, Y8, Y4
+	VMOVNTPS Y4, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, DI
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ    $+8, R9
+	JZ       rowBelow16
+	VMOVUPS  (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVUPS  (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVUPS  (DI), X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VCMPPS   $0x19, X12, X13, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVUPS  (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVUPS  X4, (AX)
+	ADDQ     $+16, AX
+	ADDQ     $+16, CX
+	ADDQ     $+16, DI
+	ADDQ     $+16, R10
+
+rowBelow16:
+	TESTQ    $+4, R9
+	JZ       rowBelow8
+	VMOVSD   (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSD   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSD   (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVSD   (DI), X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VCMPPS   $0x19, X12, X13, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSD   (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSD   X4, (AX)
+	ADDQ     $+8, AX
+	ADDQ     $+8, CX
+	ADDQ     $+8, DI
+	ADDQ     $+8, R10
+
+rowBelow8:
+	TESTQ    $+2, R9
+	JZ       rowBelow4
+	VMOVSS   (DX)(R10*1), X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VMOVSS   (CX), X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VMOVSS   (DX)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VMOVSS   (DI), X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VCMPPS   $0x19, X12, X13, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VMOVSS   (SI)(R10*1), X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VMOVSS   X4, (AX)
+	ADDQ     $+4, AX
+	ADDQ     $+4, CX
+	ADDQ     $+4, DI
+	ADDQ     $+4, R10
+
+rowBelow4:
+	TESTQ    $+1, R9
+	JZ       rowBelow2
+	VPINSRW  $0x00, (DX)(R10*1), X13, X4
+	VPADDW   X4, X4, X6
+	VPCMPEQW X6, X13, X8
+	VPINSRW  $0x00, (CX), X13, X4
+	VPAND    X4, X11, X1
+	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (DX)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPINSRW  $0x00, (DI), X13, X4
+	VPAND    X4, X11, X14
+	VPSLLD   $0x10, X4, X12
+	VCMPPS   $0x19, X12, X13, X5
+	VANDPS   X5, X0, X0
+	VCMPPS   $0x19, X14, X13, X5
+	VANDPS   X5, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPAND    X0, X11, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPAND    X1, X11, X1
+	VPINSRW  $0x00, (SI)(R10*1), X13, X4
+	VPAND    X4, X11, X3
+	VPSLLD   $0x10, X4, X2
+	VMULPS   X2, X0, X0
+	VMULPS   X3, X1, X1
+	VPSRLD   $0x10, X0, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X0, X0
+	VPADDD   X6, X0, X0
+	VPSRLD   $0x10, X1, X6
+	VPAND    X6, X10, X6
+	VPADDD   X9, X1, X1
+	VPADDD   X6, X1, X1
+	VPSRLD   $0x10, X0, X4
+	VPBLENDW $0xaa, X1, X4, X4
+	VPANDN   X4, X8, X4
+	VPEXTRW  $0x00, X4, (AX)
+	ADDQ     $+2, AX
+	ADDQ     $+2, CX
+	ADDQ     $+2, DI
+	ADDQ     $+2, R10
+
+rowBelow2:
+	DECQ R8
+	JNZ  next
 	VZEROUPPER
 	RET

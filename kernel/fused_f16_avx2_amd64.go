@@ -453,6 +453,23 @@ func streamFuseLeakyPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors
 //go:noescape
 func streamFuseAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 
+// streamFuseAddPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + (src[p*length+i] * scales[i] + shifts[i]) * factors[i] // aux[p*length+i] if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseAddPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
 // streamFuseReLUAddPlanesF16AVX2 is the loop
 //
 //	for p := range count {
@@ -469,6 +486,23 @@ func streamFuseAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *
 //
 //go:noescape
 func streamFuseReLUAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamFuseReLUAddPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + clip(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // aux[p*length+i] if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [FuseReLUAdd] for clip.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUAddPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 
 // streamGradPlanesF16AVX2 is the loop
 //
@@ -487,6 +521,23 @@ func streamFuseReLUAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, facto
 //go:noescape
 func streamGradPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 
+// streamGradPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
 // streamGradReLUPlanesF16AVX2 is the loop
 //
 //	for p := range count {
@@ -504,6 +555,23 @@ func streamGradPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uin
 //go:noescape
 func streamGradReLUPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 
+// streamGradReLUPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[i], aux[p*length+i] * scales[i] + shifts[i], *limit) * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLU] for gate.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
 // streamGradReLUOutPlanesF16AVX2 is the loop
 //
 //	for p := range count {
@@ -520,3 +588,20 @@ func streamGradReLUPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors 
 //
 //go:noescape
 func streamGradReLUOutPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+
+// streamGradReLUOutPixelsF16AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[i], aux[p*length+i], +Inf) * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLUOut] for gate.
+// Each rounding is one to float32 and then one to float16.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUOutPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)

@@ -12421,6 +12421,297 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseAddPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFuseAddPixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	VXORPS X13, X13, X13
+
+next:
+	XORL R11, R11
+	MOVQ BX, R10
+	CMPQ R10, $+32
+	JL   rowRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS      (DX)(R11*1), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VCVTPH2PS    (DI)(R11*1), Y2
+	VCVTPH2PS    16(DI)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (SI)(R11*1), Y2
+	VCVTPH2PS    16(SI)(R11*1), Y3
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (DX)(R11*1), Y2
+	VCVTPH2PS    16(DX)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	VMOVUPS      32(DX)(R11*1), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VCVTPH2PS    32(DI)(R11*1), Y2
+	VCVTPH2PS    48(DI)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    32(SI)(R11*1), Y2
+	VCVTPH2PS    48(SI)(R11*1), Y3
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    32(DX)(R11*1), Y2
+	VCVTPH2PS    48(DX)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      32(R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R11
+	SUBQ         $+32, R10
+	CMPQ         R10, $+32
+	JGE          rowTurn
+
+rowRest:
+	TESTQ        $+16, R10
+	JZ           rowBelow32
+	VMOVUPS      (DX)(R11*1), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VCVTPH2PS    (DI)(R11*1), Y2
+	VCVTPH2PS    16(DI)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (SI)(R11*1), Y2
+	VCVTPH2PS    16(SI)(R11*1), Y3
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (DX)(R11*1), Y2
+	VCVTPH2PS    16(DX)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+	ADDQ         $+32, R11
+
+rowBelow32:
+	TESTQ     $+8, R10
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R11*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R11*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R11*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMOVUPS   (R8), X5
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+4, R10
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R11*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R11*1), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R11*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSD    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+2, R10
+	JZ        rowBelow4
+	VMOVSS    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R11
+
+rowBelow4:
+	TESTQ     $+1, R10
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+	ADDQ      $+2, R11
+
+rowBelow2:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUAddPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamFuseReLUAddPlanesF16AVX2(SB), NOSPLIT, $0-72
@@ -13206,6 +13497,330 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseReLUAddPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamFuseReLUAddPixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R9), X7
+	VCVTPH2PS    X7, Y7
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS      (DX)(R11*1), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VCVTPH2PS    (DI)(R11*1), Y2
+	VCVTPH2PS    16(DI)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (SI)(R11*1), Y2
+	VCVTPH2PS    16(SI)(R11*1), Y3
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x16, Y13, Y0, Y5
+	VANDPS       Y5, Y0, Y0
+	VMINPS       Y0, Y7, Y0
+	VCMPPS       $0x16, Y13, Y1, Y5
+	VANDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y7, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (DX)(R11*1), Y2
+	VCVTPH2PS    16(DX)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	VMOVUPS      32(DX)(R11*1), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    32(CX), Y0
+	VCVTPH2PS    48(CX), Y1
+	VCVTPH2PS    32(DI)(R11*1), Y2
+	VCVTPH2PS    48(DI)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    32(SI)(R11*1), Y2
+	VCVTPH2PS    48(SI)(R11*1), Y3
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x16, Y13, Y0, Y5
+	VANDPS       Y5, Y0, Y0
+	VMINPS       Y0, Y7, Y0
+	VCMPPS       $0x16, Y13, Y1, Y5
+	VANDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y7, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    32(DX)(R11*1), Y2
+	VCVTPH2PS    48(DX)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      32(R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVNTPS     Y4, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R11
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          rowTurn
+
+rowRest:
+	TESTQ        $+16, R9
+	JZ           rowBelow32
+	VMOVUPS      (DX)(R11*1), Y4
+	VPADDW       Y4, Y4, Y6
+	VPCMPEQW     Y6, Y13, Y8
+	VCVTPH2PS    (CX), Y0
+	VCVTPH2PS    16(CX), Y1
+	VCVTPH2PS    (DI)(R11*1), Y2
+	VCVTPH2PS    16(DI)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (SI)(R11*1), Y2
+	VCVTPH2PS    16(SI)(R11*1), Y3
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x16, Y13, Y0, Y5
+	VANDPS       Y5, Y0, Y0
+	VMINPS       Y0, Y7, Y0
+	VCMPPS       $0x16, Y13, Y1, Y5
+	VANDPS       Y5, Y1, Y1
+	VMINPS       Y1, Y7, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    (DX)(R11*1), Y2
+	VCVTPH2PS    16(DX)(R11*1), Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X6
+	VCVTPH2PS    X6, Y0
+	VCVTPS2PH    $0x00, Y1, X6
+	VCVTPH2PS    X6, Y1
+	VMOVUPS      (R8), Y5
+	VEXTRACTI128 $0x01, Y5, X3
+	VCVTPH2PS    X3, Y3
+	VCVTPH2PS    X5, Y2
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y0, X4
+	VCVTPS2PH    $0x00, Y1, X6
+	VINSERTI128  $0x01, X6, Y4, Y4
+	VPBLENDVB    Y8, Y5, Y4, Y4
+	VMOVNTPS     Y4, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	ADDQ         $+32, R8
+	ADDQ         $+32, R11
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DI)(R11*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R11*1), Y2
+	VADDPS    Y2, Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y5
+	VANDPS    Y5, Y0, Y0
+	VMINPS    Y0, Y7, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DX)(R11*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMOVUPS   (R8), X5
+	VCVTPH2PS X5, Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DI)(R11*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R11*1), X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DX)(R11*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSD    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DI)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DX)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R11
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DI)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X0, X0
+	VCMPPS    $0x16, X13, X0, X5
+	VANDPS    X5, X0, X0
+	VMINPS    X0, X7, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X5
+	VCVTPH2PS X5, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPBLENDVB X8, X5, X4, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+	ADDQ      $+2, R11
+
+rowBelow2:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·streamGradPlanesF16AVX2(SB), NOSPLIT, $0-72
@@ -13670,6 +14285,197 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamGradPixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   count+56(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	XORL R9, R9
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = x * f * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R9*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DX)(R9*1), Y2
+	VCVTPH2PS   16(DX)(R9*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R9*1), Y2
+	VCVTPH2PS   16(SI)(R9*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R9*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DX)(R9*1), Y2
+	VCVTPH2PS   48(DX)(R9*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R9*1), Y2
+	VCVTPH2PS   48(SI)(R9*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R9
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+16, R8
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R9*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DX)(R9*1), Y2
+	VCVTPH2PS   16(DX)(R9*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R9*1), Y2
+	VCVTPH2PS   16(SI)(R9*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R9
+
+rowBelow32:
+	TESTQ     $+8, R8
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R9*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DX)(R9*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R9*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R9
+
+rowBelow16:
+	TESTQ     $+4, R8
+	JZ        rowBelow8
+	VMOVSD    (DX)(R9*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DX)(R9*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R9*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R9
+
+rowBelow8:
+	TESTQ     $+2, R8
+	JZ        rowBelow4
+	VMOVSS    (DX)(R9*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DX)(R9*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R9*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R9
+
+rowBelow4:
+	TESTQ     $+1, R8
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R9*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DX)(R9*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R9*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R9
+
+rowBelow2:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -14448,6 +15254,346 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamGradReLUPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamGradReLUPixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (R9), X7
+	VCVTPH2PS    X7, Y7
+	VMULPS       Y13, Y7, Y5
+	VADDPS       Y5, Y7, Y7
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R11*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DX)(R11*1), Y2
+	VCVTPH2PS   16(DX)(R11*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPH2PS   (R8), Y12
+	VCVTPH2PS   16(R8), Y14
+	VCVTPH2PS   (DI)(R11*1), Y2
+	VCVTPH2PS   16(DI)(R11*1), Y3
+	VMULPS      Y2, Y12, Y12
+	VMULPS      Y3, Y14, Y14
+	VCVTPS2PH   $0x00, Y12, X6
+	VCVTPH2PS   X6, Y12
+	VCVTPS2PH   $0x00, Y14, X6
+	VCVTPH2PS   X6, Y14
+	VCVTPH2PS   (SI)(R11*1), Y2
+	VCVTPH2PS   16(SI)(R11*1), Y3
+	VADDPS      Y2, Y12, Y12
+	VADDPS      Y3, Y14, Y14
+	VCVTPS2PH   $0x00, Y12, X6
+	VCVTPH2PS   X6, Y12
+	VCVTPS2PH   $0x00, Y14, X6
+	VCVTPH2PS   X6, Y14
+	VCMPPS      $0x19, Y12, Y13, Y5
+	VCMPPS      $0x16, Y12, Y7, Y12
+	VANDPS      Y12, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y14, Y13, Y5
+	VCMPPS      $0x16, Y14, Y7, Y14
+	VANDPS      Y14, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DI)(R11*1), Y2
+	VCVTPH2PS   16(DI)(R11*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R11*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DX)(R11*1), Y2
+	VCVTPH2PS   48(DX)(R11*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPH2PS   32(R8), Y12
+	VCVTPH2PS   48(R8), Y14
+	VCVTPH2PS   32(DI)(R11*1), Y2
+	VCVTPH2PS   48(DI)(R11*1), Y3
+	VMULPS      Y2, Y12, Y12
+	VMULPS      Y3, Y14, Y14
+	VCVTPS2PH   $0x00, Y12, X6
+	VCVTPH2PS   X6, Y12
+	VCVTPS2PH   $0x00, Y14, X6
+	VCVTPH2PS   X6, Y14
+	VCVTPH2PS   32(SI)(R11*1), Y2
+	VCVTPH2PS   48(SI)(R11*1), Y3
+	VADDPS      Y2, Y12, Y12
+	VADDPS      Y3, Y14, Y14
+	VCVTPS2PH   $0x00, Y12, X6
+	VCVTPH2PS   X6, Y12
+	VCVTPS2PH   $0x00, Y14, X6
+	VCVTPH2PS   X6, Y14
+	VCMPPS      $0x19, Y12, Y13, Y5
+	VCMPPS      $0x16, Y12, Y7, Y12
+	VANDPS      Y12, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y14, Y13, Y5
+	VCMPPS      $0x16, Y14, Y7, Y14
+	VANDPS      Y14, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(DI)(R11*1), Y2
+	VCVTPH2PS   48(DI)(R11*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	ADDQ        $+64, R11
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+16, R9
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R11*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DX)(R11*1), Y2
+	VCVTPH2PS   16(DX)(R11*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPH2PS   (R8), Y12
+	VCVTPH2PS   16(R8), Y14
+	VCVTPH2PS   (DI)(R11*1), Y2
+	VCVTPH2PS   16(DI)(R11*1), Y3
+	VMULPS      Y2, Y12, Y12
+	VMULPS      Y3, Y14, Y14
+	VCVTPS2PH   $0x00, Y12, X6
+	VCVTPH2PS   X6, Y12
+	VCVTPS2PH   $0x00, Y14, X6
+	VCVTPH2PS   X6, Y14
+	VCVTPH2PS   (SI)(R11*1), Y2
+	VCVTPH2PS   16(SI)(R11*1), Y3
+	VADDPS      Y2, Y12, Y12
+	VADDPS      Y3, Y14, Y14
+	VCVTPS2PH   $0x00, Y12, X6
+	VCVTPH2PS   X6, Y12
+	VCVTPS2PH   $0x00, Y14, X6
+	VCVTPH2PS   X6, Y14
+	VCMPPS      $0x19, Y12, Y13, Y5
+	VCMPPS      $0x16, Y12, Y7, Y12
+	VANDPS      Y12, Y5, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y14, Y13, Y5
+	VCMPPS      $0x16, Y14, Y7, Y14
+	VANDPS      Y14, Y5, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (DI)(R11*1), Y2
+	VCVTPH2PS   16(DI)(R11*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	ADDQ        $+32, R11
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DX)(R11*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPH2PS (R8), Y12
+	VCVTPH2PS (DI)(R11*1), Y2
+	VMULPS    Y2, Y12, Y12
+	VCVTPS2PH $0x00, Y12, X6
+	VCVTPH2PS X6, Y12
+	VCVTPH2PS (SI)(R11*1), Y2
+	VADDPS    Y2, Y12, Y12
+	VCVTPS2PH $0x00, Y12, X6
+	VCVTPH2PS X6, Y12
+	VCMPPS    $0x19, Y12, Y13, Y5
+	VCMPPS    $0x16, Y12, Y7, Y12
+	VANDPS    Y12, Y5, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DI)(R11*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DX)(R11*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPH2PS (R8), X12
+	VCVTPH2PS (DI)(R11*1), X2
+	VMULPS    X2, X12, X12
+	VCVTPS2PH $0x00, X12, X6
+	VCVTPH2PS X6, X12
+	VCVTPH2PS (SI)(R11*1), X2
+	VADDPS    X2, X12, X12
+	VCVTPS2PH $0x00, X12, X6
+	VCVTPH2PS X6, X12
+	VCMPPS    $0x19, X12, X13, X5
+	VCMPPS    $0x16, X12, X7, X12
+	VANDPS    X12, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (DI)(R11*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (DX)(R11*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DX)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VMOVSS    (R8), X4
+	VCVTPH2PS X4, X12
+	VMOVSS    (DI)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X12, X12
+	VCVTPS2PH $0x00, X12, X6
+	VCVTPH2PS X6, X12
+	VMOVSS    (SI)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X12, X12
+	VCVTPS2PH $0x00, X12, X6
+	VCVTPH2PS X6, X12
+	VCMPPS    $0x19, X12, X13, X5
+	VCMPPS    $0x16, X12, X7, X12
+	VANDPS    X12, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (DI)(R11*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R11
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DX)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VPINSRW   $0x00, (R8), X13, X4
+	VCVTPH2PS X4, X12
+	VPINSRW   $0x00, (DI)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X12, X12
+	VCVTPS2PH $0x00, X12, X6
+	VCVTPH2PS X6, X12
+	VPINSRW   $0x00, (SI)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VADDPS    X2, X12, X12
+	VCVTPS2PH $0x00, X12, X6
+	VCVTPH2PS X6, X12
+	VCMPPS    $0x19, X12, X13, X5
+	VCMPPS    $0x16, X12, X7, X12
+	VANDPS    X12, X5, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DI)(R11*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+	ADDQ      $+2, R11
+
+rowBelow2:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradReLUOutPlanesF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamGradReLUOutPlanesF16AVX2(SB), NOSPLIT, $0-72
@@ -15000,5 +16146,235 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C
+TEXT ·streamGradReLUOutPixelsF16AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   aux+16(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPH2PS   (DI), Y12
+	VCVTPH2PS   16(DI), Y14
+	VCMPPS      $0x19, Y12, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y14, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	VMOVUPS     32(DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   32(CX), Y0
+	VCVTPH2PS   48(CX), Y1
+	VCVTPH2PS   32(DX)(R10*1), Y2
+	VCVTPH2PS   48(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPH2PS   32(DI), Y12
+	VCVTPH2PS   48(DI), Y14
+	VCMPPS      $0x19, Y12, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y14, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   32(SI)(R10*1), Y2
+	VCVTPH2PS   48(SI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, 32(AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DI
+	ADDQ        $+64, R10
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         rowTurn
+
+rowRest:
+	TESTQ       $+16, R9
+	JZ          rowBelow32
+	VMOVUPS     (DX)(R10*1), Y4
+	VPADDW      Y4, Y4, Y6
+	VPCMPEQW    Y6, Y13, Y8
+	VCVTPH2PS   (CX), Y0
+	VCVTPH2PS   16(CX), Y1
+	VCVTPH2PS   (DX)(R10*1), Y2
+	VCVTPH2PS   16(DX)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPH2PS   (DI), Y12
+	VCVTPH2PS   16(DI), Y14
+	VCMPPS      $0x19, Y12, Y13, Y5
+	VANDPS      Y5, Y0, Y0
+	VCMPPS      $0x19, Y14, Y13, Y5
+	VANDPS      Y5, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPS2PH   $0x00, Y1, X6
+	VCVTPH2PS   X6, Y1
+	VCVTPH2PS   (SI)(R10*1), Y2
+	VCVTPH2PS   16(SI)(R10*1), Y3
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VCVTPS2PH   $0x00, Y0, X4
+	VCVTPS2PH   $0x00, Y1, X6
+	VINSERTI128 $0x01, X6, Y4, Y4
+	VPANDN      Y4, Y8, Y4
+	VMOVNTPS    Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
+	ADDQ        $+32, R10
+
+rowBelow32:
+	TESTQ     $+8, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DX)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPH2PS (DI), Y12
+	VCMPPS    $0x19, Y12, Y13, Y5
+	VANDPS    Y5, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (SI)(R10*1), Y2
+	VMULPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VPANDN    X4, X8, X4
+	VMOVUPS   X4, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, DI
+	ADDQ      $+16, R10
+
+rowBelow16:
+	TESTQ     $+4, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DX)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPH2PS (DI), X12
+	VCMPPS    $0x19, X12, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (SI)(R10*1), X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSD    X4, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, DI
+	ADDQ      $+8, R10
+
+rowBelow8:
+	TESTQ     $+2, R9
+	JZ        rowBelow4
+	VMOVSS    (DX)(R10*1), X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VMOVSS    (CX), X4
+	VCVTPH2PS X4, X0
+	VMOVSS    (DX)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VMOVSS    (DI), X4
+	VCVTPH2PS X4, X12
+	VCMPPS    $0x19, X12, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (SI)(R10*1), X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VMOVSS    X4, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, DI
+	ADDQ      $+4, R10
+
+rowBelow4:
+	TESTQ     $+1, R9
+	JZ        rowBelow2
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VPADDW    X4, X4, X6
+	VPCMPEQW  X6, X13, X8
+	VPINSRW   $0x00, (CX), X13, X4
+	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (DX)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VPINSRW   $0x00, (DI), X13, X4
+	VCVTPH2PS X4, X12
+	VCMPPS    $0x19, X12, X13, X5
+	VANDPS    X5, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (SI)(R10*1), X13, X4
+	VCVTPH2PS X4, X2
+	VMULPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X4
+	VPANDN    X4, X8, X4
+	VPEXTRW   $0x00, X4, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, DI
+	ADDQ      $+2, R10
+
+rowBelow2:
+	DECQ R8
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -8958,6 +8958,145 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseAddPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamFuseAddPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+24(FP), BX
+	MOVQ   length+64(FP), SI
+	MOVQ   shifts+40(FP), DI
+	MOVQ   scales+32(FP), R8
+	MOVQ   aux+16(FP), R9
+	MOVQ   count+56(FP), R10
+	VXORPS X13, X13, X13
+	MOVQ   SI, R11
+	ANDQ   $+31, R11
+	MOVQ   R11, CX
+	MOVL   $0x00000001, R12
+	SHLL   CL, R12
+	DECL   R12
+	KMOVD  R12, K1
+	SHLQ   $0x01, R11
+
+next:
+	XORL R12, R12
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS       (BX)(R12*1), Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VCVTPH2PS     (R8)(R12*1), Z2
+	VCVTPH2PS     32(R8)(R12*1), Z3
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     (DI)(R12*1), Z2
+	VCVTPH2PS     32(DI)(R12*1), Z3
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     (BX)(R12*1), Z2
+	VCVTPH2PS     32(BX)(R12*1), Z3
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVUPS       (R9), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVNTPS      Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+	ADDQ          $+64, R12
+	SUBQ          $+32, CX
+	CMPQ          CX, $+32
+	JGE           rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (R9), K1, Z5
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVDQU16     Z5, K1, (AX)
+	ADDQ          R11, AX
+	ADDQ          R11, DX
+	ADDQ          R11, R9
+	ADDQ          R11, R12
+
+rowEnd:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUAddPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·streamFuseReLUAddPlanesF16AVX512(SB), NOSPLIT, $0-72
@@ -9618,6 +9757,160 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseReLUAddPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·streamFuseReLUAddPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         aux+16(FP), R9
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (CX), Y7
+	VCVTPH2PS    Y7, Z7
+	MOVQ         SI, R11
+	ANDQ         $+31, R11
+	MOVQ         R11, CX
+	MOVL         $0x00000001, R12
+	SHLL         CL, R12
+	DECL         R12
+	KMOVD        R12, K1
+	SHLQ         $0x01, R11
+
+next:
+	XORL R12, R12
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS       (BX)(R12*1), Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VCVTPH2PS     (DX), Z0
+	VCVTPH2PS     32(DX), Z1
+	VCVTPH2PS     (R8)(R12*1), Z2
+	VCVTPH2PS     32(R8)(R12*1), Z3
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     (DI)(R12*1), Z2
+	VCVTPH2PS     32(DI)(R12*1), Z3
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCMPPS        $0x16, Z13, Z0, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VMINPS        Z0, Z7, Z0
+	VCMPPS        $0x16, Z13, Z1, K5
+	VMOVUPS.Z     Z1, K5, Z1
+	VMINPS        Z1, Z7, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     (BX)(R12*1), Z2
+	VCVTPH2PS     32(BX)(R12*1), Z3
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVUPS       (R9), Z5
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVNTPS      Z5, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, DX
+	ADDQ          $+64, R9
+	ADDQ          $+64, R12
+	SUBQ          $+32, CX
+	CMPQ          CX, $+32
+	JGE           rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCMPPS        $0x16, Z13, Z0, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VMINPS        Z0, Z7, Z0
+	VCMPPS        $0x16, Z13, Z1, K5
+	VMOVUPS.Z     Z1, K5, Z1
+	VMINPS        Z1, Z7, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (R9), K1, Z5
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y5, Z2
+	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16     Z4, K4, Z5
+	VMOVDQU16     Z5, K1, (AX)
+	ADDQ          R11, AX
+	ADDQ          R11, DX
+	ADDQ          R11, R9
+	ADDQ          R11, R12
+
+rowEnd:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, F16C, MMX+
 TEXT ·streamGradPlanesF16AVX512(SB), NOSPLIT, $0-72
@@ -10031,6 +10324,103 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamGradPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+24(FP), BX
+	MOVQ   length+64(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+	MOVQ   SI, R9
+	ANDQ   $+31, R9
+	MOVQ   R9, CX
+	MOVL   $0x00000001, R10
+	SHLL   CL, R10
+	DECL   R10
+	KMOVD  R10, K1
+	SHLQ   $0x01, R9
+
+next:
+	XORL R10, R10
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = x * f * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R10*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (BX)(R10*1), Z2
+	VCVTPH2PS    32(BX)(R10*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R10*1), Z2
+	VCVTPH2PS    32(DI)(R10*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R10
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R10*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (BX)(R10*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R10*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R10
+
+rowEnd:
+	DECQ R8
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -10662,6 +11052,166 @@ fillBelow2:
 	VZEROUPPER
 	RET
 
+// func streamGradReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·streamGradReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         shifts+40(FP), DI
+	MOVQ         scales+32(FP), R8
+	MOVQ         aux+16(FP), R9
+	MOVQ         limit+48(FP), CX
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VPBROADCASTW (CX), Y7
+	VCVTPH2PS    Y7, Z7
+	VMULPS       Z13, Z7, Z5
+	VADDPS       Z5, Z7, Z7
+	MOVQ         SI, R11
+	ANDQ         $+31, R11
+	MOVQ         R11, CX
+	MOVL         $0x00000001, R12
+	SHLL         CL, R12
+	DECL         R12
+	KMOVD        R12, K1
+	SHLQ         $0x01, R11
+
+next:
+	XORL R12, R12
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R12*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPH2PS    (R9), Z12
+	VCVTPH2PS    32(R9), Z14
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z12, Z12
+	VMULPS       Z3, Z14, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z12, Z12
+	VADDPS       Z3, Z14, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCMPPS       $0x19, Z12, Z13, K5
+	VCMPPS       $0x16, Z12, Z7, K5, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VCMPPS       $0x19, Z14, Z13, K5
+	VCMPPS       $0x16, Z14, Z7, K5, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVDQU16.Z   (R9), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y14
+	VCVTPH2PS     Y14, Z14
+	VCVTPH2PS     Y4, Z12
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z12, Z12
+	VMULPS        Z3, Z14, Z14
+	VCVTPS2PH     $0x00, Z12, Y6
+	VCVTPH2PS     Y6, Z12
+	VCVTPS2PH     $0x00, Z14, Y6
+	VCVTPH2PS     Y6, Z14
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VADDPS        Z2, Z12, Z12
+	VADDPS        Z3, Z14, Z14
+	VCVTPS2PH     $0x00, Z12, Y6
+	VCVTPH2PS     Y6, Z12
+	VCVTPS2PH     $0x00, Z14, Y6
+	VCVTPH2PS     Y6, Z14
+	VCMPPS        $0x19, Z12, Z13, K5
+	VCMPPS        $0x16, Z12, Z7, K5, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VCMPPS        $0x19, Z14, Z13, K5
+	VCMPPS        $0x16, Z14, Z7, K5, K5
+	VMOVUPS.Z     Z1, K5, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R11, AX
+	ADDQ          R11, DX
+	ADDQ          R11, R9
+	ADDQ          R11, R12
+
+rowEnd:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradReLUOutPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·streamGradReLUOutPlanesF16AVX512(SB), NOSPLIT, $0-72
@@ -11142,5 +11692,119 @@ fillBelow4:
 
 fillBelow2:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·streamGradReLUOutPixelsF16AVX512(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+24(FP), BX
+	MOVQ   length+64(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	VXORPS X13, X13, X13
+	MOVQ   SI, R10
+	ANDQ   $+31, R10
+	MOVQ   R10, CX
+	MOVL   $0x00000001, R11
+	SHLL   CL, R11
+	DECL   R11
+	KMOVD  R11, K1
+	SHLQ   $0x01, R10
+
+next:
+	XORL R11, R11
+	MOVQ SI, CX
+	CMPQ CX, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS      (BX)(R11*1), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPH2PS    (R8), Z12
+	VCVTPH2PS    32(R8), Z14
+	VCMPPS       $0x19, Z12, Z13, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VCMPPS       $0x19, Z14, Z13, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z4, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R11
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
+
+rowRest:
+	ANDQ          $+31, CX
+	JZ            rowEnd
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K4
+	VMOVDQU16.Z   (DX), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VCVTPH2PS     Y4, Z0
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VMOVDQU16.Z   (R8), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y14
+	VCVTPH2PS     Y14, Z14
+	VCVTPH2PS     Y4, Z12
+	VCMPPS        $0x19, Z12, Z13, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VCMPPS        $0x19, Z14, Z13, K5
+	VMOVUPS.Z     Z1, K5, Z1
+	VCVTPS2PH     $0x00, Z0, Y6
+	VCVTPH2PS     Y6, Z0
+	VCVTPS2PH     $0x00, Z1, Y6
+	VCVTPH2PS     Y6, Z1
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VCVTPH2PS     Y3, Z3
+	VCVTPH2PS     Y4, Z2
+	VMULPS        Z2, Z0, Z0
+	VMULPS        Z3, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K1, (AX)
+	ADDQ          R10, AX
+	ADDQ          R10, DX
+	ADDQ          R10, R8
+	ADDQ          R10, R11
+
+rowEnd:
+	DECQ R9
+	JNZ  next
 	VZEROUPPER
 	RET

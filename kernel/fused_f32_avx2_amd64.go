@@ -424,6 +424,22 @@ func streamFuseLeakyPixelsF32AVX2(dst *float32, src *float32, aux *float32, fact
 //go:noescape
 func streamFuseAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 
+// streamFuseAddPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + (src[p*length+i] * scales[i] + shifts[i]) * factors[i] // aux[p*length+i] if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
 // streamFuseReLUAddPlanesF32AVX2 is the loop
 //
 //	for p := range count {
@@ -439,6 +455,22 @@ func streamFuseAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factor
 //
 //go:noescape
 func streamFuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamFuseReLUAddPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + clip(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // aux[p*length+i] if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [FuseReLUAdd] for clip.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 
 // streamGradPlanesF32AVX2 is the loop
 //
@@ -456,6 +488,22 @@ func streamFuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, fa
 //go:noescape
 func streamGradPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 
+// streamGradPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
 // streamGradReLUPlanesF32AVX2 is the loop
 //
 //	for p := range count {
@@ -472,6 +520,22 @@ func streamGradPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *
 //go:noescape
 func streamGradReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 
+// streamGradReLUPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[i], aux[p*length+i] * scales[i] + shifts[i], *limit) * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLU] for gate.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
 // streamGradReLUOutPlanesF32AVX2 is the loop
 //
 //	for p := range count {
@@ -487,3 +551,19 @@ func streamGradReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, facto
 //
 //go:noescape
 func streamGradReLUOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+
+// streamGradReLUOutPixelsF32AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[i], aux[p*length+i], +Inf) * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLUOut] for gate.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUOutPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)

@@ -8748,6 +8748,185 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseAddPixelsF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	VXORPS X13, X13, X13
+
+next:
+	XORL R11, R11
+	MOVQ BX, R10
+	CMPQ R10, $+32
+	JL   rowRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R11*1), Y0, Y0
+	VADDPS    (SI)(R11*1), Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPS    32(DI)(R11*1), Y0, Y0
+	VADDPS    32(SI)(R11*1), Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	VMOVUPS   64(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   64(CX), Y0
+	VMULPS    64(DI)(R11*1), Y0, Y0
+	VADDPS    64(SI)(R11*1), Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   64(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 64(AX)
+	VMOVUPS   96(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   96(CX), Y0
+	VMULPS    96(DI)(R11*1), Y0, Y0
+	VADDPS    96(SI)(R11*1), Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   96(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	ADDQ      $+128, R11
+	SUBQ      $+32, R10
+	CMPQ      R10, $+32
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+16, R10
+	JZ        rowBelow64
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R11*1), Y0, Y0
+	VADDPS    (SI)(R11*1), Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPS    32(DI)(R11*1), Y0, Y0
+	VADDPS    32(SI)(R11*1), Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R11
+
+rowBelow64:
+	TESTQ     $+8, R10
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R11*1), Y0, Y0
+	VADDPS    (SI)(R11*1), Y0, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R11
+
+rowBelow32:
+	TESTQ     $+4, R10
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVUPS   (CX), X0
+	VMULPS    (DI)(R11*1), X0, X0
+	VADDPS    (SI)(R11*1), X0, X0
+	VMULPS    X4, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+2, R10
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVSD    (CX), X0
+	VMOVSD    (DI)(R11*1), X5
+	VMULPS    X5, X0, X0
+	VMOVSD    (SI)(R11*1), X6
+	VADDPS    X6, X0, X0
+	VMULPS    X4, X0, X0
+	VMOVSD    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+1, R10
+	JZ        rowBelow4
+	VMOVSS    (DX)(R11*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVSS    (CX), X0
+	VMOVSS    (DI)(R11*1), X5
+	VMULPS    X5, X0, X0
+	VMOVSS    (SI)(R11*1), X6
+	VADDPS    X6, X0, X0
+	VMULPS    X4, X0, X0
+	VMOVSS    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R11
+
+rowBelow4:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 // Requires: AVX, MMX+
 TEXT ·streamFuseReLUAddPlanesF32AVX2(SB), NOSPLIT, $0-72
@@ -9273,6 +9452,217 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseReLUAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseReLUAddPixelsF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VBROADCASTSS (R9), Y10
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R11*1), Y0, Y0
+	VADDPS    (SI)(R11*1), Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPS    32(DI)(R11*1), Y0, Y0
+	VADDPS    32(SI)(R11*1), Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	VMOVUPS   64(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   64(CX), Y0
+	VMULPS    64(DI)(R11*1), Y0, Y0
+	VADDPS    64(SI)(R11*1), Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   64(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 64(AX)
+	VMOVUPS   96(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   96(CX), Y0
+	VMULPS    96(DI)(R11*1), Y0, Y0
+	VADDPS    96(SI)(R11*1), Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   96(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	ADDQ      $+128, R11
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+16, R9
+	JZ        rowBelow64
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R11*1), Y0, Y0
+	VADDPS    (SI)(R11*1), Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPS    32(DI)(R11*1), Y0, Y0
+	VADDPS    32(SI)(R11*1), Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R11
+
+rowBelow64:
+	TESTQ     $+8, R9
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPS    (DI)(R11*1), Y0, Y0
+	VADDPS    (SI)(R11*1), Y0, Y0
+	VCMPPS    $0x16, Y13, Y0, Y2
+	VANDPS    Y2, Y0, Y0
+	VMINPS    Y0, Y10, Y0
+	VMULPS    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPS    Y0, Y1, Y0
+	VBLENDVPS Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R11
+
+rowBelow32:
+	TESTQ     $+4, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVUPS   (CX), X0
+	VMULPS    (DI)(R11*1), X0, X0
+	VADDPS    (SI)(R11*1), X0, X0
+	VCMPPS    $0x16, X13, X0, X2
+	VANDPS    X2, X0, X0
+	VMINPS    X0, X10, X0
+	VMULPS    X4, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+2, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVSD    (CX), X0
+	VMOVSD    (DI)(R11*1), X5
+	VMULPS    X5, X0, X0
+	VMOVSD    (SI)(R11*1), X6
+	VADDPS    X6, X0, X0
+	VCMPPS    $0x16, X13, X0, X2
+	VANDPS    X2, X0, X0
+	VMINPS    X0, X10, X0
+	VMULPS    X4, X0, X0
+	VMOVSD    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	TESTQ     $+1, R9
+	JZ        rowBelow4
+	VMOVSS    (DX)(R11*1), X4
+	VCMPPS    $0x04, X13, X4, X15
+	VMOVSS    (CX), X0
+	VMOVSS    (DI)(R11*1), X5
+	VMULPS    X5, X0, X0
+	VMOVSS    (SI)(R11*1), X6
+	VADDPS    X6, X0, X0
+	VCMPPS    $0x16, X13, X0, X2
+	VANDPS    X2, X0, X0
+	VMINPS    X0, X10, X0
+	VMULPS    X4, X0, X0
+	VMOVSS    (R8), X1
+	VADDPS    X0, X1, X0
+	VBLENDVPS X15, X0, X1, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	ADDQ      $+4, R11
+
+rowBelow4:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 // Requires: AVX, CMOV, MMX+
 TEXT ·streamGradPlanesF32AVX2(SB), NOSPLIT, $0-72
@@ -9621,6 +10011,137 @@ fillBelow8:
 
 fillBelow4:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamGradPixelsF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   count+56(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	XORL R9, R9
+	MOVQ BX, R8
+	CMPQ R8, $+32
+	JL   rowRest
+
+	// y = x * f * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R9*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VMULPS   (SI)(R9*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R9*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   32(CX), Y4, Y0
+	VMULPS   32(SI)(R9*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R9*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   64(CX), Y4, Y0
+	VMULPS   64(SI)(R9*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R9*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   96(CX), Y4, Y0
+	VMULPS   96(SI)(R9*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R9
+	SUBQ     $+32, R8
+	CMPQ     R8, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R8
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R9*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VMULPS   (SI)(R9*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R9*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   32(CX), Y4, Y0
+	VMULPS   32(SI)(R9*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
+
+rowBelow64:
+	TESTQ    $+8, R8
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R9*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VMULPS   (SI)(R9*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R9
+
+rowBelow32:
+	TESTQ   $+4, R8
+	JZ      rowBelow16
+	VMOVUPS (DX)(R9*1), X4
+	VCMPPS  $0x04, X13, X4, X15
+	VMULPS  (CX), X4, X0
+	VMULPS  (SI)(R9*1), X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R9
+
+rowBelow16:
+	TESTQ  $+2, R8
+	JZ     rowBelow8
+	VMOVSD (DX)(R9*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMULPS X4, X0, X0
+	VMOVSD (SI)(R9*1), X5
+	VMULPS X5, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R9
+
+rowBelow8:
+	TESTQ  $+1, R8
+	JZ     rowBelow4
+	VMOVSS (DX)(R9*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSS (CX), X0
+	VMULPS X4, X0, X0
+	VMOVSS (SI)(R9*1), X5
+	VMULPS X5, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R9
+
+rowBelow4:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -10136,6 +10657,223 @@ fillBelow4:
 	VZEROUPPER
 	RET
 
+// func streamGradReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamGradReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VBROADCASTSS (R9), Y10
+	VMULPS       Y13, Y10, Y2
+	VADDPS       Y2, Y10, Y10
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VMOVUPS  (R8), Y1
+	VMULPS   (DI)(R11*1), Y1, Y1
+	VADDPS   (SI)(R11*1), Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   (DI)(R11*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   32(CX), Y4, Y0
+	VMOVUPS  32(R8), Y1
+	VMULPS   32(DI)(R11*1), Y1, Y1
+	VADDPS   32(SI)(R11*1), Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   32(DI)(R11*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   64(CX), Y4, Y0
+	VMOVUPS  64(R8), Y1
+	VMULPS   64(DI)(R11*1), Y1, Y1
+	VADDPS   64(SI)(R11*1), Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   64(DI)(R11*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   96(CX), Y4, Y0
+	VMOVUPS  96(R8), Y1
+	VMULPS   96(DI)(R11*1), Y1, Y1
+	VADDPS   96(SI)(R11*1), Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   96(DI)(R11*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R8
+	ADDQ     $+128, R11
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R9
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VMOVUPS  (R8), Y1
+	VMULPS   (DI)(R11*1), Y1, Y1
+	VADDPS   (SI)(R11*1), Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   (DI)(R11*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   32(CX), Y4, Y0
+	VMOVUPS  32(R8), Y1
+	VMULPS   32(DI)(R11*1), Y1, Y1
+	VADDPS   32(SI)(R11*1), Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   32(DI)(R11*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	ADDQ     $+64, R11
+
+rowBelow64:
+	TESTQ    $+8, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VMOVUPS  (R8), Y1
+	VMULPS   (DI)(R11*1), Y1, Y1
+	VADDPS   (SI)(R11*1), Y1, Y1
+	VCMPPS   $0x19, Y1, Y13, Y2
+	VCMPPS   $0x16, Y1, Y10, Y1
+	VANDPS   Y1, Y2, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   (DI)(R11*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+	ADDQ     $+32, R11
+
+rowBelow32:
+	TESTQ   $+4, R9
+	JZ      rowBelow16
+	VMOVUPS (DX)(R11*1), X4
+	VCMPPS  $0x04, X13, X4, X15
+	VMULPS  (CX), X4, X0
+	VMOVUPS (R8), X1
+	VMULPS  (DI)(R11*1), X1, X1
+	VADDPS  (SI)(R11*1), X1, X1
+	VCMPPS  $0x19, X1, X13, X2
+	VCMPPS  $0x16, X1, X10, X1
+	VANDPS  X1, X2, X2
+	VANDPS  X2, X0, X0
+	VMULPS  (DI)(R11*1), X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	ADDQ    $+16, R11
+
+rowBelow16:
+	TESTQ  $+2, R9
+	JZ     rowBelow8
+	VMOVSD (DX)(R11*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMULPS X4, X0, X0
+	VMOVSD (R8), X1
+	VMOVSD (DI)(R11*1), X5
+	VMULPS X5, X1, X1
+	VMOVSD (SI)(R11*1), X6
+	VADDPS X6, X1, X1
+	VCMPPS $0x19, X1, X13, X2
+	VCMPPS $0x16, X1, X10, X1
+	VANDPS X1, X2, X2
+	VANDPS X2, X0, X0
+	VMOVSD (DI)(R11*1), X5
+	VMULPS X5, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+	ADDQ   $+8, R11
+
+rowBelow8:
+	TESTQ  $+1, R9
+	JZ     rowBelow4
+	VMOVSS (DX)(R11*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSS (CX), X0
+	VMULPS X4, X0, X0
+	VMOVSS (R8), X1
+	VMOVSS (DI)(R11*1), X5
+	VMULPS X5, X1, X1
+	VMOVSS (SI)(R11*1), X6
+	VADDPS X6, X1, X1
+	VCMPPS $0x19, X1, X13, X2
+	VCMPPS $0x16, X1, X10, X1
+	VANDPS X1, X2, X2
+	VANDPS X2, X0, X0
+	VMOVSS (DI)(R11*1), X5
+	VMULPS X5, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, R8
+	ADDQ   $+4, R11
+
+rowBelow4:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradReLUOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
 // Requires: AVX, MMX+
 TEXT ·streamGradReLUOutPlanesF32AVX2(SB), NOSPLIT, $0-72
@@ -10540,5 +11278,165 @@ fillBelow8:
 
 fillBelow4:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
+// Requires: AVX
+TEXT ·streamGradReLUOutPixelsF32AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   aux+16(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+32
+	JL   rowRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VCMPPS   $0x19, (DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   (SI)(R10*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   32(CX), Y4, Y0
+	VCMPPS   $0x19, 32(DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   32(SI)(R10*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   64(CX), Y4, Y0
+	VCMPPS   $0x19, 64(DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   64(SI)(R10*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   96(CX), Y4, Y0
+	VCMPPS   $0x19, 96(DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   96(SI)(R10*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, DI
+	ADDQ     $+128, R10
+	SUBQ     $+32, R9
+	CMPQ     R9, $+32
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+16, R9
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VCMPPS   $0x19, (DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   (SI)(R10*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   32(CX), Y4, Y0
+	VCMPPS   $0x19, 32(DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   32(SI)(R10*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, DI
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+8, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMULPS   (CX), Y4, Y0
+	VCMPPS   $0x19, (DI), Y13, Y2
+	VANDPS   Y2, Y0, Y0
+	VMULPS   (SI)(R10*1), Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, DI
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ   $+4, R9
+	JZ      rowBelow16
+	VMOVUPS (DX)(R10*1), X4
+	VCMPPS  $0x04, X13, X4, X15
+	VMULPS  (CX), X4, X0
+	VCMPPS  $0x19, (DI), X13, X2
+	VANDPS  X2, X0, X0
+	VMULPS  (SI)(R10*1), X0, X0
+	VANDPS  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+2, R9
+	JZ     rowBelow8
+	VMOVSD (DX)(R10*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMULPS X4, X0, X0
+	VMOVSD (DI), X1
+	VCMPPS $0x19, X1, X13, X2
+	VANDPS X2, X0, X0
+	VMOVSD (SI)(R10*1), X5
+	VMULPS X5, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, DI
+	ADDQ   $+8, R10
+
+rowBelow8:
+	TESTQ  $+1, R9
+	JZ     rowBelow4
+	VMOVSS (DX)(R10*1), X4
+	VCMPPS $0x04, X13, X4, X15
+	VMOVSS (CX), X0
+	VMULPS X4, X0, X0
+	VMOVSS (DI), X1
+	VCMPPS $0x19, X1, X13, X2
+	VANDPS X2, X0, X0
+	VMOVSS (SI)(R10*1), X5
+	VMULPS X5, X0, X0
+	VANDPS X15, X0, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, CX
+	ADDQ   $+4, DI
+	ADDQ   $+4, R10
+
+rowBelow4:
+	DECQ R8
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -424,6 +424,22 @@ func streamFuseLeakyPixelsF64AVX2(dst *float64, src *float64, aux *float64, fact
 //go:noescape
 func streamFuseAddPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 
+// streamFuseAddPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + (src[p*length+i] * scales[i] + shifts[i]) * factors[i] // aux[p*length+i] if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseAddPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
 // streamFuseReLUAddPlanesF64AVX2 is the loop
 //
 //	for p := range count {
@@ -439,6 +455,22 @@ func streamFuseAddPlanesF64AVX2(dst *float64, src *float64, aux *float64, factor
 //
 //go:noescape
 func streamFuseReLUAddPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
+// streamFuseReLUAddPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = aux[p*length+i] + clip(src[p*length+i] * scales[i] + shifts[i], *limit) * factors[i] // aux[p*length+i] if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [FuseReLUAdd] for clip.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamFuseReLUAddPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 
 // streamGradPlanesF64AVX2 is the loop
 //
@@ -456,6 +488,22 @@ func streamFuseReLUAddPlanesF64AVX2(dst *float64, src *float64, aux *float64, fa
 //go:noescape
 func streamGradPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 
+// streamGradPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = src[p*length+i] * factors[i] * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
 // streamGradReLUPlanesF64AVX2 is the loop
 //
 //	for p := range count {
@@ -472,6 +520,22 @@ func streamGradPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *
 //go:noescape
 func streamGradReLUPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 
+// streamGradReLUPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[i], aux[p*length+i] * scales[i] + shifts[i], *limit) * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLU] for gate.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
 // streamGradReLUOutPlanesF64AVX2 is the loop
 //
 //	for p := range count {
@@ -487,3 +551,19 @@ func streamGradReLUPlanesF64AVX2(dst *float64, src *float64, aux *float64, facto
 //
 //go:noescape
 func streamGradReLUOutPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+
+// streamGradReLUOutPixelsF64AVX2 is the loop
+//
+//	for p := range count {
+//		for i := range length {
+//			dst[p*length+i] = gate(src[p*length+i] * factors[i], aux[p*length+i], +Inf) * scales[i] // 0 if factors[i] is 0, whatever src holds
+//		}
+//	}
+//
+// Every operator rounds: none are fused.
+// dst may be src or aux. See [GradReLUOut] for gate.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamGradReLUOutPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)

@@ -7837,6 +7837,165 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseAddPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseAddPixelsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   shifts+40(FP), SI
+	MOVQ   scales+32(FP), DI
+	MOVQ   aux+16(FP), R8
+	MOVQ   count+56(FP), R9
+	VXORPS X13, X13, X13
+
+next:
+	XORL R11, R11
+	MOVQ BX, R10
+	CMPQ R10, $+16
+	JL   rowRest
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R11*1), Y0, Y0
+	VADDPD    (SI)(R11*1), Y0, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPD    32(DI)(R11*1), Y0, Y0
+	VADDPD    32(SI)(R11*1), Y0, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	VMOVUPS   64(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   64(CX), Y0
+	VMULPD    64(DI)(R11*1), Y0, Y0
+	VADDPD    64(SI)(R11*1), Y0, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   64(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 64(AX)
+	VMOVUPS   96(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   96(CX), Y0
+	VMULPD    96(DI)(R11*1), Y0, Y0
+	VADDPD    96(SI)(R11*1), Y0, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   96(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	ADDQ      $+128, R11
+	SUBQ      $+16, R10
+	CMPQ      R10, $+16
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+8, R10
+	JZ        rowBelow64
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R11*1), Y0, Y0
+	VADDPD    (SI)(R11*1), Y0, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPD    32(DI)(R11*1), Y0, Y0
+	VADDPD    32(SI)(R11*1), Y0, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R11
+
+rowBelow64:
+	TESTQ     $+4, R10
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R11*1), Y0, Y0
+	VADDPD    (SI)(R11*1), Y0, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R11
+
+rowBelow32:
+	TESTQ     $+2, R10
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VCMPPD    $0x04, X13, X4, X15
+	VMOVUPS   (CX), X0
+	VMULPD    (DI)(R11*1), X0, X0
+	VADDPD    (SI)(R11*1), X0, X0
+	VMULPD    X4, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+1, R10
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VCMPPD    $0x04, X13, X4, X15
+	VMOVSD    (CX), X0
+	VMOVSD    (DI)(R11*1), X5
+	VMULPD    X5, X0, X0
+	VMOVSD    (SI)(R11*1), X6
+	VADDPD    X6, X0, X0
+	VMULPD    X4, X0, X0
+	VMOVSD    (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	DECQ R9
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamFuseReLUAddPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 // Requires: AVX, MMX+
 TEXT ·streamFuseReLUAddPlanesF64AVX2(SB), NOSPLIT, $0-72
@@ -8292,6 +8451,194 @@ skip:
 	VZEROUPPER
 	RET
 
+// func streamFuseReLUAddPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamFuseReLUAddPixelsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VBROADCASTSD (R9), Y10
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+16
+	JL   rowRest
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+rowTurn:
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R11*1), Y0, Y0
+	VADDPD    (SI)(R11*1), Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPD    32(DI)(R11*1), Y0, Y0
+	VADDPD    32(SI)(R11*1), Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	VMOVUPS   64(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   64(CX), Y0
+	VMULPD    64(DI)(R11*1), Y0, Y0
+	VADDPD    64(SI)(R11*1), Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   64(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 64(AX)
+	VMOVUPS   96(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   96(CX), Y0
+	VMULPD    96(DI)(R11*1), Y0, Y0
+	VADDPD    96(SI)(R11*1), Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   96(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 96(AX)
+	ADDQ      $+128, AX
+	ADDQ      $+128, CX
+	ADDQ      $+128, R8
+	ADDQ      $+128, R11
+	SUBQ      $+16, R9
+	CMPQ      R9, $+16
+	JGE       rowTurn
+
+rowRest:
+	TESTQ     $+8, R9
+	JZ        rowBelow64
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R11*1), Y0, Y0
+	VADDPD    (SI)(R11*1), Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	VMOVUPS   32(DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(CX), Y0
+	VMULPD    32(DI)(R11*1), Y0, Y0
+	VADDPD    32(SI)(R11*1), Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   32(R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R11
+
+rowBelow64:
+	TESTQ     $+4, R9
+	JZ        rowBelow32
+	VMOVUPS   (DX)(R11*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (CX), Y0
+	VMULPD    (DI)(R11*1), Y0, Y0
+	VADDPD    (SI)(R11*1), Y0, Y0
+	VCMPPD    $0x16, Y13, Y0, Y2
+	VANDPD    Y2, Y0, Y0
+	VMINPD    Y0, Y10, Y0
+	VMULPD    Y4, Y0, Y0
+	VMOVUPS   (R8), Y1
+	VADDPD    Y0, Y1, Y0
+	VBLENDVPD Y15, Y0, Y1, Y0
+	VMOVNTPS  Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	ADDQ      $+32, R11
+
+rowBelow32:
+	TESTQ     $+2, R9
+	JZ        rowBelow16
+	VMOVUPS   (DX)(R11*1), X4
+	VCMPPD    $0x04, X13, X4, X15
+	VMOVUPS   (CX), X0
+	VMULPD    (DI)(R11*1), X0, X0
+	VADDPD    (SI)(R11*1), X0, X0
+	VCMPPD    $0x16, X13, X0, X2
+	VANDPD    X2, X0, X0
+	VMINPD    X0, X10, X0
+	VMULPD    X4, X0, X0
+	VMOVUPS   (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	ADDQ      $+16, R11
+
+rowBelow16:
+	TESTQ     $+1, R9
+	JZ        rowBelow8
+	VMOVSD    (DX)(R11*1), X4
+	VCMPPD    $0x04, X13, X4, X15
+	VMOVSD    (CX), X0
+	VMOVSD    (DI)(R11*1), X5
+	VMULPD    X5, X0, X0
+	VMOVSD    (SI)(R11*1), X6
+	VADDPD    X6, X0, X0
+	VCMPPD    $0x16, X13, X0, X2
+	VANDPD    X2, X0, X0
+	VMINPD    X0, X10, X0
+	VMULPD    X4, X0, X0
+	VMOVSD    (R8), X1
+	VADDPD    X0, X1, X0
+	VBLENDVPD X15, X0, X1, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	ADDQ      $+8, R11
+
+rowBelow8:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 // Requires: AVX, CMOV, MMX+
 TEXT ·streamGradPlanesF64AVX2(SB), NOSPLIT, $0-72
@@ -8595,6 +8942,122 @@ fillBelow16:
 
 fillBelow8:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamGradPixelsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   count+56(FP), DI
+	VXORPS X13, X13, X13
+
+next:
+	XORL R9, R9
+	MOVQ BX, R8
+	CMPQ R8, $+16
+	JL   rowRest
+
+	// y = x * f * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R9*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VMULPD   (SI)(R9*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R9*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   32(CX), Y4, Y0
+	VMULPD   32(SI)(R9*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R9*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   64(CX), Y4, Y0
+	VMULPD   64(SI)(R9*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R9*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   96(CX), Y4, Y0
+	VMULPD   96(SI)(R9*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R9
+	SUBQ     $+16, R8
+	CMPQ     R8, $+16
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+8, R8
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R9*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VMULPD   (SI)(R9*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R9*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   32(CX), Y4, Y0
+	VMULPD   32(SI)(R9*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R9
+
+rowBelow64:
+	TESTQ    $+4, R8
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R9*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VMULPD   (SI)(R9*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R9
+
+rowBelow32:
+	TESTQ   $+2, R8
+	JZ      rowBelow16
+	VMOVUPS (DX)(R9*1), X4
+	VCMPPD  $0x04, X13, X4, X15
+	VMULPD  (CX), X4, X0
+	VMULPD  (SI)(R9*1), X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R9
+
+rowBelow16:
+	TESTQ  $+1, R8
+	JZ     rowBelow8
+	VMOVSD (DX)(R9*1), X4
+	VCMPPD $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMULPD X4, X0, X0
+	VMOVSD (SI)(R9*1), X5
+	VMULPD X5, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R9
+
+rowBelow8:
+	DECQ DI
+	JNZ  next
 	VZEROUPPER
 	RET
 
@@ -9041,6 +9504,198 @@ fillBelow8:
 	VZEROUPPER
 	RET
 
+// func streamGradReLUPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamGradReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         shifts+40(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         limit+48(FP), R9
+	MOVQ         count+56(FP), R10
+	VXORPS       X13, X13, X13
+	VBROADCASTSD (R9), Y10
+	VMULPD       Y13, Y10, Y2
+	VADDPD       Y2, Y10, Y10
+
+next:
+	XORL R11, R11
+	MOVQ BX, R9
+	CMPQ R9, $+16
+	JL   rowRest
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VMOVUPS  (R8), Y1
+	VMULPD   (DI)(R11*1), Y1, Y1
+	VADDPD   (SI)(R11*1), Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   (DI)(R11*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   32(CX), Y4, Y0
+	VMOVUPS  32(R8), Y1
+	VMULPD   32(DI)(R11*1), Y1, Y1
+	VADDPD   32(SI)(R11*1), Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   32(DI)(R11*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   64(CX), Y4, Y0
+	VMOVUPS  64(R8), Y1
+	VMULPD   64(DI)(R11*1), Y1, Y1
+	VADDPD   64(SI)(R11*1), Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   64(DI)(R11*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   96(CX), Y4, Y0
+	VMOVUPS  96(R8), Y1
+	VMULPD   96(DI)(R11*1), Y1, Y1
+	VADDPD   96(SI)(R11*1), Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   96(DI)(R11*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, R8
+	ADDQ     $+128, R11
+	SUBQ     $+16, R9
+	CMPQ     R9, $+16
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+8, R9
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VMOVUPS  (R8), Y1
+	VMULPD   (DI)(R11*1), Y1, Y1
+	VADDPD   (SI)(R11*1), Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   (DI)(R11*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   32(CX), Y4, Y0
+	VMOVUPS  32(R8), Y1
+	VMULPD   32(DI)(R11*1), Y1, Y1
+	VADDPD   32(SI)(R11*1), Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   32(DI)(R11*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R8
+	ADDQ     $+64, R11
+
+rowBelow64:
+	TESTQ    $+4, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VMOVUPS  (R8), Y1
+	VMULPD   (DI)(R11*1), Y1, Y1
+	VADDPD   (SI)(R11*1), Y1, Y1
+	VCMPPD   $0x19, Y1, Y13, Y2
+	VCMPPD   $0x16, Y1, Y10, Y1
+	VANDPD   Y1, Y2, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   (DI)(R11*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, R8
+	ADDQ     $+32, R11
+
+rowBelow32:
+	TESTQ   $+2, R9
+	JZ      rowBelow16
+	VMOVUPS (DX)(R11*1), X4
+	VCMPPD  $0x04, X13, X4, X15
+	VMULPD  (CX), X4, X0
+	VMOVUPS (R8), X1
+	VMULPD  (DI)(R11*1), X1, X1
+	VADDPD  (SI)(R11*1), X1, X1
+	VCMPPD  $0x19, X1, X13, X2
+	VCMPPD  $0x16, X1, X10, X1
+	VANDPD  X1, X2, X2
+	VANDPD  X2, X0, X0
+	VMULPD  (DI)(R11*1), X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, R8
+	ADDQ    $+16, R11
+
+rowBelow16:
+	TESTQ  $+1, R9
+	JZ     rowBelow8
+	VMOVSD (DX)(R11*1), X4
+	VCMPPD $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMULPD X4, X0, X0
+	VMOVSD (R8), X1
+	VMOVSD (DI)(R11*1), X5
+	VMULPD X5, X1, X1
+	VMOVSD (SI)(R11*1), X6
+	VADDPD X6, X1, X1
+	VCMPPD $0x19, X1, X13, X2
+	VCMPPD $0x16, X1, X10, X1
+	VANDPD X1, X2, X2
+	VANDPD X2, X0, X0
+	VMOVSD (DI)(R11*1), X5
+	VMULPD X5, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, R8
+	ADDQ   $+8, R11
+
+rowBelow8:
+	DECQ R10
+	JNZ  next
+	VZEROUPPER
+	RET
+
 // func streamGradReLUOutPlanesF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
 // Requires: AVX, MMX+
 TEXT ·streamGradReLUOutPlanesF64AVX2(SB), NOSPLIT, $0-72
@@ -9388,5 +10043,146 @@ fillBelow16:
 
 fillBelow8:
 	JMP next
+	VZEROUPPER
+	RET
+
+// func streamGradReLUOutPixelsF64AVX2(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
+// Requires: AVX
+TEXT ·streamGradReLUOutPixelsF64AVX2(SB), NOSPLIT, $0-72
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), CX
+	MOVQ   factors+24(FP), DX
+	MOVQ   length+64(FP), BX
+	MOVQ   scales+32(FP), SI
+	MOVQ   aux+16(FP), DI
+	MOVQ   count+56(FP), R8
+	VXORPS X13, X13, X13
+
+next:
+	XORL R10, R10
+	MOVQ BX, R9
+	CMPQ R9, $+16
+	JL   rowRest
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+rowTurn:
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VCMPPD   $0x19, (DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   (SI)(R10*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   32(CX), Y4, Y0
+	VCMPPD   $0x19, 32(DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   32(SI)(R10*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	VMOVUPS  64(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   64(CX), Y4, Y0
+	VCMPPD   $0x19, 64(DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   64(SI)(R10*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 64(AX)
+	VMOVUPS  96(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   96(CX), Y4, Y0
+	VCMPPD   $0x19, 96(DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   96(SI)(R10*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 96(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, CX
+	ADDQ     $+128, DI
+	ADDQ     $+128, R10
+	SUBQ     $+16, R9
+	CMPQ     R9, $+16
+	JGE      rowTurn
+
+rowRest:
+	TESTQ    $+8, R9
+	JZ       rowBelow64
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VCMPPD   $0x19, (DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   (SI)(R10*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	VMOVUPS  32(DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   32(CX), Y4, Y0
+	VCMPPD   $0x19, 32(DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   32(SI)(R10*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, 32(AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, DI
+	ADDQ     $+64, R10
+
+rowBelow64:
+	TESTQ    $+4, R9
+	JZ       rowBelow32
+	VMOVUPS  (DX)(R10*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMULPD   (CX), Y4, Y0
+	VCMPPD   $0x19, (DI), Y13, Y2
+	VANDPD   Y2, Y0, Y0
+	VMULPD   (SI)(R10*1), Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)
+	ADDQ     $+32, AX
+	ADDQ     $+32, CX
+	ADDQ     $+32, DI
+	ADDQ     $+32, R10
+
+rowBelow32:
+	TESTQ   $+2, R9
+	JZ      rowBelow16
+	VMOVUPS (DX)(R10*1), X4
+	VCMPPD  $0x04, X13, X4, X15
+	VMULPD  (CX), X4, X0
+	VCMPPD  $0x19, (DI), X13, X2
+	VANDPD  X2, X0, X0
+	VMULPD  (SI)(R10*1), X0, X0
+	VANDPD  X15, X0, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, CX
+	ADDQ    $+16, DI
+	ADDQ    $+16, R10
+
+rowBelow16:
+	TESTQ  $+1, R9
+	JZ     rowBelow8
+	VMOVSD (DX)(R10*1), X4
+	VCMPPD $0x04, X13, X4, X15
+	VMOVSD (CX), X0
+	VMULPD X4, X0, X0
+	VMOVSD (DI), X1
+	VCMPPD $0x19, X1, X13, X2
+	VANDPD X2, X0, X0
+	VMOVSD (SI)(R10*1), X5
+	VMULPD X5, X0, X0
+	VANDPD X15, X0, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, CX
+	ADDQ   $+8, DI
+	ADDQ   $+8, R10
+
+rowBelow8:
+	DECQ R8
+	JNZ  next
 	VZEROUPPER
 	RET

@@ -11,16 +11,15 @@ import (
 
 func TestEveryFusedKernelIsReachedAsWhatItComputes(t *testing.T) {
 	reached := map[fusedID]bool{}
-	// Past the cache go those of many layers, rows only where one tensor is read.
-	alone := map[Fusion]bool{Fuse: true, FuseReLU: true, FuseLeaky: true}
-	onlyPlanes := map[Fusion]bool{FuseAdd: true, FuseReLUAdd: true, Grad: true, GradReLU: true, GradReLUOut: true}
+	// Past the cache go those of many layers.
+	streamed := map[Fusion]bool{Fuse: true, FuseReLU: true, FuseLeaky: true, FuseAdd: true, FuseReLUAdd: true, Grad: true, GradReLU: true, GradReLUOut: true}
 	for typ, ways := range map[dtype.Type]*[fusions]fusedWays{dtype.Float32: &waysFusedF32, dtype.Float64: &waysFusedF64, dtype.Float16: &waysFusedF16, dtype.BFloat16: &waysFusedBF16} {
 		for op := Fuse; op < fusions; op++ {
 			for past := range 2 {
 				for shape := planes; shape <= pixels; shape++ {
 					k := ways[op][past][shape]
 					want := fusedEntry{name: fusedCatalogue[k].name, op: op, typ: typ, past: past == 1, shape: shape}
-					switch streams := alone[op] || onlyPlanes[op] && shape == planes; {
+					switch streams := streamed[op]; {
 					case past == 1 && !streams:
 						if k != noFused {
 							t.Errorf("%v of %v, shape %d, past the cache: %v, want no kernel", op, typ, shape, k)
@@ -38,8 +37,8 @@ func TestEveryFusedKernelIsReachedAsWhatItComputes(t *testing.T) {
 			t.Errorf("no fusion leads to %v", k)
 		}
 	}
-	if want := 1 + len(formats)*(2*(11+3)+5); len(fusedCatalogue) != want {
-		t.Errorf("the catalogue has %d entries, want %d: none, and for each type two shapes of eleven fusions, of which three in both shapes and the planes of five store past the cache as well", len(fusedCatalogue), want)
+	if want := 1 + len(formats)*2*(11+8); len(fusedCatalogue) != want {
+		t.Errorf("the catalogue has %d entries, want %d: none, and for each type two shapes of eleven fusions, eight of which store past the cache as well", len(fusedCatalogue), want)
 	}
 }
 

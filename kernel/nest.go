@@ -133,7 +133,7 @@ func (n *nest) walk(lo, hi int) {
 		return
 	}
 	if n.other != nil {
-		(*n.other).walk(hide(unsafe.Pointer(n)), lo, hi)
+		(*n.other).walk(n.hidden(), lo, hi)
 		return
 	}
 	size := n.count * n.length
@@ -173,11 +173,17 @@ func (n *nest) walk(lo, hi int) {
 	}
 }
 
+// hidden returns n in a way that escape analysis does not follow, see [hide]. Checkptr would move n to the heap
+// where its address is converted, and there the operands that are on the caller's stack would not move with it.
+//
+//go:nocheckptr
+func (n *nest) hidden() unsafe.Pointer { return hide(unsafe.Pointer(n)) }
+
 // along does elements from to to of the block at a place, whose src lies as dst does.
 func (n *nest) along(at place, from, to int) {
 	switch {
 	case n.fused != nil:
-		(*n.fused).along(hide(unsafe.Pointer(n)), at, from, to)
+		(*n.fused).along(n.hidden(), at, from, to)
 	case n.shape == pixels:
 		n.rows(at, from, to)
 	default:

@@ -213,7 +213,7 @@ func (h *helper) wait(began *int64, helped bool) bool {
 	h.state.Store(ready)
 	// The clock of a bubble stands still, and muster takes it for the usual one where the
 	// system's shows a year before 2000: the number of turns is bounded, too.
-	const pauses, perTurn = 16, 64 // pauses, and nanoseconds that a turn takes at least
+	const pauses, perTurn = 16, 16 // pauses, and nanoseconds that a turn takes at least, where a pause is nothing
 	last := start
 	for turn := int64(0); turn*perTurn <= linger; turn++ {
 		for range pauses {

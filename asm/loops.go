@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A machine writes the instructions of one kernel on one tier. The loops below are
 // written once, over these primitives. They know nothing of registers, of the width of
@@ -373,7 +376,7 @@ func (l *loops) shortPlanes(label string, inPlace bool) {
 func (l *loops) sweep(label string, m moves, apart bool, formula string, step func(block)) {
 	fetch := func(bytes int) {
 		streamed := l.stream && !l.cached // of these only what is read is prefetched, where that is worth it
-		if apart && bytes >= lineBytes && !l.readsDst() && (!streamed || l.family == compact || l.family == fused && !l.pixels && label == "kept") {
+		if apart && bytes >= lineBytes && !l.readsDst() && (!streamed || l.family == compact || l.family == fused && !l.pixels && slices.Contains(m, toSrc)) {
 			l.prefetch(bytes)
 		}
 	}

@@ -280,8 +280,8 @@ func (m *Mask) Gradient() *Mask {
 	return &g
 }
 
-// AppendKept appends the channels of sample n that are kept, in order, to channels. It panics with a
-// [*ShapeError] if there is no such sample.
+// AppendKept appends the channels of sample n that are kept, in order, to channels: a list of those of [Mask.KeptOf],
+// which allocates for each sample. It panics with a [*ShapeError] if there is no such sample.
 func (m *Mask) AppendKept(channels []int, n int) []int {
 	from, to := m.row(n)
 	for at := from; at < to; at += 64 {

@@ -56,7 +56,7 @@ func (a Activation) String() string {
 
 // check returns an error if the number is none that the activation can have in a kind.
 func (a Activation) check(kind *kernel.Kind) error {
-	x, want := roundedTo(kind, a.number), ""
+	x, want := kind.Type().Rounded(a.number), ""
 	switch a.form {
 	case clipped:
 		if !(x > 0) {
@@ -111,16 +111,4 @@ func (a Activation) limit() float64 {
 		return math.Inf(1)
 	}
 	return a.number
-}
-
-// roundedTo returns a number rounded once to a kind.
-func roundedTo(kind *kernel.Kind, x float64) float64 {
-	switch kind.Size() {
-	case 8:
-		return x
-	case 4:
-		return float64(float32(x))
-	}
-	t := kind.Type()
-	return float64(t.Widen(t.Round(x)))
 }

@@ -2,7 +2,6 @@ package spatialdropout
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"unsafe"
 
@@ -465,13 +464,8 @@ func (c *Compaction) fill(kind *kernel.Kind) *[]byte {
 	}
 	t := kind.Type()
 	f := c.factors[t]
-	switch {
-	case c.unscaled && t == dtype.Float32:
-		f = uint64(math.Float32bits(1))
-	case c.unscaled && t == dtype.Float64:
-		f = math.Float64bits(1)
-	case c.unscaled:
-		f = uint64(t.Narrow(1))
+	if c.unscaled {
+		f = t.Bits(1)
 	}
 	room := scratchOf(samples * c.geometry.PaddedChannels() * kind.Size())
 	factors := *room

@@ -94,7 +94,7 @@ func (c *fusion) checkAround(at *places) error {
 	if err := c.around.Activation.check(kind); err != nil {
 		return err
 	}
-	if a := c.around.Activation; c.output && (a.form == clipped && !math.IsInf(roundedTo(kind, a.number), 1) || a.form == leaky && a.number < 0) {
+	if a := c.around.Activation; c.output && (a.form == clipped && !math.IsInf(kind.Type().Rounded(a.number), 1) || a.form == leaky && a.number < 0) {
 		return &ActivationError{a, "a gradient from the output, want FromInput: the sign of the output does not say where its input was"}
 	}
 	return nil
@@ -212,8 +212,8 @@ func (c *fusion) run(at *places, m *mask.Mask, joined *layout.Nest) error {
 		f.FactorShifts = kernel.OfBytes(kind, shifts)
 	}
 	m.Fill(kind.Type(), factors, shifts, pitch)
-	f.Scales = spread(kind, a.Scale, (*room)[2*bytes:][:channels], g.Channels(), oneOf)
-	f.Shifts = spread(kind, a.Shift, (*room)[2*bytes+channels:][:channels], g.Channels(), minusZeroOf)
+	f.Scales = spread(kind, a.Scale, (*room)[2*bytes:][:channels], g.Channels(), 1)
+	f.Shifts = spread(kind, a.Shift, (*room)[2*bytes+channels:][:channels], g.Channels(), math.Copysign(0, -1))
 	if joined == nil {
 		return kernel.RunFused(&f, c.dst, c.src, g.Loops(), c.workers)
 	}
@@ -235,7 +235,7 @@ func (c *fusion) run(at *places, m *mask.Mask, joined *layout.Nest) error {
 // in.
 func (c *fusion) checkOutput(m *mask.Mask, action mask.Action) error {
 	given := ""
-	switch factor := roundedTo(c.dst.Kind(), m.Factor()); {
+	switch factor := c.dst.Kind().Type().Rounded(m.Factor()); {
 	case action.Shift || m.Arithmetic().Rule == mask.AlphaGradient || m.Arithmetic().Rule == mask.Alpha:
 		given = "a mask that shifts"
 	case !action.Drop:
@@ -248,32 +248,15 @@ func (c *fusion) checkOutput(m *mask.Mask, action mask.Action) error {
 	return &ActivationError{c.around.Activation, "a gradient from the output of " + given + ", want FromInput"}
 }
 
-// oneOf and minusZeroOf are the bits of the numbers that a product and a sum leave everything as it
-// is with.
-
-func oneOf(kind *kernel.Kind) uint64       { return bitsOf(kind, 1) }
-func minusZeroOf(kind *kernel.Kind) uint64 { return bitsOf(kind, math.Copysign(0, -1)) }
-
-// bitsOf returns the bits of a number of a kind.
-func bitsOf(kind *kernel.Kind, x float64) uint64 {
-	switch kind.Size() {
-	case 8:
-		return math.Float64bits(x)
-	case 4:
-		return uint64(math.Float32bits(float32(x)))
-	}
-	return uint64(kind.Type().Round(x))
-}
-
 // spread returns a number for each channel, padding among them. If there is none, or there is padding, it
-// fills room with the numbers and with others that change nothing.
-func spread(kind *kernel.Kind, v kernel.Vector, room []byte, channels int, neutral func(*kernel.Kind) uint64) kernel.Vector {
+// fills room with the numbers, and then with the one that a product or a sum leaves everything as it is with.
+func spread(kind *kernel.Kind, v kernel.Vector, room []byte, channels int, neutral float64) kernel.Vector {
 	size := kind.Size()
 	if v.Len() > 0 && len(room) == channels*size {
 		return v
 	}
 	filled := copy(room, v.Bytes())
-	bits := neutral(kind)
+	bits := kind.Type().Bits(neutral)
 	for at := filled; at < len(room); at += size {
 		switch p := unsafe.Pointer(&room[at]); size {
 		case 8:

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
@@ -111,7 +110,7 @@ func (f *Fused) check(dst, src Vector) error {
 		return &FusionError{f.Fusion, "an aux, want none: the formula has no other tensor"}
 	}
 	leaks := formula.activation == leaking
-	if limit := rounded(kind, f.Limit); formula.limit && (limit != limit || leaks && math.IsInf(limit, 0) || !leaks && limit <= 0) {
+	if limit := kind.typ.Rounded(f.Limit); formula.limit && (limit != limit || leaks && math.IsInf(limit, 0) || !leaks && limit <= 0) {
 		want := "a finite slope"
 		if !leaks {
 			want = "a limit above 0"
@@ -119,18 +118,6 @@ func (f *Fused) check(dst, src Vector) error {
 		return &FusionError{f.Fusion, fmt.Sprintf("%v, which is %v as %v, want %s", f.Limit, limit, kind, want)}
 	}
 	return nil
-}
-
-// rounded returns a number rounded once to a kind.
-func rounded(kind *Kind, x float64) float64 {
-	switch t := kind.typ; t {
-	case dtype.Float64:
-		return x
-	case dtype.Float32:
-		return float64(float32(x))
-	default:
-		return float64(t.Widen(t.Round(x)))
-	}
 }
 
 // fused is what a nest has besides its operands where it runs fused kernels. [RunFused] alone

@@ -257,28 +257,6 @@ const alpha = 1.7580993408473766
 // numbers are the bits of one number in every type.
 type numbers [dtype.Count]uint64
 
-// bitsOf returns the bits of x rounded once to a type.
-func bitsOf(t Type, x float64) uint64 {
-	switch t {
-	case Float32:
-		return uint64(math.Float32bits(float32(x)))
-	case Float64:
-		return math.Float64bits(x)
-	}
-	return uint64(t.Round(x))
-}
-
-// round rounds x once to a type.
-func round(t Type, x float64) float64 {
-	switch t {
-	case Float32:
-		return float64(float32(x))
-	case Float64:
-		return x
-	}
-	return float64(t.Widen(t.Round(x)))
-}
-
 // scalar rounds x to the type in which frameworks compute with a scalar: float32 for
 // halves. A quotient, or a sum, of two float32 numbers that is rounded to float64 first
 // is rounded to the same float32, since float64 has more than twice the digits.
@@ -313,7 +291,7 @@ func (r Rule) kept(t Type, q, rate float64) float64 {
 	case WideReciprocal:
 		return scalar(t, 1/scalar(t, q))
 	case Quotient:
-		if round(t, scalar(t, q)) == 0 {
+		if t.Rounded(scalar(t, q)) == 0 {
 			return math.Inf(1)
 		}
 		return scalar(t, q)
@@ -323,7 +301,7 @@ func (r Rule) kept(t Type, q, rate float64) float64 {
 		}
 		fallthrough
 	case RoundedReciprocal:
-		return scalar(t, 1/round(t, q))
+		return scalar(t, 1/t.Rounded(q))
 	case Alpha, AlphaGradient:
 		return scalar(t, r.factor(q, rate))
 	}
@@ -334,6 +312,6 @@ func (r Rule) kept(t Type, q, rate float64) float64 {
 // PyTorch's noise m is 1 or 0; it adds (m−1)·(αa) + αa·rate.
 func alphaShifts(t Type, a, rate float64) (kept, dropped float64) {
 	s := float64(alpha * a)
-	kept = round(t, scalar(t, float64(s*rate)))
-	return kept, scalar(t, kept-round(t, scalar(t, s)))
+	kept = t.Rounded(scalar(t, float64(s*rate)))
+	return kept, scalar(t, kept-t.Rounded(scalar(t, s)))
 }

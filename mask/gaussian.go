@@ -30,7 +30,7 @@ func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) 
 			if !m.Kept(n, c) {
 				continue // dropped by Set
 			}
-			dst[n*pitch+c] = W(bitsOf(t, 1+float64(sigma*normal(float64(float64(r>>12)*0x1p-52)+0x1p-53))))
+			dst[n*pitch+c] = W(t.Bits(1 + float64(sigma*normal(float64(float64(r>>12)*0x1p-52)+0x1p-53))))
 		}
 	}
 }

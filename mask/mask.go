@@ -147,13 +147,13 @@ func (m *Mask) setNumbers() {
 	for i := range m.kept {
 		switch t := Type(i); {
 		case all:
-			m.kept[t] = bitsOf(t, 1)
+			m.kept[t] = t.Bits(1)
 		case r == Alpha:
 			kept, dropped := alphaShifts(t, m.factor, m.rate)
-			m.keptShift[t], m.droppedShift[t] = bitsOf(t, kept), bitsOf(t, dropped)
+			m.keptShift[t], m.droppedShift[t] = t.Bits(kept), t.Bits(dropped)
 			fallthrough
 		default:
-			m.kept[t] = bitsOf(t, r.kept(t, q, m.rate))
+			m.kept[t] = t.Bits(r.kept(t, q, m.rate))
 		}
 	}
 }

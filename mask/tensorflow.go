@@ -73,7 +73,7 @@ func (m *Mask) drawTensorFlow(seed0, seed1 uint64, t Type, xla bool, at Place) e
 	c0, c1, c2, c3 := philox4x32(0x02461e293ec8f720, seed0, seed1)
 	spec := draw.Spec{Key: [2]uint32{c0, c1}, Counter: [4]uint32{2: c2, 3: c3}}
 	w := words{draw: spec, inverted: true}
-	rate := round(t, scalar(t, m.rate))
+	rate := t.Rounded(scalar(t, m.rate))
 	switch t {
 	case Float64:
 		threshold := ceil(m.rate, 52)

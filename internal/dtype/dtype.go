@@ -117,3 +117,25 @@ func (t Type) Round(x float64) uint16 {
 	}
 	return t.Narrow(f)
 }
+
+// Bits returns the bits of x rounded once to the type, right-aligned.
+func (t Type) Bits(x float64) uint64 {
+	switch t {
+	case Float32:
+		return uint64(math.Float32bits(float32(x)))
+	case Float64:
+		return math.Float64bits(x)
+	}
+	return uint64(t.Round(x))
+}
+
+// Rounded returns x rounded once to the type.
+func (t Type) Rounded(x float64) float64 {
+	switch t {
+	case Float32:
+		return float64(float32(x))
+	case Float64:
+		return x
+	}
+	return float64(t.Widen(t.Round(x)))
+}

@@ -165,3 +165,24 @@ func TestNaNsStayNaNs(t *testing.T) {
 		}
 	}
 }
+
+// Bits and Rounded agree with the conversions of Go, and for halves with Round and Widen.
+func TestBitsAndRoundedAreOneRounding(t *testing.T) {
+	for _, x := range []float64{0, math.Copysign(0, -1), 1, -1.0 / 3, 1 / 0.7, 65519, 65520, 1e-7, 1e-45, 3.5e38, math.Inf(1), math.Inf(-1), math.NaN()} {
+		for _, typ := range []dtype.Type{dtype.Float32, dtype.Float64, dtype.Float16, dtype.BFloat16} {
+			bits, value := uint64(typ.Round(x)), float64(typ.Widen(typ.Round(x)))
+			switch typ {
+			case dtype.Float32:
+				bits, value = uint64(math.Float32bits(float32(x))), float64(float32(x))
+			case dtype.Float64:
+				bits, value = math.Float64bits(x), x
+			}
+			if got := typ.Bits(x); got != bits {
+				t.Errorf("%v: %v has the bits %#x, want %#x", typ, x, got, bits)
+			}
+			if got := typ.Rounded(x); math.Float64bits(got) != math.Float64bits(value) && (got == got || value == value) {
+				t.Errorf("%v: %v is rounded to %v, want %v", typ, x, got, value)
+			}
+		}
+	}
+}

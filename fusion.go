@@ -21,7 +21,8 @@ type fusion struct {
 }
 
 // places are the geometries of the tensors of a fused call, nil if there is no third one. They go apart
-// from the data, see [pair].
+// from the data, see [pair]. Each exported function sets them itself: set by another function, the geometries that
+// they point to would be moved to the heap.
 type places struct{ dst, src, aux *layout.Geometry }
 
 // none reports whether a tensor is the zero Tensor.

@@ -48,21 +48,26 @@ type Compaction struct {
 type scaling struct {
 	unscaled bool
 	identity bool // nothing is dropped, nothing is padding, and the factor is 1
-	all      bool // nothing is dropped, and nothing is padding
 	factors  [dtype.Count]uint64
 	actions  [dtype.Count]mask.Action
-	// arithmetic is that of the mask.
-	arithmetic mask.Arithmetic
+	rule     mask.Rule // of the mask
+	zeros    bool      // the factor is 0, at rate 1: nothing is kept
+	noise    bool      // each channel has a factor of its own
 }
 
 // Compact returns the Compaction of tensors with the samples and channels of a mask, whose elements lie as
 // g says.
 //
+// The policy of the mask does not matter. With [mask.Multiply], that of the streams of PyTorch, [Apply] makes of a
+// dropped element its product with 0: −0 of a negative number, and NaN of NaN and of an infinity. [Compaction.Scatter]
+// writes +0 for all of these, as Apply does with [mask.Select]. Kept channels have the bits of Apply with both.
+//
 // It returns a [*MaskError] if the mask is nil or has other samples or channels. It returns a
-// [*CompactionError] for a mask of which the packed tensor would not be all: one with the policy
-// [mask.Multiply] keeps NaNs of dropped channels, alpha dropout shifts them, and Gaussian noise drops
-// none. It returns a [*CompactionError], too, where the samples are not the outermost axis and do not keep the
-// same number of channels, or are inside the axis of channels and do not keep the same ones.
+// [*CompactionError] for a mask of which the packed tensor would not be all. Alpha dropout sets dropped channels to a
+// number other than 0, which the next layer needs. Its gradient has a Compaction, see [mask.Mask.Gradient]. Gaussian
+// noise drops no channel, and each has a factor of its own. Compact returns a [*CompactionError], too, where the samples
+// are not the outermost axis and do not keep the same number of channels, or are inside the axis of channels and do not
+// keep the same ones.
 func Compact(m *mask.Mask, g layout.Geometry) (*Compaction, error) {
 	c := new(Compaction)
 	if err := c.Reset(m, g); err != nil {
@@ -98,11 +103,9 @@ func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
 	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() {
 		return maskError(m, &g)
 	}
-	s := scaling{arithmetic: m.Arithmetic()}
-	if g.PaddedChannels() == g.Channels() {
-		s.identity = m.Identity()
-		s.all = m.Factor() != 0 && m.CountKept() == m.Samples()*m.Channels()
-	}
+	s := scaling{rule: m.Arithmetic().Rule, zeros: m.Factor() == 0}
+	s.noise = s.rule == mask.Gaussian && m.Rate() > 0 && !s.zeros
+	s.identity = g.PaddedChannels() == g.Channels() && m.Identity()
 	for t := range s.factors {
 		s.factors[t], s.actions[t] = m.FactorBits(mask.Type(t)), m.Action(mask.Type(t))
 	}
@@ -158,8 +161,7 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 		}
 	}
 	if s.unscaled {
-		c.all = len(c.kept) == samples*g.PaddedChannels()
-		c.identity = c.all
+		c.identity = c.whole()
 	}
 	inside := g.ChannelsInside()
 	switch {
@@ -180,26 +182,28 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 	return nil
 }
 
-// refuse returns an error if packed elements of a type would not be all that [Apply] computes.
+// whole reports whether nothing is dropped, and nothing is padding.
+func (c *Compaction) whole() bool {
+	return len(c.kept) == (len(c.starts)-1)*c.geometry.PaddedChannels()
+}
+
+// refuse returns an error if the kept channels of a type, each times the factor, would not be all that [Apply] computes.
 func (s *scaling) refuse(t mask.Type) error {
 	if s.unscaled || s.identity {
 		return nil
 	}
-	a, r := s.actions[t], s.arithmetic.Rule
-	reason, zero := "", s.factors[t] == 0 // a kernel would take kept channels for dropped ones
+	reason := ""
 	switch {
-	case a == mask.Action{Drop: true}, s.divides(t), s.all && !a.Shift && r != mask.Gaussian && !zero:
-		return nil
-	case a.Shift:
-		reason = "which shifts dropped channels, want a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
-	case r == mask.Gaussian:
+	case s.actions[t].Shift:
+		reason = "which sets dropped channels to a number other than 0, want a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
+	case s.noise:
 		reason = "which drops no channel, want a rule that drops some"
-	case s.arithmetic.Policy == mask.Multiply && !(s.all && zero):
-		reason = "which keeps what dropped channels times 0 give, want mask.Select"
-	default:
+	case s.factors[t] == 0 && !s.zeros: // a kernel would take kept channels for dropped ones
 		reason = fmt.Sprintf("whose factor for %v is rounded to 0, want one that is not", t)
+	default:
+		return nil
 	}
-	return &CompactionError{fmt.Sprintf("a mask with %v and %v, %s", r, s.arithmetic.Policy, reason)}
+	return &CompactionError{fmt.Sprintf("a mask with %v, %s", s.rule, reason)}
 }
 
 // divides reports whether elements of a type are divided.
@@ -282,12 +286,12 @@ func (c *Compaction) Unscaled() Compaction {
 	}
 	u := *c
 	u.borrowed = true
-	u.scaling = scaling{unscaled: true, identity: c.all, all: c.all}
+	u.scaling = scaling{unscaled: true, identity: c.made && c.whole()}
 	return u
 }
 
 // Gather writes the kept channels of src, times the factor of the mask, to the packed tensor dst. What [Apply]
-// says of products holds here. src is not read in dropped channels whose feature maps are contiguous.
+// says of the products of kept channels holds here. src is not read in dropped channels whose feature maps are contiguous.
 //
 // src holds a tensor of the geometry that c was made for, which may be a list, see [AsList]. dst is
 // one slice of [Compaction.Len] elements. Both are of one kind. dst may begin with the same element as

@@ -31,7 +31,7 @@ func FuzzCompact(f *testing.F) {
 			return
 		}
 		c := call{rate: rate, seed: seed}
-		m := draw(t, newDropout(t, rate, spatialdropout.WithSeed(seed), spatialdropout.WithSharing(mask.Sharing(choice>>4%4))), x.geom)
+		m := draw(t, newDropout(t, rate, spatialdropout.WithSeed(seed), spatialdropout.WithSharing(mask.Sharing(choice>>4%4)), withPolicy(mask.Policy(choice>>6%2))), x.geom)
 		packed, err := spatialdropout.Compact(m, x.geom)
 		if !x.packable(m) {
 			var refused *spatialdropout.CompactionError

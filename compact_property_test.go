@@ -321,11 +321,10 @@ func TestMasksThatDoMoreThanScale(t *testing.T) {
 		{mask.Arithmetic{Rule: mask.Expectation}, 0.999, true, ""},
 		{mask.Arithmetic{Rule: mask.Expectation}, 1 - 0x1p-30, true, "factor for float16 is rounded to 0"},
 		{mask.Arithmetic{Rule: mask.Quotient}, 0.3, false, ""}, {mask.Arithmetic{Rule: mask.Quotient}, 1, false, ""},
-		{mask.Arithmetic{Rule: mask.Alpha}, 0.3, false, "shifts dropped channels"},
+		{mask.Arithmetic{Rule: mask.Alpha}, 0.3, false, "sets dropped channels to a number other than 0"},
 		{mask.Arithmetic{Rule: mask.Gaussian}, 0.3, false, "drops no channel"},
 		{mask.Arithmetic{Rule: mask.Gaussian}, 1, false, ""}, {mask.Arithmetic{Rule: mask.Alpha}, 0, false, ""},
-		{mask.Arithmetic{Policy: mask.Multiply}, 0.3, false, "keeps what dropped channels times 0 give, want mask.Select"},
-		{mask.Arithmetic{Policy: mask.Multiply, Rule: mask.WideReciprocal}, 0.3, false, "WideReciprocal and Multiply"},
+		{mask.Arithmetic{Policy: mask.Multiply, Rule: mask.Alpha}, 0.3, false, "a mask with Alpha, which sets dropped channels to a number other than 0"},
 		{mask.Arithmetic{Policy: mask.Multiply}, 0, false, ""}, // nothing is dropped
 	} {
 		m, err := mask.New(x.samples, x.channels, a.rate, a.arithmetic)
@@ -369,6 +368,99 @@ func TestMasksThatDoMoreThanScale(t *testing.T) {
 		if err := differ(got, want, want); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// The policy says what becomes of dropped elements, which are not packed. Those that are have the bits of Apply.
+func TestPoliciesPackTheSameChannels(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 42))
+	odd := [...]float32{float32(math.NaN()), float32(math.Inf(-1)), -3, 5}
+	for _, x := range []tensor{
+		dense(t, layout.NCHW, 3, 7, 5, 5), dense(t, layout.NCHW, 8, 16, 12, 12), dense(t, layout.NHWC, 3, 5, 5, 37), dense(t, layout.NCHW8c, 2, 11, 3, 3),
+		strided(t, []int{2, 4, 3}, []int{20, 4, 1}, 0, 1),
+	} {
+		for _, rule := range []mask.Rule{mask.Reciprocal, mask.WideReciprocal, mask.RoundedReciprocal, mask.Unscaled, mask.AlphaGradient} {
+			for _, rate := range []float64{0.5, 1} {
+				m, err := mask.New(x.samples, x.channels, rate, mask.Arithmetic{Policy: mask.Multiply, Rule: rule})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for n := range x.samples {
+					for c := range x.channels {
+						m.Set(n, c, rate < 1 && r.IntN(2) == 0)
+					}
+				}
+				c, what := compact(t, m, x.geom), fmt.Sprintf("%s, %v at %v", x.name, rule, rate)
+				src := values[float32](r, x.length)
+				for i := range src {
+					if i%5 == 0 {
+						src[i] = odd[i/5%len(odd)]
+					}
+				}
+				applied, scattered := filled[float32](x.length, -77), filled[float32](x.length, -77)
+				added, before := values[float32](r, x.length), []float32(nil)
+				before = slices.Clone(added)
+				packed, moved := make([]float32, c.Len()), c.Unscaled()
+				if err := errors.Join(
+					spatialdropout.Apply(applied, src, m, x.geom), spatialdropout.Gather(packed, src, c),
+					spatialdropout.Scatter(scattered, packed, &moved), spatialdropout.ScatterAdd(added, packed, &moved),
+				); err != nil {
+					t.Fatal(err)
+				}
+				for i, p := range x.keptPlaces(m) {
+					if differ(packed[i:i+1], applied[p.at:p.at+1], applied[p.at:p.at+1]) != nil {
+						t.Fatalf("%s: packed element %d is %v, want %v", what, i, packed[i], applied[p.at])
+					}
+				}
+				negative, noNumber := 0, 0
+				for _, p := range x.places {
+					got := scattered[p.at : p.at+1]
+					if m.Kept(p.n, p.c) {
+						if differ(got, applied[p.at:p.at+1], applied[p.at:p.at+1]) != nil {
+							t.Fatalf("%s: kept element %v is %v, want %v", what, p, got, applied[p.at])
+						}
+						continue
+					}
+					if math.Float32bits(got[0]) != 0 || math.Float32bits(added[p.at]) != math.Float32bits(before[p.at]) {
+						t.Fatalf("%s: dropped element %v is %v, and %v of %v after a sum", what, p, got, added[p.at], before[p.at])
+					}
+					switch v := applied[p.at]; {
+					case v != v:
+						noNumber++
+					case math.Signbit(float64(v)):
+						negative++
+					case v != 0:
+						t.Fatalf("%s: Apply sets dropped element %v to %v", what, p, v)
+					}
+				}
+				if negative == 0 || noNumber == 0 {
+					t.Errorf("%s: %d products with 0 are −0 and %d NaN, want some of each", what, negative, noNumber)
+				}
+				for _, at := range x.padding {
+					if math.Float32bits(scattered[at]) != 0 {
+						t.Fatalf("%s: padding is %v", what, scattered[at])
+					}
+				}
+			}
+		}
+	}
+}
+
+// Masks of PyTorch multiply dropped elements by 0, and are packed.
+func TestMasksOfPyTorchArePacked(t *testing.T) {
+	x := dense(t, layout.NCHW, 2, 4, 1, 2)
+	m := draw(t, newDropout(t, 0.5, spatialdropout.WithStream(mask.PyTorch(0))), x.geom)
+	c := compact(t, m, x.geom)
+	src := integers(rand.New(rand.NewPCG(2, 43)), x.length)
+	packed, want := make([]float64, c.Len()), []float64(nil)
+	for _, p := range x.keptPlaces(m) {
+		want = append(want, 2*src[p.at])
+	}
+	if err := spatialdropout.Gather(packed, src, c); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(packed, want) || len(want) == 0 || m.Arithmetic().Policy != mask.Multiply {
+		t.Errorf("%v of %v, want %v", packed, src, want)
 	}
 }
 

@@ -293,10 +293,14 @@ func (c *Compaction) Unscaled() Compaction {
 // Gather writes the kept channels of src, times the factor of the mask, to the packed tensor dst. What [Apply]
 // says of the products of kept channels holds here. src is not read in dropped channels whose feature maps are contiguous.
 //
-// src holds a tensor of the geometry that c was made for, which may be a list, see [AsList]. dst is
-// one slice of [Compaction.Len] elements. Both are of one kind. dst may begin with the same element as
-// src, if that is one slice: then the tensor is packed in place, by one goroutine, and the rest of src means nothing. dst and src must
-// not overlap otherwise, gaps of a view included. workers is that of [ApplyTensor].
+// src holds a tensor of the geometry that c was made for, and dst one of [Compaction.Len] elements. Both are of one
+// kind. Either may be a list, see [AsList]. A list dst has a slice for each sample, of Count(n) times the positions of a
+// feature map, where samples are the outermost axis. Where [Compaction.Packed] describes the packed tensor, it may be
+// divided in any way that AsList says, too.
+//
+// dst may begin with the same element as src, if both are one slice: then the tensor is packed in place, by one goroutine,
+// and the rest of src means nothing. dst and src must not overlap otherwise, gaps of a view included. workers is that of
+// [ApplyTensor].
 //
 // Gather does not allocate after warm-up. It returns a [*LengthError], a [*ListError] or a [*PackedError]
 // for a slice of the wrong length, a [*kernel.KindError] for two kinds, a [*kernel.OverlapError], a
@@ -354,8 +358,8 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 			return err
 		}
 	}
-	if packed.Slices() > 0 || packed.Len() != c.Len() {
-		return &PackedError{Name: other, Len: packed.Len(), Slices: packed.Slices(), Want: c.Len(), Geometry: *g}
+	if err := c.holds(other, packed); err != nil {
+		return err
 	}
 	kind := full.Kind()
 	if packed.Kind() != kind && (packed.Len() > 0 || packed.Kind() != nil) {
@@ -367,7 +371,7 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 	if err := c.refuse(kind.Type()); err != nil {
 		return err
 	}
-	if packed.Len() == 0 {
+	if c.Len() == 0 {
 		if op != kernel.Scatter {
 			return nil
 		}
@@ -376,6 +380,31 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 		return c.divide(op, dst, src, workers)
 	}
 	return c.move(op, dst, src, workers)
+}
+
+// holds returns an error unless v, an argument of a name, holds the packed tensor.
+func (c *Compaction) holds(name string, v kernel.Vector) error {
+	n, all := v.Slices(), c.Len()
+	if n == 0 {
+		if v.Len() != all {
+			return &PackedError{Name: name, Len: v.Len(), Slice: -1, Want: all, Geometry: c.geometry}
+		}
+		return nil
+	}
+	samples := c.geometry.SamplesFirst() && n == c.geometry.Samples()
+	if !samples && !(c.uniform && c.packed.Divides(n)) {
+		return &PackedError{Name: name, Slices: n, Slice: -1, Want: all, Geometry: c.geometry}
+	}
+	for i := range n {
+		want := all / n
+		if samples {
+			want = c.Count(i) * c.geometry.Spatial()
+		}
+		if length := v.Slice(i).Len(); length != want {
+			return &PackedError{Name: name, Len: length, Slices: n, Slice: i, Want: want, Geometry: c.geometry}
+		}
+	}
+	return nil
 }
 
 // move does a compaction of tensors that fit.
@@ -399,7 +428,7 @@ func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers 
 		}
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, joined, workers)
 	}
-	few := g.Len() <= fewElements && full.Len() == g.Len() && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
+	few := g.Len() <= fewElements && packed.Slices() == 0 && full.Len() == g.Len() && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
 	room := c.fill(kind)
 	defer scratch.Put(room)
 	factors := kernel.OfBytes(kind, *room)
@@ -423,14 +452,13 @@ func (c *Compaction) divide(op kernel.Compaction, dst, src kernel.Vector, worker
 	room := c.fill(kind)
 	defer scratch.Put(room)
 	factors := kernel.OfBytes(kind, *room)
-	line := [1]layout.Loop{{Size: c.Len(), Dst: 1, Src: 1}}
 	one := factors.From(c.firstKept())
 	switch op {
 	case kernel.Gather:
 		if err := moved.move(op, dst, src, workers); err != nil {
 			return err
 		}
-		return kernel.RunOf(kernel.Divide, dst, dst, one, kernel.Vector{}, line[:], workers)
+		return eachSlice(dst, func(v kernel.Vector, _ int) error { return divideBy(one, v, v, workers) })
 	case kernel.Scatter:
 		if err := moved.move(op, dst, src, workers); err != nil {
 			return err
@@ -441,16 +469,42 @@ func (c *Compaction) divide(op kernel.Compaction, dst, src kernel.Vector, worker
 		return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.Loops(), workers)
 	}
 	to, from := memory(dst, c.geometry.Len()), memory(src, c.Len())
+	from.Ragged = src.Slices() > 0
 	if with, distance, shared := loop.Shared(&to, &from, kind.Size(), false); shared {
 		return &kernel.OverlapError{With: with, Elements: to.Length, Distance: distance, Packed: with == "src"}
 	}
 	quotients := scratchOf(c.Len() * kind.Size())
 	defer scratch.Put(quotients)
 	packed := kernel.OfBytes(kind, *quotients)
-	if err := kernel.RunOf(kernel.Divide, packed, src, one, kernel.Vector{}, line[:], workers); err != nil {
+	if err := eachSlice(src, func(v kernel.Vector, at int) error { return divideBy(one, packed.From(at), v, workers) }); err != nil {
 		return err
 	}
 	return moved.move(op, dst, packed, workers)
+}
+
+// eachSlice calls f for each slice of v, and for v if it is one, with the number of elements in those before.
+func eachSlice(v kernel.Vector, f func(v kernel.Vector, at int) error) error {
+	if v.Slices() == 0 {
+		return f(v, 0)
+	}
+	at := 0
+	for i := range v.Slices() {
+		part := v.Slice(i)
+		if err := f(part, at); err != nil {
+			return err
+		}
+		at += part.Len()
+	}
+	return nil
+}
+
+// divideBy divides the elements of src by a number.
+func divideBy(number, dst, src kernel.Vector, workers int) error {
+	if src.Len() == 0 {
+		return nil
+	}
+	line := [1]layout.Loop{{Size: src.Len(), Dst: 1, Src: 1}}
+	return kernel.RunOf(kernel.Divide, dst, src, number, kernel.Vector{}, line[:], workers)
 }
 
 // separateFrom reports whether two vectors of one kind have no memory in common.

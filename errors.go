@@ -180,18 +180,23 @@ type CompactionError struct{ Reason string } // what was given and what was expe
 
 func (e *CompactionError) Error() string { return "spatialdropout: compaction: " + e.Reason }
 
-// PackedError refuses a slice that does not hold the packed tensor of a [Compaction]. Nothing has been written.
+// PackedError refuses a slice, or a list of slices, that does not hold the packed tensor of a [Compaction]. Nothing has
+// been written.
 type PackedError struct {
 	Name     string // of the argument: "dst" or "src"
 	Len      int    // elements of the slice
-	Slices   int    // if it is a list of slices
-	Want     int    // elements of the packed tensor
+	Slices   int    // of the list, 0 if there is none
+	Slice    int    // the one of another length, -1 if the list has another number of slices
+	Want     int    // elements of that slice, or of the packed tensor
 	Geometry layout.Geometry
 }
 
 func (e *PackedError) Error() string {
-	if e.Slices > 0 {
-		return fmt.Sprintf("spatialdropout: %s is a list of %d slices, want one slice of %d elements, the kept channels of %v", e.Name, e.Slices, e.Want, e.Geometry)
+	switch {
+	case e.Slices > 0 && e.Slice < 0:
+		return fmt.Sprintf("spatialdropout: %s is a list of %d slices, want one slice of %d elements, or one for each sample if samples are the outermost axis, the kept channels of %v", e.Name, e.Slices, e.Want, e.Geometry)
+	case e.Slices > 0:
+		return fmt.Sprintf("spatialdropout: %s is a list of %d slices, of which slice %d holds %d elements, want %d, the kept channels of %v", e.Name, e.Slices, e.Slice, e.Len, e.Want, e.Geometry)
 	}
 	return fmt.Sprintf("spatialdropout: %s holds %d elements, want %d, the kept channels of %v", e.Name, e.Len, e.Want, e.Geometry)
 }

@@ -13,7 +13,8 @@ func OfList[T Float](list [][]T, g layout.Geometry) Tensor { return Tensor{kerne
 // frameworks that hold a slice for each sample or for each channel. Together, one after the
 // other, they are the dense tensor that g describes. They have equal lengths, and each holds
 // whole feature maps: whole samples in any order, or whole channels where those come before the
-// spatial axes, see [layout.Geometry.Divides]. The slices may lie anywhere, and are not copied.
+// spatial axes, see [layout.Geometry.Divides]. (What [Compaction.Gather] packs may be a list of slices of different
+// lengths.) The slices may lie anywhere, and are not copied.
 // The list is read in each call: it must not change during one. A list of one slice is that
 // slice, as it is when AsList is called.
 //

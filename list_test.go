@@ -19,14 +19,33 @@ type scattered[T number] struct {
 	list   [][]T
 }
 
+// scatter returns data in n slices of equal length.
 func scatter[T number](r *rand.Rand, data []T, n int) *scattered[T] {
-	length := len(data) / max(n, 1)
-	s := &scattered[T]{memory: filled(1+n*(length+3), kindOf[T]().of(-77)), list: make([][]T, n)}
+	return scatterIn(r, data, lengthsOf(n, len(data)/max(n, 1)))
+}
+
+// lengthsOf returns n equal lengths.
+func lengthsOf(n, length int) []int {
+	lengths := make([]int, n)
+	for i := range lengths {
+		lengths[i] = length
+	}
+	return lengths
+}
+
+// scatterIn returns data in slices of these lengths.
+func scatterIn[T number](r *rand.Rand, data []T, lengths []int) *scattered[T] {
+	n := len(lengths)
+	s := &scattered[T]{memory: filled(1+len(data)+3*n, kindOf[T]().of(-77)), list: make([][]T, n)}
+	starts := make([]int, n+1)
+	for i, length := range lengths {
+		starts[i+1] = starts[i] + length
+	}
 	at := 1
 	for _, i := range r.Perm(n) {
-		s.list[i] = s.memory[at : at+length : at+length]
-		copy(s.list[i], data[i*length:])
-		at += length + 1 + r.IntN(3)
+		s.list[i] = s.memory[at : at+lengths[i] : at+lengths[i]]
+		copy(s.list[i], data[starts[i]:])
+		at += lengths[i] + 1 + r.IntN(3)
 	}
 	return s
 }

@@ -2,6 +2,9 @@ package kernel
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"sort"
 	"sync"
 	"unsafe"
 
@@ -18,7 +21,8 @@ type packing struct {
 	inPlace bool        // packed and full begin with the same element
 	full    loop.Memory // the tensor with all its planes or rows
 	shift   uint8
-	packed  unsafe.Pointer
+	packed  loop.Memory // the other one, which may be a ragged list
+	ends    []int       // of the slices of that list: the offset after each
 	factors unsafe.Pointer
 	// before[e] is the number of kept entries before entry e: an element's place in the packed tensor
 	// follows from it, wherever a goroutine begins.
@@ -37,8 +41,8 @@ var packings = sync.Pool{New: func() any { return new(packing) }}
 // release lets go of the caller's data and puts c back.
 func (c *packing) release() {
 	before := c.before
-	c.run, c.full, c.packed, c.factors = nil, loop.Memory{}, nil, nil
-	c.before = before[:0]
+	c.run, c.full, c.packed, c.factors = nil, loop.Memory{}, loop.Memory{}, nil
+	c.before, c.ends = before[:0], c.ends[:0]
 	packings.Put(c)
 }
 
@@ -52,10 +56,10 @@ func (c *packing) release() {
 // loops hold what [Run] wants of those in dst. The loops visit the factors in order and all of them: a
 // loop that moves on by some factors has loops inside it that visit as many.
 //
-// The full tensor may be a list, see [AsList]. The packed tensor is one slice. With Gather and Scatter
-// both may begin with the same element: then the tensor is packed in place, and unpacked, by one
-// goroutine. Otherwise dst and src do not overlap, from the first element to the last, gaps included, and
-// dst and factors do not.
+// Either tensor may be a list, see [AsList]. The slices of the packed one, a slice for each sample say, may have
+// different lengths. If neither is a list, both may begin with the same element with Gather and Scatter: then the tensor
+// is packed in place, and unpacked, by one goroutine. Otherwise dst and src do not overlap, from the first element to the
+// last, gaps included, nor do slices of dst, and dst and factors do not.
 //
 // workers is that of Run, and so is what is said there of memory that RunCompact does not allocate. The
 // result does not depend on workers.
@@ -109,9 +113,6 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 	if op == Gather {
 		full, packed, name, other = src, dst, "src", "dst"
 	}
-	if packed.len < 0 {
-		return 0, &ListError{other, -packed.len, "want one slice for the packed tensor"}
-	}
 	if factors.len < 0 {
 		return 0, &ListError{"factors", -factors.len, "want one slice"}
 	}
@@ -121,7 +122,7 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 	if factors.len < r.Factors {
 		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with factors of %d elements, want %d or more", op, factors.len, r.Factors)}
 	}
-	c.full = loop.Memory{Data: full.data, Length: full.len}
+	c.full = loop.Memory{Data: full.data, Length: r.Dst}
 	if full.len < 0 {
 		if c.full, err = memoryOf(name, kind, full, r.Dst); err != nil {
 			return 0, err
@@ -134,11 +135,14 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 	n.kind = kind
 	n.split(Scale, loops)
 	kept := c.at(n, n.total())
-	if packed.len < kept {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with %s of %d elements, want %d or more, those of the factors that are not 0", op, other, packed.len, kept)}
+	if all := c.take(packed); all < kept {
+		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with %s of %d elements, want %d or more, those of the factors that are not 0", op, other, all, kept)}
 	}
-	if full.len < 0 {
-		err = c.disjointLists(kind, op, packed, factors, kept)
+	if packed.len >= 0 {
+		c.packed.Length = kept
+	}
+	if full.len < 0 || packed.len < 0 {
+		err = c.disjointLists(kind, op, factors)
 	} else {
 		err = disjoint(kind, op, dst, src, factors, r.Dst, kept)
 	}
@@ -152,15 +156,45 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 	return r.Dst, nil
 }
 
-// disjointLists is disjoint where the full tensor is a list.
-func (c *packing) disjointLists(kind *Kind, op Compaction, packed, factors vector, kept int) error {
+// take sets where the packed tensor lies, and returns how many elements it has, at most as many as an int counts.
+func (c *packing) take(packed vector) (all int) {
+	c.packed, c.ends = loop.Memory{Data: packed.data, Length: packed.len}, c.ends[:0]
+	if packed.len >= 0 {
+		return packed.len
+	}
+	c.packed = loop.Memory{Data: packed.data, Slices: -packed.len, Ragged: true}
+	for i := range c.packed.Slices {
+		_, length := c.packed.At(i)
+		all = min(all, math.MaxInt-length) + length // parts of it are there more than once
+		c.ends = append(c.ends, all)
+	}
+	return all
+}
+
+// address returns the address of the element of the packed tensor at an offset, which there is, and how many lie
+// together from it on.
+func (c *packing) address(packed int) (at unsafe.Pointer, elements int) {
+	if len(c.ends) == 0 {
+		return unsafe.Add(c.packed.Data, packed<<c.shift), math.MaxInt
+	}
+	i, _ := slices.BinarySearch(c.ends, packed+1)
+	if i > 0 {
+		packed -= c.ends[i-1]
+	}
+	data, length := c.packed.At(i)
+	return unsafe.Add(data, packed<<c.shift), length - packed
+}
+
+// disjointLists is disjoint where a tensor is a list.
+func (c *packing) disjointLists(kind *Kind, op Compaction, factors vector) error {
 	size := kind.bytes(1)
-	dst, src := &c.full, &loop.Memory{Data: packed.data, Length: kept}
+	dst, src := &c.full, &c.packed
 	if op == Gather {
 		dst, src = src, dst
 	}
 	if with, distance, shared := loop.Shared(dst, src, size, false); shared {
-		return &OverlapError{With: with, Elements: dst.Length, Distance: distance, Packed: with == "src"}
+		_, length := dst.At(0)
+		return &OverlapError{With: with, Elements: length, Distance: distance, Packed: with == "src"}
 	}
 	for i := range max(dst.Slices, 1) {
 		data, length := dst.At(i)
@@ -194,8 +228,11 @@ func (c *packing) begin(n *nest, kind *Kind, op Compaction, full, packed, factor
 	if full.len >= 0 {
 		c.full = loop.Memory{Data: full.data, Length: full.len}
 	}
-	c.packed, c.factors = packed.data, factors.data
-	c.inPlace = full.len >= 0 && full.data == packed.data
+	c.factors = factors.data
+	if packed.len >= 0 {
+		c.packed = loop.Memory{Data: packed.data}
+	}
+	c.inPlace = full.len >= 0 && packed.len >= 0 && full.data == packed.data
 	c.self = c
 	n.other, n.factors = &c.self, factors.data
 	n.dst, n.src = full.data, packed.data
@@ -212,9 +249,9 @@ func (c *packing) choose(n *nest, span int) {
 	if op := c.op; op == ScatterAdd || c.inPlace || n.shape != planes || int64(bytes) < streamLeast.Load() || !streams() {
 		return
 	}
-	dst := loop.Memory{Data: n.dst}
+	dst := &c.packed
 	if c.op == Scatter {
-		dst = c.full
+		dst = &c.full
 	}
 	n.pastCache = bytes >= strategy().StreamPlanes && dst.Aligned(n.kind.bytes(1))
 }
@@ -371,11 +408,27 @@ func (c *packing) forwards(n *nest, at place, packed, from, to int) int {
 			end = from + min(to-from, most)/n.length*n.length
 		}
 		after := c.within(&n.block, at.factor, end)
+		if len(c.ends) > 0 && after > before {
+			if _, elements := c.address(packed); after-before > elements {
+				end = c.cut(n, at, from, end, before+elements)
+				after = c.within(&n.block, at.factor, end)
+			}
+		}
 		c.piece(n, at, packed, from, end, after-before)
 		packed += after - before
 		from, before = end, after
 	}
 	return packed
+}
+
+// cut returns where a piece of the block at a place, from elements from to end, ends so that no more than so many of
+// the block are kept up to there. It is whole rows or planes or a part of one, as the piece is.
+func (c *packing) cut(n *nest, at place, from, end, kept int) int {
+	end = from + sort.Search(end-from, func(i int) bool { return c.within(&n.block, at.factor, from+i+1) > kept })
+	if end-from > n.length {
+		end -= (end - from) % n.length
+	}
+	return end
 }
 
 // backwards does all of the block at a place, the last elements first. The first kept one is at an offset of the
@@ -426,7 +479,7 @@ func (c *packing) piece(n *nest, at place, packed, from, end, kept int) {
 		c.call(n, b, full, full, entry)
 		return
 	}
-	other := unsafe.Add(c.packed, packed<<c.shift)
+	other, _ := c.address(packed)
 	switch {
 	case c.op == Scatter && c.overlaps(at.dst+from, end-from, packed, kept):
 		c.call(n, b, unsafe.Pointer(&c.bounce), other, entry)

@@ -47,6 +47,7 @@ type compactCase struct {
 	shift, other int // elements from a cache line to the full and to the packed tensor
 	inPlace      bool
 	slice        int // elements of a slice of the full tensor, 0 if it is no list
+	ragged       int // slices of the packed tensor, of any lengths, 0 if it is no list
 	workers      int
 }
 
@@ -123,7 +124,13 @@ func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c c
 			y, x = buffer[:len(dst)], buffer[:len(src)]
 		}
 		to, from := vectorOf(y), vectorOf(x)
-		var list [][]T
+		var list, ragged [][]T
+		if c.ragged > 0 && c.op == Gather {
+			ragged = raggedOf(r, y, c.ragged)
+			to = listOf(ragged)
+		} else if c.ragged > 0 {
+			from = listOf(raggedOf(r, x, c.ragged))
+		}
 		if c.slice > 0 && c.op == Gather {
 			list = slicesOf(r, x, c.slice)
 			from = listOf(list)
@@ -137,6 +144,9 @@ func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c c
 		if c.slice > 0 && c.op != Gather {
 			y = slices.Concat(list...)
 		}
+		if c.ragged > 0 && c.op == Gather {
+			y = slices.Concat(ragged...)
+		}
 		if i := differ(y, want, loose); i >= 0 {
 			t.Fatalf("%s, %v, %+v, %s: element %d is %#x, want %#x (factors %#x)", f.name, loops, c, mode, i, bitsOf(y[i]), bitsOf(want[i]), factors)
 		}
@@ -144,7 +154,7 @@ func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c c
 			return
 		}
 		copy(surroundings[guard+c.shift:], y)
-		if c.slice > 0 && c.op != Gather {
+		if c.slice > 0 && c.op != Gather || c.ragged > 0 && c.op == Gather {
 			copy(surroundings[guard+c.shift:], dst) // what the slices were copied from
 		}
 		if i := differ(outer, surroundings, make([]bool, len(outer))); i >= 0 {
@@ -154,6 +164,20 @@ func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c c
 			t.Fatalf("%s, %v, %+v, %s: element %d of src was written", f.name, loops, c, mode, i)
 		}
 	})
+}
+
+// raggedOf returns data cut anywhere into so many slices, which lie in any order and end where they may.
+func raggedOf[T number](r *rand.Rand, data []T, n int) [][]T {
+	list, cuts := make([][]T, n), make([]int, n+1)
+	for i := range cuts[:n] {
+		cuts[i] = r.IntN(len(data) + 1)
+	}
+	cuts[0], cuts[n] = 0, len(data)
+	slices.Sort(cuts)
+	for _, i := range r.Perm(n) {
+		list[i] = slices.Clip(slices.Clone(data[cuts[i]:cuts[i+1]]))
+	}
+	return list
 }
 
 func checkCompactOf(t *testing.T, r *rand.Rand, typ dtype.Type, loops []layout.Loop, c compactCase) {
@@ -173,13 +197,16 @@ func checkCompactOf(t *testing.T, r *rand.Rand, typ dtype.Type, loops []layout.L
 // caseOf returns a random case.
 func caseOf(r *rand.Rand, loops []layout.Loop) compactCase {
 	c := compactCase{op: allCompactions[r.IntN(3)], shift: r.IntN(17), other: r.IntN(17), workers: r.IntN(5)}
-	switch r.IntN(4) {
+	switch r.IntN(5) {
 	case 0:
 		c.inPlace = c.op != ScatterAdd
-	case 1:
+	case 1, 2:
 		if span, _, _ := extent(loops); span > 1 {
 			c.slice = border(r, loops, func(l layout.Loop) int { return l.Dst }, span-1)
 		}
+	}
+	if !c.inPlace && r.IntN(2) == 0 {
+		c.ragged = 2 + r.IntN(1+r.IntN(30))
 	}
 	return c
 }
@@ -222,6 +249,7 @@ func TestLargeNestsArePacked(t *testing.T) {
 					checkCompactOf(t, r, dtype.Type((i+int(op))%4), loops, compactCase{op: op, inPlace: inPlace, shift: i, other: 2 * i, workers: 3})
 				}
 				checkCompactOf(t, r, dtype.Type((i+int(op)+1)%4), loops, compactCase{op: op, slice: c * p, workers: 2})
+				checkCompactOf(t, r, dtype.Type((i+int(op)+2)%4), loops, compactCase{op: op, ragged: 2 + 3*i, workers: 2})
 			}
 		}
 	}
@@ -344,8 +372,14 @@ func TestRefusedCompactions(t *testing.T) {
 		{run(Gather, Of(z), Of(x), f, []layout.Loop{{Size: 3, Dst: 4, Factor: 1}, {Size: 2, Dst: 2, Factor: 3}, {Size: 2, Dst: 1}}, 1), new(LoopError), "loop 1 moves on by 3 factors"},
 		{run(Gather, Of(z), Of(x), f, make([]layout.Loop, 7), 1), new(LoopError), "7 loops"},
 		{run(Gather, Of(z), Of(x), f, []layout.Loop{{Size: -1}}, 1), new(LoopError), "negative"},
-		{run(Gather, list, Of(y), f, planes, 1), new(ListError), "dst in 2 slices: want one slice for the packed tensor"},
-		{run(Scatter, Of(y), list, f, planes, 1), new(ListError), "src in 2 slices"},
+		{run(Gather, OfList([][]float32{buffer[:4], buffer[4:7]}), Of(y), f, planes, 1), new(LoopError), "Gather with dst of 7 elements, want 8 or more"},
+		{run(Scatter, Of(y), OfList([][]float32{buffer[:3], nil, buffer[3:7]}), f, planes, 1), new(LoopError), "Scatter with src of 7 elements"},
+		{run(Gather, OfList([][]float32{buffer[:5], buffer[4:8]}), Of(y), f, planes, 1), new(OverlapError), "a slice of 5 elements in the list dst begins 16 bytes from another one"},
+		{run(Gather, OfList([][]float32{buffer[30:32], buffer[8:14]}), Of(y), f, planes, 1), new(OverlapError), "begins -16 bytes from src and overlaps, one of them packed"},
+		{run(Gather, OfList([][]float32{buffer[30:32], buffer[12:18]}), Of(y), f, planes, 1), new(OverlapError), "begins 0 bytes from src and overlaps, one of them packed"},
+		{run(Gather, OfList([][]float32{buffer[30:36], buffer[24:30]}), Of(y), Of(buffer[28:31]), planes, 1), new(OverlapError), "from factors"},
+		{run(Scatter, list, OfList([][]float32{buffer[30:32], buffer[5:11]}), f, planes, 1), new(OverlapError), "one of them packed"},
+		{run(ScatterAdd, Of(x), OfList([][]float32{buffer[30:32], buffer[11:17]}), f, planes, 1), new(OverlapError), "one of them packed"},
 		{run(Gather, Of(z), Of(x), OfList([][]float32{factors, factors}), planes, 1), new(ListError), "factors in 2 slices"},
 		{run(Gather, Of(z), OfList([][]float32{buffer[:6], buffer[6:11]}), f, planes, 1), new(ListError), "src in 2 slices: slice 1 holds 5 elements"},
 		{run(Scatter, OfList([][]float32{buffer[:5], buffer[5:10]}), Of(z), f, planes, 1), new(ListError), "dst in 2 slices: 10 elements in all, want 12"},

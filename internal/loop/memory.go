@@ -6,12 +6,13 @@ import (
 	"unsafe"
 )
 
-// Memory is where the elements of a tensor lie: in one slice, or in a list of slices of
-// equal length, one after the other.
+// Memory is where the elements of a tensor lie: in one slice, or in a list of slices, one after the
+// other, which have equal lengths unless the list is ragged.
 type Memory struct {
 	Data   unsafe.Pointer // the first element, or the list, which may be one of any type of slices
 	Slices int            // in the list, 0 if there is none
 	Length int            // elements of each slice
+	Ragged bool           // slices have any lengths, and Length means nothing
 }
 
 // At returns the address of slice i, and its length.
@@ -32,7 +33,7 @@ func (m *Memory) Aligned(bytes int) bool {
 	return all&uintptr(bytes-1) == 0
 }
 
-// Address returns the address of the element at an offset. Elements have 1<<shift bytes.
+// Address returns the address of the element at an offset, unless m is ragged. Elements have 1<<shift bytes.
 func (m *Memory) Address(offset int, shift uint8) unsafe.Pointer {
 	i := 0
 	if m.Slices > 0 {
@@ -47,8 +48,11 @@ func (m *Memory) Address(offset int, shift uint8) unsafe.Pointer {
 // If dst and src lie alike, an element of dst may be the one of src at the same offset. Slices
 // count as a whole, whatever is visited of them. Slices of src may share memory: they are only
 // read. Elements have size bytes. Shared also returns which the other one is, "dst" or "src",
-// and how many bytes the slice of dst begins after the other slice.
+// and how many bytes the slice of dst begins after the other slice. What is ragged lies alike with nothing.
 func Shared(dst, src *Memory, size int, alike bool) (with string, distance int, shared bool) {
+	if dst.Ragged || src.Ragged {
+		return sharedRagged(dst, src, size)
+	}
 	to, from := uintptr(dst.Length*size), uintptr(src.Length*size)
 	if to == 0 || from == 0 {
 		return "", 0, false

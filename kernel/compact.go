@@ -105,7 +105,7 @@ func compactBlock(kind *Kind, op Compaction, b block, dst, src, factors vector) 
 	n := nest{operands: operands{kind: kind}, block: b}
 	c.begin(&n, kind, op, full, packed, factors)
 	c.choose(&n, dst.len)
-	c.walk(n.hidden(), 0, full.len)
+	n.walk(0, full.len)
 }
 
 // unpackable returns the error of slices that do not fit, or of an unknown compaction.

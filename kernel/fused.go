@@ -123,7 +123,7 @@ func (f *Fused) check(dst, src Vector) error {
 // fused is what a nest has besides its operands where it runs fused kernels. [RunFused] alone
 // makes one. Its fields are read by all goroutines of a call.
 type fused struct {
-	self           along // c itself, to which a nest points
+	self           walker // c itself, to which a nest points
 	kernels        fuser
 	ways           *fusedWays
 	reads          bool        // aux

@@ -31,7 +31,7 @@ func (c *fused) set(f *Fused, n *nest, span, factors int) {
 	c.scales, c.shifts, c.channels, c.entries = f.Scales.data, f.Shifts.data, f.Scales.len, f.Scales.len
 	c.repeat(n, factors)
 	c.self = c
-	n.fused = &c.self
+	n.family = &c.self
 	size := kind.bytes(1)
 	n.pastCache, n.far = false, false
 	if bytes := span * size; !c.staged && int64(bytes) >= streamLeast.Load() && streams() && c.ways[1][n.shape] != noFused && n.dst != n.src && !(c.reads && n.dst == c.aux.Address(n.base.dst, kind.shift)) {
@@ -98,13 +98,20 @@ func (c *fused) repeat(n *nest, factors int) {
 // channel returns the channel of an entry of the factors of n.
 func (c *fused) channel(n *nest, entry int) int { return (n.base.factor + entry) % c.channels }
 
-// along does what [nest.along] does.
-func (c *fused) along(p unsafe.Pointer, at place, from, to int) {
+// walk does what [nest.walk] does to the nest at an address.
+func (c *fused) walk(p unsafe.Pointer, begin place, lo, hi int) {
 	n := (*nest)(p)
-	if n.shape == pixels {
-		c.rows(n, at, from, to)
-	} else {
-		c.planes(n, at, from, to)
+	loops := n.outer[:n.depth]
+	var s steps
+	for s.set(loops, begin, n.count*n.length, lo, hi); s.next(loops); {
+		switch {
+		case n.across.rows > 0:
+			n.gathered(s.at, s.from, s.to)
+		case n.shape == pixels:
+			c.rows(n, s.at, s.from, s.to)
+		default:
+			c.planes(n, s.at, s.from, s.to)
+		}
 	}
 }
 

@@ -98,7 +98,7 @@ func (n *nest) gathered(at place, from, to int) {
 // row does one row of a tile, or a part of one, that begins at elements of dst and of the tile
 // and at an entry of the factors.
 func (n *nest) row(to, from, factor int) {
-	if n.fused != nil {
+	if n.family != nil {
 		n.along(place{to, from, factor}, 0, n.length)
 		return
 	}

@@ -259,39 +259,18 @@ func common(a, b int) int {
 
 // walk does the visited elements lo to hi of the nest n, as [nest.walk] does.
 func (l *lists) walk(n *nest, lo, hi int) {
-	inside, size, shift := *n, n.total(), n.kind.shift
+	inside, shift := *n, n.kind.shift
 	inside.lists, inside.listed = nil, true
-	var index [layout.MaxLoops]int
-	for k, at := l.depth-1, lo/size; k >= 0; k-- {
-		index[k] = at % l.outer[k].Size
-		at /= l.outer[k].Size
-	}
-	for from, left := lo%size, hi-lo; left > 0; {
-		at := l.begin
-		for k, o := range l.outer[:l.depth] {
-			at.dst += index[k] * o.Dst
-			at.src += index[k] * o.Src
-			at.factor += index[k] * o.Factor
-		}
-		inside.dst, inside.src = l.dst.Address(at.dst, shift), l.src.Address(at.src, shift)
-		inside.base = at
+	loops := l.outer[:l.depth]
+	var s steps
+	for s.set(loops, l.begin, n.total(), lo, hi); s.next(loops); {
+		inside.dst, inside.src = l.dst.Address(s.at.dst, shift), l.src.Address(s.at.src, shift)
+		inside.base = s.at
 		if n.factors != nil { // an offset alone is no pointer
-			inside.factors, inside.shifts = n.channel(at.factor)
+			inside.factors, inside.shifts = n.channel(s.at.factor)
 		}
-		to := min(size, from+left)
 		if n.op != Copy || inside.dst != inside.src {
-			inside.walk(from, to)
+			inside.walk(s.from, s.to)
 		}
-		left -= to - from
-		from = 0
-		for k := l.depth - 1; k >= 0; k-- {
-			if index[k]++; index[k] < l.outer[k].Size {
-				break
-			}
-			index[k] = 0
-		}
-	}
-	if n.pastCache {
-		fence()
 	}
 }

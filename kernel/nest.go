@@ -19,10 +19,9 @@ type block struct {
 type nest struct {
 	operands
 	block
-	across gather  // where src does not lie as dst does
-	long   bool    // copies are long enough for the runtime to store past the cache
-	lists  *lists  // where dst or src is a list: the nest is one of several
-	other  *walker // of another family of kernels, which takes the nest as it is
+	across gather // where src does not lie as dst does
+	long   bool   // copies are long enough for the runtime to store past the cache
+	lists  *lists // where dst or src is a list: the nest is one of several
 	depth  int
 	outer  [layout.MaxLoops]layout.Loop
 }
@@ -30,9 +29,9 @@ type nest struct {
 // walker walks a nest of a family that is not the one of [Op]. It is an interface so that a program
 // links the families that it calls, and no others.
 type walker interface {
-	// walk does what [nest.walk] does to n, a nest. The compiler must not see the type, or n would not stay on the
-	// stack of the call.
-	walk(n unsafe.Pointer, lo, hi int)
+	// walk does the visited elements lo to hi of n, a nest whose loops begin at a place. The compiler must not see
+	// the type, or n would not stay on the stack of the call.
+	walk(n unsafe.Pointer, begin place, lo, hi int)
 }
 
 // place is where a block begins: elements of dst and src, and entries of the factors.
@@ -128,44 +127,20 @@ func (n *nest) total() int {
 // walk does the visited elements lo to hi, counted in the order of the loops. Both must
 // be the beginning of a row, except in planes and in blocks of a single row.
 func (n *nest) walk(lo, hi int) {
-	if n.lists != nil {
+	switch {
+	case n.lists != nil:
 		n.lists.walk(n, lo, hi)
-		return
-	}
-	if n.other != nil {
-		(*n.other).walk(n.hidden(), lo, hi)
-		return
-	}
-	size := n.count * n.length
-	var index [layout.MaxLoops]int
-	from := lo
-	if n.depth > 0 {
-		from = lo % size
-		for k, at := n.depth-1, lo/size; k >= 0; k-- {
-			index[k] = at % n.outer[k].Size
-			at /= n.outer[k].Size
-		}
-	}
-	for left := hi - lo; left > 0; {
-		var at place
-		for k, l := range n.outer[:n.depth] {
-			at.dst += index[k] * l.Dst
-			at.src += index[k] * l.Src
-			at.factor += index[k] * l.Factor
-		}
-		to := min(size, from+left)
-		if n.across.rows > 0 {
-			n.gathered(at, from, to)
-		} else {
-			n.along(at, from, to)
-		}
-		left -= to - from
-		from = 0
-		for k := n.depth - 1; k >= 0; k-- {
-			if index[k]++; index[k] < n.outer[k].Size {
-				break
+	case n.family != nil:
+		(*n.family).walk(n.hidden(), place{}, lo, hi)
+	default:
+		loops := n.outer[:n.depth]
+		var s steps
+		for s.set(loops, place{}, n.count*n.length, lo, hi); s.next(loops); {
+			if n.across.rows > 0 {
+				n.gathered(s.at, s.from, s.to)
+			} else {
+				n.along(s.at, s.from, s.to)
 			}
-			index[k] = 0
 		}
 	}
 	if n.pastCache && !n.listed {
@@ -182,8 +157,8 @@ func (n *nest) hidden() unsafe.Pointer { return hide(unsafe.Pointer(n)) }
 // along does elements from to to of the block at a place, whose src lies as dst does.
 func (n *nest) along(at place, from, to int) {
 	switch {
-	case n.fused != nil:
-		(*n.fused).along(n.hidden(), at, from, to)
+	case n.family != nil: // what has been gathered for one
+		(*n.family).walk(n.hidden(), at, from, to)
 	case n.shape == pixels:
 		n.rows(at, from, to)
 	default:

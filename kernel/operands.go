@@ -14,14 +14,8 @@ type operands struct {
 	far                       bool // likewise, on the tier of plain Go
 	listed                    bool // the nest is one of several, and a fence follows the last
 	dst, src, factors, shifts unsafe.Pointer
-	fused                     *along // what else a fused call has, nil of others
-	base                      place  // where dst and factors point to, of a fused call
-}
-
-// along does elements from to to of the block at a place of a *nest, whose src lies as dst does. It is
-// an interface so that no program links what only calls of another family need.
-type along interface {
-	along(nest unsafe.Pointer, at place, from, to int)
+	family                    *walker // of another family of kernels, nil of those of op
+	base                      place   // where dst and factors point to, of a fused call
 }
 
 // readsDst reports whether dst is read: in place, or to add to it.

@@ -234,7 +234,7 @@ func (c *packing) begin(n *nest, kind *Kind, op Compaction, full, packed, factor
 	}
 	c.inPlace = full.len >= 0 && packed.len >= 0 && full.data == packed.data
 	c.self = c
-	n.other, n.factors = &c.self, factors.data
+	n.family, n.factors = &c.self, factors.data
 	n.dst, n.src = full.data, packed.data
 	if op == Gather {
 		n.dst, n.src = n.src, n.dst
@@ -342,54 +342,36 @@ func (c *packing) within(b *block, entry, elements int) int {
 	return kept
 }
 
-// walk does the visited elements lo to hi of a nest, as [nest.walk] does. In place Scatter goes from the
-// last to the first: what it has not read yet lies in front of what it writes.
-func (c *packing) walk(at unsafe.Pointer, lo, hi int) {
-	n := (*nest)(at)
-	size, back := n.count*n.length, c.inPlace && c.op != Gather
-	first, end := lo/size, (hi-1)/size+1 // blocks
-	var index [layout.MaxLoops]int
-	block := first
-	if back {
-		block = end - 1
-	}
-	for k := n.depth - 1; k >= 0; k-- {
-		index[k] = block % n.outer[k].Size
-		block /= n.outer[k].Size
+// walk does what [nest.walk] does to the nest at an address. In place Scatter goes from the last block to the
+// first: what it has not read yet lies in front of what it writes.
+func (c *packing) walk(p unsafe.Pointer, begin place, lo, hi int) {
+	n := (*nest)(p)
+	loops, size := n.outer[:n.depth], n.count*n.length
+	var s steps
+	if c.inPlace && c.op != Gather { // all of the nest
+		var room [layout.MaxLoops]layout.Loop
+		packed := c.at(n, hi)
+		loops, begin = reversed(room[:0], loops, begin)
+		for s.set(loops, begin, size, lo, hi); s.next(loops); {
+			packed -= c.within(&n.block, s.at.factor, size)
+			c.backwards(n, s.at, packed)
+		}
+		return
 	}
 	packed := c.at(n, lo)
-	if back {
-		packed = c.at(n, hi)
+	for s.set(loops, begin, size, lo, hi); s.next(loops); {
+		packed = c.forwards(n, s.at, packed, s.from, s.to)
 	}
-	for i := range end - first {
-		var at place
-		for k, l := range n.outer[:n.depth] {
-			at.dst += index[k] * l.Dst
-			at.factor += index[k] * l.Factor
-		}
-		if back {
-			packed -= c.within(&n.block, at.factor, size)
-			c.backwards(n, at, packed)
-			for k := n.depth - 1; k >= 0; k-- {
-				if index[k]--; index[k] >= 0 {
-					break
-				}
-				index[k] = n.outer[k].Size - 1
-			}
-			continue
-		}
-		begin := (first + i) * size
-		packed = c.forwards(n, at, packed, max(lo-begin, 0), min(hi-begin, size))
-		for k := n.depth - 1; k >= 0; k-- {
-			if index[k]++; index[k] < n.outer[k].Size {
-				break
-			}
-			index[k] = 0
-		}
+}
+
+// reversed appends loops that begin with the last step of others, and returns where that is.
+func reversed(room, loops []layout.Loop, begin place) ([]layout.Loop, place) {
+	for _, l := range loops {
+		i := l.Size - 1
+		begin = place{begin.dst + i*l.Dst, 0, begin.factor + i*l.Factor}
+		room = append(room, layout.Loop{Size: l.Size, Dst: -l.Dst, Factor: -l.Factor})
 	}
-	if n.pastCache {
-		fence()
-	}
+	return room, begin
 }
 
 // forwards does elements from to to of the block at a place, the first of which that is kept is at an offset

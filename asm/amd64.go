@@ -147,6 +147,7 @@ type x86 struct {
 	factor int  // the register with the plane's factor
 	held   bool // registers hold factors, scales and shifts of a strip
 	fill   int  // the register with what a dropped plane is set to
+	signs  int  // the register with notPositive, 0 if there is none
 	// at says where the element of dst and of src lies if not at the pointers.
 	at func(p pointer) operand.Mem
 }

@@ -203,13 +203,26 @@ func (p *x86Floats) add(leaf *expr, b block, c choice) {
 // rectify sets what is negative to 0. MAXPS would keep -0, or lose a NaN. It needs
 // another register, or a mask register.
 func (p *x86) rectify(set instructionSet, value, help, mask reg.Register, w block) {
-	if p.masks {
+	switch {
+	case p.signs != 0:
+		p.clearNotPositive(value, value, w)
+		return
+	case p.masks:
 		set.cmp(p.Context, positive, p.vec(regZero, w), value, mask)
 		set.movZ(p.Context, value, mask, value)
 		return
 	}
 	set.cmp(p.Context, positive, p.vec(regZero, w), value, help)
 	set.and(p.Context, help, value, value)
+}
+
+// notPositive is a table for VFIXUPIMMPS by which zeros, negative numbers and -Inf give +0 (response 8), and all
+// others, NaNs among them, leave what is there.
+const notPositive = 8<<(4*2) | 8<<(4*4) | 8<<(4*6)
+
+// clearNotPositive sets float32 to +0 where t is 0 or less.
+func (p *x86) clearNotPositive(t, value reg.Register, w block) {
+	p.VFIXUPIMMPS(operand.U8(0), p.vec(p.signs, w), t, value)
 }
 
 // operation returns the instruction that multiplies a register by a factor or

@@ -198,7 +198,15 @@ func (p *x86) attenuate(set instructionSet, t operand.Op, value, decides, aside,
 // shut sets a value to 0 where t is 0 or less, or if limited as great as the limit or greater.
 func (p *x86) shut(set instructionSet, limited bool, t operand.Op, value, decides, aside, limit reg.Register, w block) {
 	zero := p.vec(regZero, w)
-	if p.masks {
+	switch {
+	case p.signs != 0:
+		p.clearNotPositive(t.(reg.Register), value, w)
+		if limited {
+			set.cmp(p.Context, notAtMost, t, limit, maskOf(1))
+			set.movZ(p.Context, value, maskOf(1), value)
+		}
+		return
+	case p.masks:
 		set.cmp(p.Context, notAtLeast, t, zero, maskOf(1))
 		if limited {
 			set.cmp(p.Context, notAtMost, t, limit, maskOf(1), maskOf(1))

@@ -21,8 +21,10 @@ const (
 
 	// What bfloat16 needs in every lane of 4 bytes.
 	regBias  = 9  // 0x7fff
-	regLast  = 10 // 1
+	regLast  = 10 // 0x10001: the last bit of each half
 	regUpper = 11 // 0xffff0000
+
+	regSigns = 15 // on AVX-512: what rectify and shut need
 )
 
 // x86Halves is the arithmetic of float16 and bfloat16. The accumulator is float32
@@ -33,18 +35,23 @@ type x86Halves struct {
 }
 
 func (p *x86Halves) constants() {
-	if p.elem.name != "BF16" {
-		return
+	if p.elem.name == "BF16" {
+		p.lanesOf(regBias, 0x7fff)
+		p.lanesOf(regLast, 0x10001)
+		p.lanesOf(regUpper, 0xffff0000)
 	}
-	for _, c := range []struct {
-		to   int
-		bits uint32
-	}{{regBias, 0x7fff}, {regLast, 1}, {regUpper, 0xffff0000}} {
-		r := p.GP32()
-		p.MOVL(operand.U32(c.bits), r)
-		p.VMOVD(r, vectors[c.to].AsX())
-		p.VPBROADCASTD(vectors[c.to].AsX(), p.vec(c.to, p.whole()))
+	if p.masks && (p.kernel.value.applies(maximum) || p.kernel.value.applies(clipping) || p.kernel.value.applies(gating)) {
+		p.signs = regSigns
+		p.lanesOf(p.signs, notPositive)
 	}
+}
+
+// lanesOf sets all lanes of 4 bytes of a register.
+func (p *x86Halves) lanesOf(to int, bits uint32) {
+	r := p.GP32()
+	p.MOVL(operand.U32(bits), r)
+	p.VMOVD(r, vectors[to].AsX())
+	p.VPBROADCASTD(vectors[to].AsX(), p.vec(to, p.whole()))
 }
 
 func (p *x86Halves) plane(factor, shift operand.Mem, to int) {
@@ -330,20 +337,42 @@ func (p *x86) round(x int, w block) {
 	p.VCVTPH2PS(help, p.wide(x, w))
 }
 
-// roundBits makes the upper 16 bits of each lane the bfloat16 nearest to its float32.
-// It adds just less than half of their last bit, or half of it if that bit is set, so
-// that ties go to even. No carry can spoil a NaN: it comes from a bfloat16, whose lower
-// bits are 0.
+// roundBits makes the upper 16 bits of each lane the bfloat16 nearest to its float32. It adds
+// just less than half of their last bit. Ties go to even, since that bit is first joined to the lowest
+// one, where it turns the scale in a tie and nowhere else. No carry can spoil a NaN: it comes from a bfloat16,
+// whose lower bits are 0.
+//
+// VCVTNE2PS2BF16 takes subnormal numbers for 0. To look for them costs what it saves.
 func (p *x86) roundBits(x int, w block) {
 	bits, help := p.vec(x, w), p.vec(regHelp, w)
 	p.VPSRLD(operand.U8(16), bits, help)
-	if w.bytes == 64 {
-		p.VPANDD(help, p.vec(regLast, w), help)
+	if p.masks {
+		p.joinBits(help, p.vec(regLast, w), bits)
 	} else {
 		p.VPAND(help, p.vec(regLast, w), help)
+		p.VPOR(help, bits, bits)
 	}
 	p.VPADDD(p.vec(regBias, w), bits, bits)
-	p.VPADDD(help, bits, bits)
+}
+
+// narrowBits rounds two registers at a time. It puts their upper halves into one register and the lower ones
+// into another. An upper half goes up by one if the lower one is more than half of that, or half and the upper
+// one odd. Without the subtraction of 1 where that is even, the first bit of the lower one says so.
+func (p *x86) narrowBits(low, high, raw reg.Register, w block) {
+	help := p.vec(regHelp, w)
+	p.VPSRLD(operand.U8(16), low, raw)
+	p.VPBLENDW(operand.U8(0xaa), high, raw, raw)
+	p.VPSLLD(operand.U8(16), high, high)
+	p.VPBLENDW(operand.U8(0xaa), high, low, low)
+	p.VPANDN(p.vec(regLast, w), raw, help) // 1 where even
+	p.VPSUBUSW(help, low, low)
+	p.VPSRLW(operand.U8(15), low, low)
+	p.VPADDW(low, raw, raw)
+}
+
+// joinBits joins those bits to a register that two others have in common.
+func (p *x86) joinBits(a, b, to reg.Register) {
+	p.VPTERNLOGD(operand.U8(0xf8), b, a, to)
 }
 
 // narrow rounds the float32 in regLow and regHigh to the halves of regRaw.
@@ -351,11 +380,15 @@ func (p *x86) narrow(w block) {
 	raw := p.vec(regRaw, w)
 	if p.elem.name == "BF16" {
 		low, high := p.vec(regLow, w), p.vec(regHigh, w)
+		if !p.masks {
+			p.narrowBits(low, high, raw, w)
+			return
+		}
 		p.roundBits(regLow, w)
 		p.roundBits(regHigh, w)
 		p.VPSRLD(operand.U8(16), low, raw)
 		if w.bytes == 64 {
-			p.VPTERNLOGD(operand.U8(0xf8), p.vec(regUpper, w), high, raw) // raw | high & upper
+			p.joinBits(high, p.vec(regUpper, w), raw)
 		} else {
 			p.VPBLENDW(operand.U8(0xaa), high, raw, raw)
 		}

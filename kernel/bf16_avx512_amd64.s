@@ -17,7 +17,7 @@ TEXT ·scalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, R8
 	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
+	MOVL         $0x00010001, R8
 	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R8
@@ -71,13 +71,11 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -88,13 +86,11 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -105,13 +101,11 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -122,13 +116,11 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -156,13 +148,11 @@ prefetched2:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -173,13 +163,11 @@ prefetched2:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -202,13 +190,11 @@ prefetched3:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -225,13 +211,11 @@ apartBelow64:
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -248,13 +232,11 @@ apartBelow32:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -271,13 +253,11 @@ apartBelow16:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -294,13 +274,11 @@ apartBelow8:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -317,13 +295,11 @@ apartBelow4:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -362,13 +338,11 @@ shortTurn:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -380,13 +354,11 @@ shortTurn:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -398,13 +370,11 @@ shortTurn:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -416,13 +386,11 @@ shortTurn:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -443,13 +411,11 @@ shortRest:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -461,13 +427,11 @@ shortRest:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -485,13 +449,11 @@ shortBelow128:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -509,13 +471,11 @@ shortBelow64:
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -533,13 +493,11 @@ shortBelow32:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -557,13 +515,11 @@ shortBelow16:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -581,13 +537,11 @@ shortBelow8:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -605,13 +559,11 @@ shortBelow4:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -663,13 +615,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -679,13 +629,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -695,13 +643,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -711,13 +657,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -742,13 +686,11 @@ prefetched5:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -758,13 +700,11 @@ prefetched5:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -785,13 +725,11 @@ prefetched6:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -799,114 +737,104 @@ prefetched6:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -1148,7 +1076,7 @@ TEXT ·scalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -1199,13 +1127,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1216,13 +1142,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1233,13 +1157,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1250,13 +1172,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1302,13 +1222,11 @@ prefetched2:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1363,13 +1281,11 @@ prefetched3:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1385,13 +1301,11 @@ prefetched3:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1407,13 +1321,11 @@ prefetched3:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1429,13 +1341,11 @@ prefetched3:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1467,13 +1377,11 @@ prefetched4:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1489,13 +1397,11 @@ prefetched4:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1523,13 +1429,11 @@ prefetched5:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1552,13 +1456,11 @@ rowBelow64:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1586,7 +1488,7 @@ TEXT ·multiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, R8
 	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
+	MOVL         $0x00010001, R8
 	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R8
@@ -1623,13 +1525,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -1639,13 +1539,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -1655,13 +1553,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -1671,13 +1567,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -1702,13 +1596,11 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -1718,13 +1610,11 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -1745,13 +1635,11 @@ prefetched3:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -1759,114 +1647,104 @@ prefetched3:
 	ADDQ       $+64, CX
 
 apartBelow64:
-	TESTQ    $+16, R8
-	JZ       apartBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         apartBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 apartBelow32:
-	TESTQ    $+8, R8
-	JZ       apartBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         apartBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 apartBelow16:
-	TESTQ    $+4, R8
-	JZ       apartBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         apartBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 apartBelow8:
-	TESTQ    $+2, R8
-	JZ       apartBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         apartBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 apartBelow4:
-	TESTQ    $+1, R8
-	JZ       apartBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         apartBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 apartBelow2:
 	DECQ SI
@@ -1898,13 +1776,11 @@ shortTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
@@ -1915,13 +1791,11 @@ shortTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
@@ -1932,13 +1806,11 @@ shortTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
@@ -1949,13 +1821,11 @@ shortTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
@@ -1975,13 +1845,11 @@ shortRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
@@ -1992,13 +1860,11 @@ shortRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
@@ -2015,13 +1881,11 @@ shortBelow128:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
@@ -2030,119 +1894,109 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+16, DI
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
-	VPSLLD    $0x10, Y5, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K3, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ      $+16, DI
+	JZ         shortBelow32
+	VMOVUPS    (CX), Y5
+	VPAND      Y5, Y11, Y1
+	VPSLLD     $0x10, Y5, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVDQU16  Y4, K3, Y5
+	VMOVUPS    Y5, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, DI
-	JZ        shortBelow16
-	VMOVUPS   (CX), X5
-	VPAND     X5, X11, X1
-	VPSLLD    $0x10, X5, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K3, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ      $+8, DI
+	JZ         shortBelow16
+	VMOVUPS    (CX), X5
+	VPAND      X5, X11, X1
+	VPSLLD     $0x10, X5, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K3, X5
+	VMOVUPS    X5, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, DI
-	JZ        shortBelow8
-	VMOVSD    (CX), X5
-	VPAND     X5, X11, X1
-	VPSLLD    $0x10, X5, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K3, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ      $+4, DI
+	JZ         shortBelow8
+	VMOVSD     (CX), X5
+	VPAND      X5, X11, X1
+	VPSLLD     $0x10, X5, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K3, X5
+	VMOVSD     X5, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, DI
-	JZ        shortBelow4
-	VMOVSS    (CX), X5
-	VPAND     X5, X11, X1
-	VPSLLD    $0x10, X5, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K3, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ      $+2, DI
+	JZ         shortBelow4
+	VMOVSS     (CX), X5
+	VPAND      X5, X11, X1
+	VPSLLD     $0x10, X5, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K3, X5
+	VMOVSS     X5, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, DI
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X5
-	VPAND     X5, X11, X1
-	VPSLLD    $0x10, X5, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K3, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ      $+1, DI
+	JZ         shortBelow2
+	VPINSRW    $0x00, (CX), X13, X5
+	VPAND      X5, X11, X1
+	VPSLLD     $0x10, X5, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K3, X5
+	VPEXTRW    $0x00, X5, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 shortBelow2:
 	DECQ SI
@@ -2184,13 +2038,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -2200,13 +2052,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -2216,13 +2066,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -2232,13 +2080,11 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -2263,13 +2109,11 @@ prefetched5:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -2279,13 +2123,11 @@ prefetched5:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -2306,13 +2148,11 @@ prefetched6:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -2320,114 +2160,104 @@ prefetched6:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -2457,7 +2287,7 @@ TEXT ·multiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -2506,13 +2336,11 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -2522,13 +2350,11 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z12
@@ -2538,13 +2364,11 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z14
@@ -2554,13 +2378,11 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z15
@@ -2603,13 +2425,11 @@ prefetched2:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -2661,13 +2481,11 @@ prefetched3:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -2680,13 +2498,11 @@ prefetched3:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -2699,13 +2515,11 @@ prefetched3:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -2718,13 +2532,11 @@ prefetched3:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -2753,13 +2565,11 @@ prefetched4:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -2772,13 +2582,11 @@ prefetched4:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -2803,13 +2611,11 @@ prefetched5:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -2829,13 +2635,11 @@ rowBelow64:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
@@ -2862,7 +2666,7 @@ TEXT ·dividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, R8
 	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
+	MOVL         $0x00010001, R8
 	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R8
@@ -2916,13 +2720,11 @@ prefetched1:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -2933,13 +2735,11 @@ prefetched1:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -2950,13 +2750,11 @@ prefetched1:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -2967,13 +2765,11 @@ prefetched1:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3001,13 +2797,11 @@ prefetched2:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3018,13 +2812,11 @@ prefetched2:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3047,13 +2839,11 @@ prefetched3:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3070,13 +2860,11 @@ apartBelow64:
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -3093,13 +2881,11 @@ apartBelow32:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3116,13 +2902,11 @@ apartBelow16:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3139,13 +2923,11 @@ apartBelow8:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3162,13 +2944,11 @@ apartBelow4:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3207,13 +2987,11 @@ shortTurn:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3225,13 +3003,11 @@ shortTurn:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3243,13 +3019,11 @@ shortTurn:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3261,13 +3035,11 @@ shortTurn:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3288,13 +3060,11 @@ shortRest:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3306,13 +3076,11 @@ shortRest:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3330,13 +3098,11 @@ shortBelow128:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -3354,13 +3120,11 @@ shortBelow64:
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -3378,13 +3142,11 @@ shortBelow32:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3402,13 +3164,11 @@ shortBelow16:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3426,13 +3186,11 @@ shortBelow8:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3450,13 +3208,11 @@ shortBelow4:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -3508,13 +3264,11 @@ prefetched4:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -3524,13 +3278,11 @@ prefetched4:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -3540,13 +3292,11 @@ prefetched4:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -3556,13 +3306,11 @@ prefetched4:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -3587,13 +3335,11 @@ prefetched5:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -3603,13 +3349,11 @@ prefetched5:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -3630,13 +3374,11 @@ prefetched6:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -3644,114 +3386,104 @@ prefetched6:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VDIVPS   Y12, Y0, Y0
-	VDIVPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -3863,7 +3595,7 @@ TEXT ·dividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -3914,13 +3646,11 @@ prefetched1:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -3931,13 +3661,11 @@ prefetched1:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -3948,13 +3676,11 @@ prefetched1:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -3965,13 +3691,11 @@ prefetched1:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4017,13 +3741,11 @@ prefetched2:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4078,13 +3800,11 @@ prefetched3:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4100,13 +3820,11 @@ prefetched3:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4122,13 +3840,11 @@ prefetched3:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4144,13 +3860,11 @@ prefetched3:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4182,13 +3896,11 @@ prefetched4:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4204,13 +3916,11 @@ prefetched4:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4238,13 +3948,11 @@ prefetched5:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4267,13 +3975,11 @@ rowBelow64:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -4300,7 +4006,7 @@ TEXT ·addPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -4329,27 +4035,23 @@ shortTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -4361,27 +4063,23 @@ shortTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -4393,27 +4091,23 @@ shortTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -4425,27 +4119,23 @@ shortTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -4466,27 +4156,23 @@ shortRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -4498,27 +4184,23 @@ shortRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -4536,27 +4218,23 @@ shortBelow128:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -4565,194 +4243,174 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+16, DI
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   (AX), Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ      $+16, DI
+	JZ         shortBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    (AX), Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVDQU16  Y4, K2, Y5
+	VMOVUPS    Y5, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, DI
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   (AX), X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ      $+8, DI
+	JZ         shortBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVUPS    X5, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, DI
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSD    (AX), X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ      $+4, DI
+	JZ         shortBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSD     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSD     X5, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, DI
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSS    (AX), X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ      $+2, DI
+	JZ         shortBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSS     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSS     X5, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, DI
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPINSRW   $0x00, (AX), X13, X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ      $+1, DI
+	JZ         shortBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPINSRW    $0x00, (AX), X13, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VPEXTRW    $0x00, X5, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 shortBelow2:
 	DECQ SI
@@ -4784,27 +4442,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -4815,27 +4469,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -4846,27 +4496,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -4877,27 +4523,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -4917,27 +4559,23 @@ keptRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -4948,27 +4586,23 @@ keptRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -4985,27 +4619,23 @@ keptBelow128:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -5013,189 +4643,169 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VMOVUPS  (AX), Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
-	VPSLLD   $0x10, Y5, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    (AX), Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVUPS  (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSD   (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSD     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSS   (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSS     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPINSRW  $0x00, (AX), X13, X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPINSRW    $0x00, (AX), X13, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -5224,7 +4834,7 @@ TEXT ·addPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -5259,27 +4869,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -5296,27 +4902,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -5333,27 +4935,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -5370,27 +4968,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -5417,27 +5011,23 @@ rowRest:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -5454,27 +5044,23 @@ rowRest:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -5498,27 +5084,23 @@ rowBelow128:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -5542,27 +5124,23 @@ rowBelow64:
 	VMULPS      Z3, Z1, Z1
 	VMOVDQU16.Z (AX), K1, Z5
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -5578,7 +5156,7 @@ rowEnd:
 	RET
 
 // func addMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
 TEXT ·addMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -5589,7 +5167,7 @@ TEXT ·addMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -5614,27 +5192,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -5645,27 +5219,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -5676,27 +5246,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -5707,27 +5273,23 @@ keptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -5747,27 +5309,23 @@ keptRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -5778,27 +5336,23 @@ keptRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -5815,27 +5369,23 @@ keptBelow128:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -5843,189 +5393,169 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, DI
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VMOVUPS  (AX), Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
-	VPSLLD   $0x10, Y5, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, DI
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    (AX), Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, DI
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVUPS  (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, DI
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, DI
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSD   (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, DI
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSD     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, DI
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSS   (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, DI
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSS     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, DI
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPINSRW  $0x00, (AX), X13, X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, DI
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPINSRW    $0x00, (AX), X13, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 	ADDQ $+2, DX
@@ -6046,7 +5576,7 @@ TEXT ·addMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -6079,27 +5609,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -6113,27 +5639,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -6147,27 +5669,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -6181,27 +5699,23 @@ rowTurn:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -6225,27 +5739,23 @@ rowRest:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -6259,27 +5769,23 @@ rowRest:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -6300,27 +5806,23 @@ rowBelow128:
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -6341,27 +5843,23 @@ rowBelow64:
 	VMULPS      Z3, Z1, Z1
 	VMOVDQU16.Z (AX), K1, Z5
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
@@ -6387,7 +5885,7 @@ TEXT ·addDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -6416,27 +5914,23 @@ shortTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -6448,27 +5942,23 @@ shortTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -6480,27 +5970,23 @@ shortTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -6512,27 +5998,23 @@ shortTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -6553,27 +6035,23 @@ shortRest:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -6585,27 +6063,23 @@ shortRest:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -6623,27 +6097,23 @@ shortBelow128:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -6652,194 +6122,174 @@ shortBelow128:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+16, DI
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VDIVPS    Y12, Y0, Y0
-	VDIVPS    Y12, Y1, Y1
-	VMOVUPS   (AX), Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ      $+16, DI
+	JZ         shortBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VMOVUPS    (AX), Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVDQU16  Y4, K2, Y5
+	VMOVUPS    Y5, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, DI
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VDIVPS    X12, X0, X0
-	VDIVPS    X12, X1, X1
-	VMOVUPS   (AX), X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ      $+8, DI
+	JZ         shortBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VMOVUPS    (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVUPS    X5, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, DI
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VDIVPS    X12, X0, X0
-	VDIVPS    X12, X1, X1
-	VMOVSD    (AX), X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ      $+4, DI
+	JZ         shortBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VMOVSD     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSD     X5, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, DI
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VDIVPS    X12, X0, X0
-	VDIVPS    X12, X1, X1
-	VMOVSS    (AX), X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ      $+2, DI
+	JZ         shortBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VMOVSS     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSS     X5, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, DI
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VDIVPS    X12, X0, X0
-	VDIVPS    X12, X1, X1
-	VPINSRW   $0x00, (AX), X13, X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ      $+1, DI
+	JZ         shortBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPINSRW    $0x00, (AX), X13, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VPEXTRW    $0x00, X5, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 shortBelow2:
 	DECQ SI
@@ -6871,27 +6321,23 @@ keptTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -6902,27 +6348,23 @@ keptTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -6933,27 +6375,23 @@ keptTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -6964,27 +6402,23 @@ keptTurn:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -7004,27 +6438,23 @@ keptRest:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -7035,27 +6465,23 @@ keptRest:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -7072,27 +6498,23 @@ keptBelow128:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -7100,189 +6522,169 @@ keptBelow128:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VDIVPS   Y12, Y0, Y0
-	VDIVPS   Y12, Y1, Y1
-	VMOVUPS  (AX), Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
-	VPSLLD   $0x10, Y5, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VMOVUPS    (AX), Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VMOVUPS  (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VMOVUPS    (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VMOVSD   (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VMOVSD     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VMOVSS   (AX), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VMOVSS     (AX), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPINSRW  $0x00, (AX), X13, X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPINSRW    $0x00, (AX), X13, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -7311,7 +6713,7 @@ TEXT ·addDividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -7346,27 +6748,23 @@ rowTurn:
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -7383,27 +6781,23 @@ rowTurn:
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -7420,27 +6814,23 @@ rowTurn:
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    128(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -7457,27 +6847,23 @@ rowTurn:
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    192(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -7504,27 +6890,23 @@ rowRest:
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -7541,27 +6923,23 @@ rowRest:
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -7585,27 +6963,23 @@ rowBelow128:
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -7629,27 +7003,23 @@ rowBelow64:
 	VDIVPS      Z3, Z1, Z1
 	VMOVDQU16.Z (AX), K1, Z5
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -7678,7 +7048,7 @@ TEXT ·affinePlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, R9
 	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
+	MOVL         $0x00010001, R9
 	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R9
@@ -7719,25 +7089,21 @@ prefetched1:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -7749,25 +7115,21 @@ prefetched1:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -7779,25 +7141,21 @@ prefetched1:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -7809,25 +7167,21 @@ prefetched1:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -7854,25 +7208,21 @@ prefetched2:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -7884,25 +7234,21 @@ prefetched2:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -7925,25 +7271,21 @@ prefetched3:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -7952,184 +7294,164 @@ prefetched3:
 	ADDQ       $+64, CX
 
 shortBelow64:
-	TESTQ     $+16, R9
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   Y14, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y3, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ      $+16, R9
+	JZ         shortBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    Y14, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVDQU16  Y4, K2, Y5
+	VMOVUPS    Y5, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 shortBelow32:
-	TESTQ     $+8, R9
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   X14, X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ      $+8, R9
+	JZ         shortBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    X14, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVUPS    X5, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 shortBelow16:
-	TESTQ     $+4, R9
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   X14, X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ      $+4, R9
+	JZ         shortBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    X14, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSD     X5, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 shortBelow8:
-	TESTQ     $+2, R9
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   X14, X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ      $+2, R9
+	JZ         shortBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    X14, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSS     X5, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 shortBelow4:
-	TESTQ     $+1, R9
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   X14, X5
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ      $+1, R9
+	JZ         shortBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    X14, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VPEXTRW    $0x00, X5, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 shortBelow2:
 	DECQ DI
@@ -8171,25 +7493,21 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -8199,25 +7517,21 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -8227,25 +7541,21 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -8255,25 +7565,21 @@ prefetched4:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -8298,25 +7604,21 @@ prefetched5:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -8326,25 +7628,21 @@ prefetched5:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -8365,25 +7663,21 @@ prefetched6:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -8391,174 +7685,154 @@ prefetched6:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R10
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y3, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R10
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R10
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R10
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R10
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R10
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R10
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R10
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R10
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R10
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -8672,7 +7946,7 @@ TEXT ·affinePixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -8716,27 +7990,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -8753,27 +8023,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -8790,27 +8056,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -8827,27 +8089,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -8881,27 +8139,23 @@ prefetched2:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -8918,27 +8172,23 @@ prefetched2:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -8968,27 +8218,23 @@ prefetched3:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -9013,27 +8259,23 @@ rowBelow64:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -9050,7 +8292,7 @@ rowEnd:
 	RET
 
 // func affineMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, MMX+
 TEXT ·affineMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -9063,7 +8305,7 @@ TEXT ·affineMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, R9
 	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
+	MOVL         $0x00010001, R9
 	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R9
@@ -9098,25 +8340,21 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -9126,25 +8364,21 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -9154,25 +8388,21 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -9182,25 +8412,21 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -9225,25 +8451,21 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -9253,25 +8475,21 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -9292,25 +8510,21 @@ prefetched3:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z3, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -9318,174 +8532,154 @@ prefetched3:
 	ADDQ       $+64, CX
 
 keptBelow64:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y3, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y3, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X3, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X3, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 	ADDQ $+2, DX
@@ -9509,7 +8703,7 @@ TEXT ·affineMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -9551,27 +8745,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -9585,27 +8775,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -9619,27 +8805,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -9653,27 +8835,23 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -9704,27 +8882,23 @@ prefetched2:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -9738,27 +8912,23 @@ prefetched2:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -9785,27 +8955,23 @@ prefetched3:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -9827,27 +8993,23 @@ rowBelow64:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
@@ -9876,12 +9038,15 @@ TEXT ·affineMaxPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, R9
 	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
+	MOVL         $0x00010001, R9
 	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R9
 	VMOVD        R9, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R9
+	VMOVD        R9, X15
+	VPBROADCASTD X15, Z15
 	CMPQ         BX, $+512
 	JHI          long
 
@@ -9916,29 +9081,23 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z3, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
@@ -9948,29 +9107,23 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z3, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
@@ -9980,29 +9133,23 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z3, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 128(AX)
@@ -10012,29 +9159,23 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z3, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 192(AX)
@@ -10059,29 +9200,23 @@ prefetched2:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z3, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
@@ -10091,29 +9226,23 @@ prefetched2:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z3, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
@@ -10134,29 +9263,23 @@ prefetched3:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z3, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
@@ -10173,29 +9296,23 @@ shortBelow64:
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VADDPS      Y3, Y0, Y0
 	VADDPS      Y3, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, K5
-	VMOVUPS.Z   Y0, K5, Y0
-	VCMPPS      $0x16, Y13, Y1, K5
-	VMOVUPS.Z   Y1, K5, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVUPS     Y4, (AX)
@@ -10212,29 +9329,23 @@ shortBelow32:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X3, X0, X0
 	VADDPS      X3, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVUPS     X4, (AX)
@@ -10251,29 +9362,23 @@ shortBelow16:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X3, X0, X0
 	VADDPS      X3, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVSD      X4, (AX)
@@ -10290,29 +9395,23 @@ shortBelow8:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X3, X0, X0
 	VADDPS      X3, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVSS      X4, (AX)
@@ -10329,29 +9428,23 @@ shortBelow4:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X3, X0, X0
 	VADDPS      X3, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VPEXTRW     $0x00, X4, (AX)
@@ -10392,139 +9485,115 @@ keptTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, CX
-	SUBQ       $+128, R10
-	CMPQ       R10, $+128
-	JGE        keptTurn
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     128(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     192(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+128, R10
+	CMPQ        R10, $+128
+	JGE         keptTurn
 
 keptRest:
 	TESTQ      $+64, R10
@@ -10535,72 +9604,60 @@ keptRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, CX
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     64(CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
 
 keptBelow128:
 	TESTQ      $+32, R10
@@ -10610,230 +9667,194 @@ keptBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched6:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z3, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z3, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
 
 keptBelow64:
-	TESTQ     $+16, R10
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y3, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ       $+16, R10
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y3, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R10
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ       $+8, R10
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R10
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ       $+4, R10
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R10
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ       $+2, R10
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R10
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X3, X0, X0
-	VADDPS    X3, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ       $+1, R10
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X3, X0, X0
+	VADDPS      X3, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
 
 keptBelow2:
 next:
@@ -10851,19 +9872,15 @@ dropped:
 	VPBROADCASTW (SI), Z3
 	VPSLLD       $0x10, Z3, Z3
 	VADDPS       Z13, Z3, Z0
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VADDPS       Z13, Z3, Z1
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VPSRLD       $0x10, Z0, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z0
 	VPADDD       Z9, Z0, Z0
-	VPADDD       Z6, Z0, Z0
 	VPSRLD       $0x10, Z1, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z1
 	VPADDD       Z9, Z1, Z1
-	VPADDD       Z6, Z1, Z1
 	VPSRLD       $0x10, Z0, Z4
 	VPTERNLOGD   $0xf8, Z11, Z1, Z4
 	ADDQ         R9, CX
@@ -10963,12 +9980,15 @@ TEXT ·affineMaxPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, CX
+	VMOVD        CX, X15
+	VPBROADCASTD X15, Z15
 	MOVQ         SI, R10
 	ANDQ         $+31, R10
 	MOVQ         R10, CX
@@ -11008,31 +10028,25 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
@@ -11049,31 +10063,25 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
@@ -11090,31 +10098,25 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 128(AX)
@@ -11131,31 +10133,25 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 192(AX)
@@ -11189,31 +10185,25 @@ prefetched2:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
@@ -11230,31 +10220,25 @@ prefetched2:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
@@ -11284,31 +10268,25 @@ prefetched3:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
@@ -11333,31 +10311,25 @@ rowBelow64:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
@@ -11384,7 +10356,7 @@ TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -11406,13 +10378,11 @@ TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VMOVDQU16.Z  X4, K2, X4
@@ -11430,13 +10400,11 @@ joinedAligned2:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11454,13 +10422,11 @@ joinedAligned4:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11478,13 +10444,11 @@ joinedAligned8:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11502,13 +10466,11 @@ joinedAligned16:
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -11530,13 +10492,11 @@ vector:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -11570,13 +10530,11 @@ border:
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
 	VPSRLD       $0x10, Z0, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z0
 	VPADDD       Z9, Z0, Z0
-	VPADDD       Z6, Z0, Z0
 	VPSRLD       $0x10, Z1, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z1
 	VPADDD       Z9, Z1, Z1
-	VPADDD       Z6, Z1, Z1
 	VPSRLD       $0x10, Z0, Z4
 	VPTERNLOGD   $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z  Z4, K4, Z4
@@ -11602,13 +10560,11 @@ last:
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -11625,13 +10581,11 @@ joinedBelow32:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11648,13 +10602,11 @@ joinedBelow16:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11671,13 +10623,11 @@ joinedBelow8:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11694,13 +10644,11 @@ joinedBelow4:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11732,13 +10680,11 @@ plane:
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -11747,96 +10693,88 @@ plane:
 	SUBQ         $+1, R8
 
 keptAligned2:
-	TESTQ    $+4, AX
-	JZ       keptAligned4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
-	SUBQ     $+2, R8
+	TESTQ      $+4, AX
+	JZ         keptAligned4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
+	SUBQ       $+2, R8
 
 keptAligned4:
-	TESTQ    $+8, AX
-	JZ       keptAligned8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
-	SUBQ     $+4, R8
+	TESTQ      $+8, AX
+	JZ         keptAligned8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
+	SUBQ       $+4, R8
 
 keptAligned8:
-	TESTQ    $+16, AX
-	JZ       keptAligned16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
-	SUBQ     $+8, R8
+	TESTQ      $+16, AX
+	JZ         keptAligned16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
+	SUBQ       $+8, R8
 
 keptAligned16:
-	TESTQ    $+32, AX
-	JZ       keptAligned32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
-	SUBQ     $+16, R8
+	TESTQ      $+32, AX
+	JZ         keptAligned32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
+	SUBQ       $+16, R8
 
 keptAligned32:
 	CMPQ R8, $+128
@@ -11850,13 +10788,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -11866,13 +10802,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -11882,13 +10816,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
@@ -11898,13 +10830,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 192(AX)
@@ -11923,13 +10853,11 @@ keptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -11939,13 +10867,11 @@ keptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -11961,13 +10887,11 @@ keptBelow128:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -11975,114 +10899,104 @@ keptBelow128:
 	ADDQ       $+64, DX
 
 keptBelow64:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (DX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, DX
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (DX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, DX
 
 keptBelow2:
 next:
@@ -12204,7 +11118,7 @@ TEXT ·streamScalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -12236,13 +11150,11 @@ quartersLine:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -12253,13 +11165,11 @@ quartersLine:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -12270,13 +11180,11 @@ quartersLine:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -12287,13 +11195,11 @@ quartersLine:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -12333,13 +11239,11 @@ singleLine:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -12358,7 +11262,7 @@ done:
 	RET
 
 // func streamMultiplyPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
 TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -12369,7 +11273,7 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -12390,13 +11294,11 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -12405,96 +11307,88 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	SUBQ         $+1, R8
 
 joinedAligned2:
-	TESTQ    $+4, AX
-	JZ       joinedAligned4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
-	SUBQ     $+2, R8
+	TESTQ      $+4, AX
+	JZ         joinedAligned4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
+	SUBQ       $+2, R8
 
 joinedAligned4:
-	TESTQ    $+8, AX
-	JZ       joinedAligned8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
-	SUBQ     $+4, R8
+	TESTQ      $+8, AX
+	JZ         joinedAligned8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
+	SUBQ       $+4, R8
 
 joinedAligned8:
-	TESTQ    $+16, AX
-	JZ       joinedAligned16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
-	SUBQ     $+8, R8
+	TESTQ      $+16, AX
+	JZ         joinedAligned16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
+	SUBQ       $+8, R8
 
 joinedAligned16:
-	TESTQ    $+32, AX
-	JZ       joinedAligned32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
-	SUBQ     $+16, R8
+	TESTQ      $+32, AX
+	JZ         joinedAligned32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
+	SUBQ       $+16, R8
 
 joinedAligned32:
 joined:
@@ -12509,13 +11403,11 @@ vector:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -12546,13 +11438,11 @@ border:
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
 	VPSRLD       $0x10, Z0, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z0
 	VPADDD       Z9, Z0, Z0
-	VPADDD       Z6, Z0, Z0
 	VPSRLD       $0x10, Z1, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z1
 	VPADDD       Z9, Z1, Z1
-	VPADDD       Z6, Z1, Z1
 	VPSRLD       $0x10, Z0, Z4
 	VPTERNLOGD   $0xf8, Z11, Z1, Z4
 	VMOVNTPS     Z4, (AX)
@@ -12567,115 +11457,105 @@ border:
 	JMP          joined
 
 last:
-	MOVQ     R8, CX
-	TESTQ    $+16, CX
-	JZ       joinedBelow32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
+	MOVQ       R8, CX
+	TESTQ      $+16, CX
+	JZ         joinedBelow32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
 
 joinedBelow32:
-	TESTQ    $+8, CX
-	JZ       joinedBelow16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
+	TESTQ      $+8, CX
+	JZ         joinedBelow16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
 
 joinedBelow16:
-	TESTQ    $+4, CX
-	JZ       joinedBelow8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
+	TESTQ      $+4, CX
+	JZ         joinedBelow8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
 
 joinedBelow8:
-	TESTQ    $+2, CX
-	JZ       joinedBelow4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
+	TESTQ      $+2, CX
+	JZ         joinedBelow4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
 
 joinedBelow4:
-	TESTQ    $+1, CX
-	JZ       joinedBelow2
-	VPINSRW  $0x00, (DX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, DX
+	TESTQ      $+1, CX
+	JZ         joinedBelow2
+	VPINSRW    $0x00, (DX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, DX
 
 joinedBelow2:
 	VZEROUPPER
@@ -12697,13 +11577,11 @@ plane:
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -12712,96 +11590,88 @@ plane:
 	SUBQ         $+1, CX
 
 keptAligned2:
-	TESTQ    $+4, AX
-	JZ       keptAligned4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
-	SUBQ     $+2, CX
+	TESTQ      $+4, AX
+	JZ         keptAligned4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
+	SUBQ       $+2, CX
 
 keptAligned4:
-	TESTQ    $+8, AX
-	JZ       keptAligned8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
-	SUBQ     $+4, CX
+	TESTQ      $+8, AX
+	JZ         keptAligned8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
+	SUBQ       $+4, CX
 
 keptAligned8:
-	TESTQ    $+16, AX
-	JZ       keptAligned16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
-	SUBQ     $+8, CX
+	TESTQ      $+16, AX
+	JZ         keptAligned16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
+	SUBQ       $+8, CX
 
 keptAligned16:
-	TESTQ    $+32, AX
-	JZ       keptAligned32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
-	SUBQ     $+16, CX
+	TESTQ      $+32, AX
+	JZ         keptAligned32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
+	SUBQ       $+16, CX
 
 keptAligned32:
 	CMPQ CX, $+128
@@ -12815,13 +11685,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -12831,13 +11699,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -12847,13 +11713,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
@@ -12863,13 +11727,11 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 192(AX)
@@ -12888,13 +11750,11 @@ keptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -12904,13 +11764,11 @@ keptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -12926,13 +11784,11 @@ keptBelow128:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -12940,114 +11796,104 @@ keptBelow128:
 	ADDQ       $+64, DX
 
 keptBelow64:
-	TESTQ    $+16, CX
-	JZ       keptBelow32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
+	TESTQ      $+16, CX
+	JZ         keptBelow32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
 
 keptBelow32:
-	TESTQ    $+8, CX
-	JZ       keptBelow16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
+	TESTQ      $+8, CX
+	JZ         keptBelow16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
 
 keptBelow16:
-	TESTQ    $+4, CX
-	JZ       keptBelow8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
+	TESTQ      $+4, CX
+	JZ         keptBelow8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
 
 keptBelow8:
-	TESTQ    $+2, CX
-	JZ       keptBelow4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
+	TESTQ      $+2, CX
+	JZ         keptBelow4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
 
 keptBelow4:
-	TESTQ    $+1, CX
-	JZ       keptBelow2
-	VPINSRW  $0x00, (DX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, DX
+	TESTQ      $+1, CX
+	JZ         keptBelow2
+	VPINSRW    $0x00, (DX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, DX
 
 keptBelow2:
 	ADDQ $+2, BX
@@ -13068,7 +11914,7 @@ TEXT ·streamMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -13098,13 +11944,11 @@ quartersLine:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -13114,13 +11958,11 @@ quartersLine:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z12
@@ -13130,13 +11972,11 @@ quartersLine:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z14
@@ -13146,13 +11986,11 @@ quartersLine:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z15
@@ -13189,13 +12027,11 @@ singleLine:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -13224,7 +12060,7 @@ TEXT ·streamDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -13246,13 +12082,11 @@ TEXT ·streamDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	VDIVPS       X12, X0, X0
 	VDIVPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VMOVDQU16.Z  X4, K2, X4
@@ -13270,13 +12104,11 @@ joinedAligned2:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13294,13 +12126,11 @@ joinedAligned4:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13318,13 +12148,11 @@ joinedAligned8:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13342,13 +12170,11 @@ joinedAligned16:
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -13370,13 +12196,11 @@ vector:
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -13410,13 +12234,11 @@ border:
 	VDIVPS       Z2, Z0, Z0
 	VDIVPS       Z3, Z1, Z1
 	VPSRLD       $0x10, Z0, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z0
 	VPADDD       Z9, Z0, Z0
-	VPADDD       Z6, Z0, Z0
 	VPSRLD       $0x10, Z1, Z6
-	VPANDD       Z6, Z10, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z1
 	VPADDD       Z9, Z1, Z1
-	VPADDD       Z6, Z1, Z1
 	VPSRLD       $0x10, Z0, Z4
 	VPTERNLOGD   $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z  Z4, K4, Z4
@@ -13442,13 +12264,11 @@ last:
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -13465,13 +12285,11 @@ joinedBelow32:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13488,13 +12306,11 @@ joinedBelow16:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13511,13 +12327,11 @@ joinedBelow8:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13534,13 +12348,11 @@ joinedBelow4:
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13572,13 +12384,11 @@ plane:
 	VDIVPS       X12, X0, X0
 	VDIVPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -13587,96 +12397,88 @@ plane:
 	SUBQ         $+1, R8
 
 keptAligned2:
-	TESTQ    $+4, AX
-	JZ       keptAligned4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
-	SUBQ     $+2, R8
+	TESTQ      $+4, AX
+	JZ         keptAligned4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
+	SUBQ       $+2, R8
 
 keptAligned4:
-	TESTQ    $+8, AX
-	JZ       keptAligned8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
-	SUBQ     $+4, R8
+	TESTQ      $+8, AX
+	JZ         keptAligned8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
+	SUBQ       $+4, R8
 
 keptAligned8:
-	TESTQ    $+16, AX
-	JZ       keptAligned16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
-	SUBQ     $+8, R8
+	TESTQ      $+16, AX
+	JZ         keptAligned16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
+	SUBQ       $+8, R8
 
 keptAligned16:
-	TESTQ    $+32, AX
-	JZ       keptAligned32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VDIVPS   Y12, Y0, Y0
-	VDIVPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
-	SUBQ     $+16, R8
+	TESTQ      $+32, AX
+	JZ         keptAligned32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
+	SUBQ       $+16, R8
 
 keptAligned32:
 	CMPQ R8, $+128
@@ -13690,13 +12492,11 @@ keptTurn:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -13706,13 +12506,11 @@ keptTurn:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -13722,13 +12520,11 @@ keptTurn:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
@@ -13738,13 +12534,11 @@ keptTurn:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 192(AX)
@@ -13763,13 +12557,11 @@ keptRest:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -13779,13 +12571,11 @@ keptRest:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -13801,13 +12591,11 @@ keptBelow128:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -13815,114 +12603,104 @@ keptBelow128:
 	ADDQ       $+64, DX
 
 keptBelow64:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (DX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VDIVPS   Y12, Y0, Y0
-	VDIVPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, DX
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (DX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VDIVPS     Y12, Y0, Y0
+	VDIVPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, DX
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, DX
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, DX
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, DX
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, DX
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (DX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, DX
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (DX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, DX
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (DX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VDIVPS   X12, X0, X0
-	VDIVPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, DX
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (DX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VDIVPS     X12, X0, X0
+	VDIVPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, DX
 
 keptBelow2:
 next:
@@ -14044,7 +12822,7 @@ TEXT ·streamDividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -14076,13 +12854,11 @@ quartersLine:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -14093,13 +12869,11 @@ quartersLine:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -14110,13 +12884,11 @@ quartersLine:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -14127,13 +12899,11 @@ quartersLine:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -14173,13 +12943,11 @@ singleLine:
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -14209,7 +12977,7 @@ TEXT ·multiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -14253,13 +13021,11 @@ near:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
@@ -14269,13 +13035,11 @@ near:
 	VMULPS     Z14, Z0, Z0
 	VMULPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
@@ -14285,13 +13049,11 @@ near:
 	VMULPS     Z15, Z0, Z0
 	VMULPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -14301,13 +13063,11 @@ near:
 	VMULPS     Z7, Z0, Z0
 	VMULPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z8
@@ -14347,7 +13107,7 @@ TEXT ·streamMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -14391,13 +13151,11 @@ near:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
@@ -14407,13 +13165,11 @@ near:
 	VMULPS     Z14, Z0, Z0
 	VMULPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
@@ -14423,13 +13179,11 @@ near:
 	VMULPS     Z15, Z0, Z0
 	VMULPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -14439,13 +13193,11 @@ near:
 	VMULPS     Z7, Z0, Z0
 	VMULPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z8
@@ -14485,7 +13237,7 @@ TEXT ·addMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -14530,27 +13282,23 @@ near:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (DI), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (DI)
@@ -14561,27 +13309,23 @@ near:
 	VMULPS     Z14, Z1, Z1
 	VMOVUPS    (R8), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R8)
@@ -14592,27 +13336,23 @@ near:
 	VMULPS     Z15, Z1, Z1
 	VMOVUPS    (R9), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R9)
@@ -14623,27 +13363,23 @@ near:
 	VMULPS     Z7, Z1, Z1
 	VMOVUPS    (R10), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R10)
@@ -14679,7 +13415,7 @@ TEXT ·divideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -14723,13 +13459,11 @@ near:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
@@ -14739,13 +13473,11 @@ near:
 	VDIVPS     Z14, Z0, Z0
 	VDIVPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
@@ -14755,13 +13487,11 @@ near:
 	VDIVPS     Z15, Z0, Z0
 	VDIVPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -14771,13 +13501,11 @@ near:
 	VDIVPS     Z7, Z0, Z0
 	VDIVPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z8
@@ -14817,7 +13545,7 @@ TEXT ·streamDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -14861,13 +13589,11 @@ near:
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
@@ -14877,13 +13603,11 @@ near:
 	VDIVPS     Z14, Z0, Z0
 	VDIVPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
@@ -14893,13 +13617,11 @@ near:
 	VDIVPS     Z15, Z0, Z0
 	VDIVPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
@@ -14909,13 +13631,11 @@ near:
 	VDIVPS     Z7, Z0, Z0
 	VDIVPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z8
@@ -14955,7 +13675,7 @@ TEXT ·addDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -15000,27 +13720,23 @@ near:
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (DI), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (DI)
@@ -15031,27 +13747,23 @@ near:
 	VDIVPS     Z14, Z1, Z1
 	VMOVUPS    (R8), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R8)
@@ -15062,27 +13774,23 @@ near:
 	VDIVPS     Z15, Z1, Z1
 	VMOVUPS    (R9), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R9)
@@ -15093,27 +13801,23 @@ near:
 	VDIVPS     Z7, Z1, Z1
 	VMOVUPS    (R10), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R10)

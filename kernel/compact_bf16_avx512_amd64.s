@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func gatherPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·gatherPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -17,7 +17,7 @@ TEXT ·gatherPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, R8
 	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
+	MOVL         $0x00010001, R8
 	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R8
@@ -70,13 +70,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -86,13 +84,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -102,13 +98,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -118,13 +112,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -149,13 +141,11 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -165,13 +155,11 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -192,13 +180,11 @@ prefetched3:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -206,114 +192,104 @@ prefetched3:
 	ADDQ       $+64, R12
 
 longKeptBelow64:
-	TESTQ    $+16, R9
-	JZ       longKeptBelow32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, R12
+	TESTQ      $+16, R9
+	JZ         longKeptBelow32
+	VMOVUPS    (R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, R12
 
 longKeptBelow32:
-	TESTQ    $+8, R9
-	JZ       longKeptBelow16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, R12
+	TESTQ      $+8, R9
+	JZ         longKeptBelow16
+	VMOVUPS    (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, R12
 
 longKeptBelow16:
-	TESTQ    $+4, R9
-	JZ       longKeptBelow8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, R12
+	TESTQ      $+4, R9
+	JZ         longKeptBelow8
+	VMOVSD     (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, R12
 
 longKeptBelow8:
-	TESTQ    $+2, R9
-	JZ       longKeptBelow4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, R12
+	TESTQ      $+2, R9
+	JZ         longKeptBelow4
+	VMOVSS     (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, R12
 
 longKeptBelow4:
-	TESTQ    $+1, R9
-	JZ       longKeptBelow2
-	VPINSRW  $0x00, (R12), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, R12
+	TESTQ      $+1, R9
+	JZ         longKeptBelow2
+	VPINSRW    $0x00, (R12), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, R12
 
 longKeptBelow2:
 	LEAQ -1(R11), R9
@@ -343,7 +319,7 @@ TEXT ·gatherPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -413,9 +389,8 @@ vector:
 	VMULPS        Z2, Z0, Z0
 	VCOMPRESSPS.Z Z0, K4, Z0
 	VPSRLD        $0x10, Z0, Z6
-	VPANDD        Z6, Z10, Z6
+	VPTERNLOGD    $0xf8, Z10, Z6, Z0
 	VPADDD        Z9, Z0, Z0
-	VPADDD        Z6, Z0, Z0
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y4
 	VMOVUPS       Y4, (AX)
@@ -439,9 +414,8 @@ rest:
 	LEAQ          (DX)(R10*2), DX
 	VCOMPRESSPS.Z Z0, K4, Z0
 	VPSRLD        $0x10, Z0, Z6
-	VPANDD        Z6, Z10, Z6
+	VPTERNLOGD    $0xf8, Z10, Z6, Z0
 	VPADDD        Z9, Z0, Z0
-	VPADDD        Z6, Z0, Z0
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y4
 	MOVQ          R9, CX
@@ -469,9 +443,8 @@ last:
 	VMULPS        Z2, Z0, Z0
 	VCOMPRESSPS.Z Z0, K4, Z0
 	VPSRLD        $0x10, Z0, Z6
-	VPANDD        Z6, Z10, Z6
+	VPTERNLOGD    $0xf8, Z10, Z6, Z0
 	VPADDD        Z9, Z0, Z0
-	VPADDD        Z6, Z0, Z0
 	VPSRLD        $0x10, Z0, Z0
 	VPMOVDW       Z0, Y4
 	CMPQ          AX, R11
@@ -495,7 +468,7 @@ near:
 	JMP       placed
 
 // func scatterPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·scatterPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -507,7 +480,7 @@ TEXT ·scatterPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, R8
 	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R8
+	MOVL         $0x00010001, R8
 	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R8
@@ -561,13 +534,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R13)
@@ -577,13 +548,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R13)
@@ -593,13 +562,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(R13)
@@ -609,13 +576,11 @@ prefetched1:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(R13)
@@ -640,13 +605,11 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R13)
@@ -656,13 +619,11 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R13)
@@ -683,13 +644,11 @@ prefetched3:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R13)
@@ -697,114 +656,104 @@ prefetched3:
 	ADDQ       $+64, CX
 
 longKeptBelow64:
-	TESTQ    $+16, R9
-	JZ       longKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (R13)
-	ADDQ     $+32, R13
-	ADDQ     $+32, CX
+	TESTQ      $+16, R9
+	JZ         longKeptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (R13)
+	ADDQ       $+32, R13
+	ADDQ       $+32, CX
 
 longKeptBelow32:
-	TESTQ    $+8, R9
-	JZ       longKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (R13)
-	ADDQ     $+16, R13
-	ADDQ     $+16, CX
+	TESTQ      $+8, R9
+	JZ         longKeptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (R13)
+	ADDQ       $+16, R13
+	ADDQ       $+16, CX
 
 longKeptBelow16:
-	TESTQ    $+4, R9
-	JZ       longKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (R13)
-	ADDQ     $+8, R13
-	ADDQ     $+8, CX
+	TESTQ      $+4, R9
+	JZ         longKeptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (R13)
+	ADDQ       $+8, R13
+	ADDQ       $+8, CX
 
 longKeptBelow8:
-	TESTQ    $+2, R9
-	JZ       longKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (R13)
-	ADDQ     $+4, R13
-	ADDQ     $+4, CX
+	TESTQ      $+2, R9
+	JZ         longKeptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (R13)
+	ADDQ       $+4, R13
+	ADDQ       $+4, CX
 
 longKeptBelow4:
-	TESTQ    $+1, R9
-	JZ       longKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (R13)
-	ADDQ     $+2, R13
-	ADDQ     $+2, CX
+	TESTQ      $+1, R9
+	JZ         longKeptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (R13)
+	ADDQ       $+2, R13
+	ADDQ       $+2, CX
 
 longKeptBelow2:
 	LEAQ -1(R12), R9
@@ -930,7 +879,7 @@ TEXT ·scatterPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -1001,9 +950,8 @@ vector:
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, Y4
 	VMOVUPS     Y4, (AX)(R8*1)
@@ -1031,9 +979,8 @@ rest:
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, Y4
 	VMOVDQU16   Y4, K1, (AX)
@@ -1061,9 +1008,8 @@ taken:
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS.Z    Z2, Z0, K4, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, Y4
 	VMOVUPS     Y4, (AX)(R8*1)
@@ -1084,7 +1030,7 @@ near:
 	JMP         taken
 
 // func scatterAddPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
 TEXT ·scatterAddPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -1095,7 +1041,7 @@ TEXT ·scatterAddPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -1141,27 +1087,23 @@ longKeptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (R11), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R11)
@@ -1172,27 +1114,23 @@ longKeptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(R11), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R11)
@@ -1203,27 +1141,23 @@ longKeptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(R11), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(R11)
@@ -1234,27 +1168,23 @@ longKeptTurn:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(R11), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(R11)
@@ -1274,27 +1204,23 @@ longKeptRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (R11), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R11)
@@ -1305,27 +1231,23 @@ longKeptRest:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(R11), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R11)
@@ -1342,27 +1264,23 @@ longKeptBelow128:
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (R11), Z5
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R11)
@@ -1370,189 +1288,169 @@ longKeptBelow128:
 	ADDQ       $+64, CX
 
 longKeptBelow64:
-	TESTQ    $+16, R8
-	JZ       longKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VMOVUPS  (R11), Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
-	VPSLLD   $0x10, Y5, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (R11)
-	ADDQ     $+32, R11
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         longKeptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    (R11), Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (R11)
+	ADDQ       $+32, R11
+	ADDQ       $+32, CX
 
 longKeptBelow32:
-	TESTQ    $+8, R8
-	JZ       longKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVUPS  (R11), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (R11)
-	ADDQ     $+16, R11
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         longKeptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    (R11), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (R11)
+	ADDQ       $+16, R11
+	ADDQ       $+16, CX
 
 longKeptBelow16:
-	TESTQ    $+4, R8
-	JZ       longKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSD   (R11), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (R11)
-	ADDQ     $+8, R11
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         longKeptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSD     (R11), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (R11)
+	ADDQ       $+8, R11
+	ADDQ       $+8, CX
 
 longKeptBelow8:
-	TESTQ    $+2, R8
-	JZ       longKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSS   (R11), X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (R11)
-	ADDQ     $+4, R11
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         longKeptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSS     (R11), X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (R11)
+	ADDQ       $+4, R11
+	ADDQ       $+4, CX
 
 longKeptBelow4:
-	TESTQ    $+1, R8
-	JZ       longKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPINSRW  $0x00, (R11), X13, X5
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
-	VPSLLD   $0x10, X5, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (R11)
-	ADDQ     $+2, R11
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         longKeptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPINSRW    $0x00, (R11), X13, X5
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (R11)
+	ADDQ       $+2, R11
+	ADDQ       $+2, CX
 
 longKeptBelow2:
 	LEAQ -1(R10), R8
@@ -1581,7 +1479,7 @@ TEXT ·scatterAddPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -1652,18 +1550,16 @@ vector:
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VMOVDQU     (AX)(R8*1), Y3
 	VPMOVZXWD   Y3, Z8
 	VPSLLD      $0x10, Z8, Z8
 	VADDPS      Z0, Z8, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, Y4
 	VMOVDQU16   Y4, K4, Y3
@@ -1693,18 +1589,16 @@ rest:
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VMOVDQU16.Z (AX), K1, Y3
 	VPMOVZXWD   Y3, Z8
 	VPSLLD      $0x10, Z8, Z8
 	VADDPS      Z0, Z8, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, Y4
 	VMOVDQU16   Y4, K4, Y3
@@ -1734,18 +1628,16 @@ taken:
 	VEXPANDPS.Z Z0, K4, Z0
 	VMULPS      Z2, Z0, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VMOVDQU     (AX)(R8*1), Y3
 	VPMOVZXWD   Y3, Z8
 	VPSLLD      $0x10, Z8, Z8
 	VADDPS      Z0, Z8, Z0
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, Y4
 	VMOVDQU16   Y4, K4, Y3
@@ -1768,7 +1660,7 @@ near:
 	JMP         taken
 
 // func streamGatherPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·streamGatherPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -1779,7 +1671,7 @@ TEXT ·streamGatherPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -1830,13 +1722,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -1846,13 +1736,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -1862,13 +1750,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
@@ -1878,13 +1764,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(AX)
@@ -1905,13 +1789,11 @@ shortKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -1921,13 +1803,11 @@ shortKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
@@ -1944,13 +1824,11 @@ shortKeptBelow128:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -1958,114 +1836,104 @@ shortKeptBelow128:
 	ADDQ       $+64, R11
 
 shortKeptBelow64:
-	TESTQ    $+16, R8
-	JZ       shortKeptBelow32
-	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, R11
+	TESTQ      $+16, R8
+	JZ         shortKeptBelow32
+	VMOVUPS    (R11), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, R11
 
 shortKeptBelow32:
-	TESTQ    $+8, R8
-	JZ       shortKeptBelow16
-	VMOVUPS  (R11), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, R11
+	TESTQ      $+8, R8
+	JZ         shortKeptBelow16
+	VMOVUPS    (R11), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, R11
 
 shortKeptBelow16:
-	TESTQ    $+4, R8
-	JZ       shortKeptBelow8
-	VMOVSD   (R11), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, R11
+	TESTQ      $+4, R8
+	JZ         shortKeptBelow8
+	VMOVSD     (R11), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, R11
 
 shortKeptBelow8:
-	TESTQ    $+2, R8
-	JZ       shortKeptBelow4
-	VMOVSS   (R11), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, R11
+	TESTQ      $+2, R8
+	JZ         shortKeptBelow4
+	VMOVSS     (R11), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, R11
 
 shortKeptBelow4:
-	TESTQ    $+1, R8
-	JZ       shortKeptBelow2
-	VPINSRW  $0x00, (R11), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, R11
+	TESTQ      $+1, R8
+	JZ         shortKeptBelow2
+	VPINSRW    $0x00, (R11), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, R11
 
 shortKeptBelow2:
 	LEAQ -1(R10), R8
@@ -2124,13 +1992,11 @@ longKept:
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -2139,96 +2005,88 @@ longKept:
 	SUBQ         $+1, R8
 
 longKeptAligned2:
-	TESTQ    $+4, AX
-	JZ       longKeptAligned4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, R12
-	SUBQ     $+2, R8
+	TESTQ      $+4, AX
+	JZ         longKeptAligned4
+	VMOVSS     (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, R12
+	SUBQ       $+2, R8
 
 longKeptAligned4:
-	TESTQ    $+8, AX
-	JZ       longKeptAligned8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, R12
-	SUBQ     $+4, R8
+	TESTQ      $+8, AX
+	JZ         longKeptAligned8
+	VMOVSD     (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, R12
+	SUBQ       $+4, R8
 
 longKeptAligned8:
-	TESTQ    $+16, AX
-	JZ       longKeptAligned16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, R12
-	SUBQ     $+8, R8
+	TESTQ      $+16, AX
+	JZ         longKeptAligned16
+	VMOVUPS    (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, R12
+	SUBQ       $+8, R8
 
 longKeptAligned16:
-	TESTQ    $+32, AX
-	JZ       longKeptAligned32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, R12
-	SUBQ     $+16, R8
+	TESTQ      $+32, AX
+	JZ         longKeptAligned32
+	VMOVUPS    (R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, R12
+	SUBQ       $+16, R8
 
 longKeptAligned32:
 	CMPQ R8, $+128
@@ -2246,13 +2104,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -2262,13 +2118,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -2278,13 +2132,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
@@ -2294,13 +2146,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 192(AX)
@@ -2321,13 +2171,11 @@ longKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -2337,13 +2185,11 @@ longKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
@@ -2360,13 +2206,11 @@ longKeptBelow128:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -2374,114 +2218,104 @@ longKeptBelow128:
 	ADDQ       $+64, R12
 
 longKeptBelow64:
-	TESTQ    $+16, R8
-	JZ       longKeptBelow32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, R12
+	TESTQ      $+16, R8
+	JZ         longKeptBelow32
+	VMOVUPS    (R12), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, R12
 
 longKeptBelow32:
-	TESTQ    $+8, R8
-	JZ       longKeptBelow16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, R12
+	TESTQ      $+8, R8
+	JZ         longKeptBelow16
+	VMOVUPS    (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, R12
 
 longKeptBelow16:
-	TESTQ    $+4, R8
-	JZ       longKeptBelow8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, R12
+	TESTQ      $+4, R8
+	JZ         longKeptBelow8
+	VMOVSD     (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, R12
 
 longKeptBelow8:
-	TESTQ    $+2, R8
-	JZ       longKeptBelow4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, R12
+	TESTQ      $+2, R8
+	JZ         longKeptBelow4
+	VMOVSS     (R12), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, R12
 
 longKeptBelow4:
-	TESTQ    $+1, R8
-	JZ       longKeptBelow2
-	VPINSRW  $0x00, (R12), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, R12
+	TESTQ      $+1, R8
+	JZ         longKeptBelow2
+	VPINSRW    $0x00, (R12), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, R12
 
 longKeptBelow2:
 	LEAQ -1(R10), R8
@@ -2499,7 +2333,7 @@ longKeptNone:
 	RET
 
 // func streamScatterPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
 TEXT ·streamScatterPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -2510,7 +2344,7 @@ TEXT ·streamScatterPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVL         $0x00007fff, DI
 	VMOVD        DI, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, DI
+	MOVL         $0x00010001, DI
 	VMOVD        DI, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, DI
@@ -2558,13 +2392,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R12)
@@ -2574,13 +2406,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R12)
@@ -2590,13 +2420,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(R12)
@@ -2606,13 +2434,11 @@ shortKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 192(R12)
@@ -2631,13 +2457,11 @@ shortKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R12)
@@ -2647,13 +2471,11 @@ shortKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R12)
@@ -2669,13 +2491,11 @@ shortKeptBelow128:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R12)
@@ -2683,114 +2503,104 @@ shortKeptBelow128:
 	ADDQ       $+64, CX
 
 shortKeptBelow64:
-	TESTQ    $+16, R8
-	JZ       shortKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (R12)
-	ADDQ     $+32, R12
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         shortKeptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (R12)
+	ADDQ       $+32, R12
+	ADDQ       $+32, CX
 
 shortKeptBelow32:
-	TESTQ    $+8, R8
-	JZ       shortKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (R12)
-	ADDQ     $+16, R12
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         shortKeptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (R12)
+	ADDQ       $+16, R12
+	ADDQ       $+16, CX
 
 shortKeptBelow16:
-	TESTQ    $+4, R8
-	JZ       shortKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (R12)
-	ADDQ     $+8, R12
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         shortKeptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (R12)
+	ADDQ       $+8, R12
+	ADDQ       $+8, CX
 
 shortKeptBelow8:
-	TESTQ    $+2, R8
-	JZ       shortKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (R12)
-	ADDQ     $+4, R12
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         shortKeptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (R12)
+	ADDQ       $+4, R12
+	ADDQ       $+4, CX
 
 shortKeptBelow4:
-	TESTQ    $+1, R8
-	JZ       shortKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (R12)
-	ADDQ     $+2, R12
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         shortKeptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (R12)
+	ADDQ       $+2, R12
+	ADDQ       $+2, CX
 
 shortKeptBelow2:
 	LEAQ -1(R11), R8
@@ -2922,13 +2732,11 @@ longKept:
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (R12)
@@ -2937,96 +2745,88 @@ longKept:
 	SUBQ         $+1, R8
 
 longKeptAligned2:
-	TESTQ    $+4, R12
-	JZ       longKeptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (R12)
-	ADDQ     $+4, R12
-	ADDQ     $+4, CX
-	SUBQ     $+2, R8
+	TESTQ      $+4, R12
+	JZ         longKeptAligned4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (R12)
+	ADDQ       $+4, R12
+	ADDQ       $+4, CX
+	SUBQ       $+2, R8
 
 longKeptAligned4:
-	TESTQ    $+8, R12
-	JZ       longKeptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (R12)
-	ADDQ     $+8, R12
-	ADDQ     $+8, CX
-	SUBQ     $+4, R8
+	TESTQ      $+8, R12
+	JZ         longKeptAligned8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (R12)
+	ADDQ       $+8, R12
+	ADDQ       $+8, CX
+	SUBQ       $+4, R8
 
 longKeptAligned8:
-	TESTQ    $+16, R12
-	JZ       longKeptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (R12)
-	ADDQ     $+16, R12
-	ADDQ     $+16, CX
-	SUBQ     $+8, R8
+	TESTQ      $+16, R12
+	JZ         longKeptAligned16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (R12)
+	ADDQ       $+16, R12
+	ADDQ       $+16, CX
+	SUBQ       $+8, R8
 
 longKeptAligned16:
-	TESTQ    $+32, R12
-	JZ       longKeptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (R12)
-	ADDQ     $+32, R12
-	ADDQ     $+32, CX
-	SUBQ     $+16, R8
+	TESTQ      $+32, R12
+	JZ         longKeptAligned32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (R12)
+	ADDQ       $+32, R12
+	ADDQ       $+32, CX
+	SUBQ       $+16, R8
 
 longKeptAligned32:
 	CMPQ R8, $+128
@@ -3040,13 +2840,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
@@ -3056,13 +2854,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(R12)
@@ -3072,13 +2868,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(R12)
@@ -3088,13 +2882,11 @@ longKeptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 192(R12)
@@ -3113,13 +2905,11 @@ longKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
@@ -3129,13 +2919,11 @@ longKeptRest:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(R12)
@@ -3151,13 +2939,11 @@ longKeptBelow128:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
@@ -3165,114 +2951,104 @@ longKeptBelow128:
 	ADDQ       $+64, CX
 
 longKeptBelow64:
-	TESTQ    $+16, R8
-	JZ       longKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (R12)
-	ADDQ     $+32, R12
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         longKeptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (R12)
+	ADDQ       $+32, R12
+	ADDQ       $+32, CX
 
 longKeptBelow32:
-	TESTQ    $+8, R8
-	JZ       longKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (R12)
-	ADDQ     $+16, R12
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         longKeptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (R12)
+	ADDQ       $+16, R12
+	ADDQ       $+16, CX
 
 longKeptBelow16:
-	TESTQ    $+4, R8
-	JZ       longKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (R12)
-	ADDQ     $+8, R12
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         longKeptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (R12)
+	ADDQ       $+8, R12
+	ADDQ       $+8, CX
 
 longKeptBelow8:
-	TESTQ    $+2, R8
-	JZ       longKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (R12)
-	ADDQ     $+4, R12
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         longKeptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (R12)
+	ADDQ       $+4, R12
+	ADDQ       $+4, CX
 
 longKeptBelow4:
-	TESTQ    $+1, R8
-	JZ       longKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (R12)
-	ADDQ     $+2, R12
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         longKeptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (R12)
+	ADDQ       $+2, R12
+	ADDQ       $+2, CX
 
 longKeptBelow2:
 	LEAQ -1(R11), R8

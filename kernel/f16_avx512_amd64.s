@@ -6402,16 +6402,19 @@ rowEnd:
 // func affineMaxPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·affineMaxPlanesF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   length+40(FP), BX
-	MOVQ   shifts+24(FP), SI
-	MOVQ   count+32(FP), DI
-	MOVQ   ·storeAhead+0(SB), R8
-	VXORPS X13, X13, X13
-	CMPQ   BX, $+512
-	JHI    long
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+16(FP), DX
+	MOVQ         length+40(FP), BX
+	MOVQ         shifts+24(FP), SI
+	MOVQ         count+32(FP), DI
+	MOVQ         ·storeAhead+0(SB), R8
+	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R9
+	VMOVD        R9, X15
+	VPBROADCASTD X15, Z15
+	CMPQ         BX, $+512
+	JHI          long
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -6450,10 +6453,8 @@ prefetched1:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -6470,10 +6471,8 @@ prefetched1:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -6490,10 +6489,8 @@ prefetched1:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -6510,10 +6507,8 @@ prefetched1:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -6545,10 +6540,8 @@ prefetched2:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -6565,10 +6558,8 @@ prefetched2:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -6596,10 +6587,8 @@ prefetched3:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z3, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -6617,8 +6606,7 @@ shortBelow64:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VADDPS      Z3, Z0, Z0
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y4
 	VMOVUPS     Y4, (AX)
 	ADDQ        $+32, AX
@@ -6634,8 +6622,7 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VADDPS      Y3, Y0, Y0
-	VCMPPS      $0x16, Y13, Y0, K5
-	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, X4
 	VMOVUPS     X4, (AX)
 	ADDQ        $+16, AX
@@ -6651,8 +6638,7 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X3, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVSD      X4, (AX)
 	ADDQ        $+8, AX
@@ -6668,8 +6654,7 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X3, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VMOVSS      X4, (AX)
 	ADDQ        $+4, AX
@@ -6685,8 +6670,7 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X3, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VCVTPS2PH   $0x00, X0, X4
 	VPEXTRW     $0x00, X4, (AX)
 	ADDQ        $+2, AX
@@ -6736,10 +6720,8 @@ prefetched4:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -6754,10 +6736,8 @@ prefetched4:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -6772,10 +6752,8 @@ prefetched4:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -6790,10 +6768,8 @@ prefetched4:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -6823,10 +6799,8 @@ prefetched5:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -6841,10 +6815,8 @@ prefetched5:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -6870,10 +6842,8 @@ prefetched6:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z3, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -6882,81 +6852,76 @@ prefetched6:
 	ADDQ         $+64, CX
 
 keptBelow64:
-	TESTQ     $+16, R10
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z3, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ       $+16, R10
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z3, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R10
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y3, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ       $+8, R10
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y3, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R10
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ       $+4, R10
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X3, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R10
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ       $+2, R10
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X3, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R10
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X3, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ       $+1, R10
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X3, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
 
 keptBelow2:
 next:
@@ -6974,11 +6939,9 @@ dropped:
 	VPBROADCASTW (SI), Y3
 	VCVTPH2PS    Y3, Z3
 	VADDPS       Z13, Z3, Z0
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VADDPS       Z13, Z3, Z1
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
@@ -7068,22 +7031,25 @@ fillBelow2:
 // func affineMaxPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, shifts *uint16, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·affineMaxPixelsF16AVX512(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+16(FP), BX
-	MOVQ   length+40(FP), SI
-	MOVQ   shifts+24(FP), DI
-	MOVQ   count+32(FP), R8
-	MOVQ   ·storeAhead+0(SB), R9
-	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+31, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x01, R10
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+40(FP), SI
+	MOVQ         shifts+24(FP), DI
+	MOVQ         count+32(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, CX
+	VMOVD        CX, X15
+	VPBROADCASTD X15, Z15
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
 
 next:
 	MOVQ BX, R11
@@ -7125,10 +7091,8 @@ prefetched1:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -7156,10 +7120,8 @@ prefetched1:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -7187,10 +7149,8 @@ prefetched1:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -7218,10 +7178,8 @@ prefetched1:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -7266,10 +7224,8 @@ prefetched2:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -7297,10 +7253,8 @@ prefetched2:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -7341,10 +7295,8 @@ prefetched3:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
@@ -7380,10 +7332,8 @@ rowBelow64:
 	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4

@@ -19,7 +19,7 @@ TEXT ·fusePlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R10
 	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
+	MOVL         $0x00010001, R10
 	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R10
@@ -71,37 +71,31 @@ prefetched1:
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z14, Z0, Z0
 	VADDPS      Z14, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -121,37 +115,31 @@ shortRest:
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VADDPS      Y14, Y0, Y0
 	VADDPS      Y14, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -168,37 +156,31 @@ shortBelow32:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -215,37 +197,31 @@ shortBelow16:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -262,37 +238,31 @@ shortBelow8:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -309,37 +279,31 @@ shortBelow4:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -382,37 +346,31 @@ prefetched2:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -423,234 +381,204 @@ prefetched2:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R10
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R10
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R10
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R10
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R10
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R10
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R10
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R10
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R10
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R10
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -861,7 +789,7 @@ TEXT ·fusePixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -901,14 +829,12 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -916,14 +842,12 @@ prefetched1:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (BX)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -931,13 +855,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -964,14 +886,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -979,14 +899,12 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -994,13 +912,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1031,12 +947,15 @@ TEXT ·fuseReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
 	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R8), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
@@ -1085,43 +1004,35 @@ prefetched1:
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z14, Z0, Z0
 	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -1141,43 +1052,35 @@ shortRest:
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VADDPS      Y14, Y0, Y0
 	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, K5
-	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
 	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, K5
-	VMOVUPS.Z   Y1, K5, Y1
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
 	VMINPS      Y1, Y7, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -1194,43 +1097,35 @@ shortBelow32:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -1247,43 +1142,35 @@ shortBelow16:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -1300,43 +1187,35 @@ shortBelow8:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -1353,43 +1232,35 @@ shortBelow4:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -1426,317 +1297,269 @@ keptTurn:
 	PREFETCHT0 (AX)(R10*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        keptTurn
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R8
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ       $+8, R8
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ       $+4, R8
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ       $+2, R8
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ       $+1, R8
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
 
 keptBelow2:
 next:
@@ -1818,12 +1641,15 @@ TEXT ·fuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
 	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
 	MOVQ         SI, R11
@@ -1860,35 +1686,29 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (BX)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -1896,13 +1716,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -1929,35 +1747,29 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -1965,13 +1777,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -2002,7 +1812,7 @@ TEXT ·fuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
@@ -2056,51 +1866,43 @@ prefetched1:
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z14, Z0, Z0
 	VADDPS      Z14, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z0, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z1, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -2120,51 +1922,43 @@ shortRest:
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VADDPS      Y14, Y0, Y0
 	VADDPS      Y14, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VCMPPS      $0x15, Y0, Y13, K5
 	VMULPS      Y7, Y0, K5, Y0
 	VCMPPS      $0x15, Y1, Y13, K5
 	VMULPS      Y7, Y1, K5, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -2181,51 +1975,43 @@ shortBelow32:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -2242,51 +2028,43 @@ shortBelow16:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -2303,51 +2081,43 @@ shortBelow8:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -2364,51 +2134,43 @@ shortBelow4:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -2451,51 +2213,43 @@ prefetched2:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VCMPPS     $0x15, Z0, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z1, Z13, K5
 	VMULPS     Z7, Z1, K5, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -2506,304 +2260,264 @@ prefetched2:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VCMPPS   $0x15, Y0, Y13, K5
-	VMULPS   Y7, Y0, K5, Y0
-	VCMPPS   $0x15, Y1, Y13, K5
-	VMULPS   Y7, Y1, K5, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VCMPPS     $0x15, Y0, Y13, K5
+	VMULPS     Y7, Y0, K5, Y0
+	VCMPPS     $0x15, Y1, Y13, K5
+	VMULPS     Y7, Y1, K5, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -2885,7 +2599,7 @@ TEXT ·fuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
@@ -2927,14 +2641,12 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -2942,28 +2654,24 @@ prefetched1:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z0, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z1, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (BX)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -2971,13 +2679,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -3004,14 +2710,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -3019,28 +2723,24 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z0, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z1, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -3048,13 +2748,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -3085,7 +2783,7 @@ TEXT ·fuseAddPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
@@ -3124,38 +2822,32 @@ prefetched1:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R8), Z5
 	VPANDD     Z5, Z11, Z3
@@ -3163,13 +2855,11 @@ prefetched1:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -3182,319 +2872,279 @@ prefetched1:
 	JGE        shortTurn
 
 shortRest:
-	TESTQ     $+16, R11
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y5
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ      $+16, R11
+	JZ         shortBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (R8), Y5
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVDQU16  Y4, K2, Y5
+	VMOVUPS    Y5, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
 
 shortBelow32:
-	TESTQ     $+8, R11
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ      $+8, R11
+	JZ         shortBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVUPS    (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVUPS    X5, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
 
 shortBelow16:
-	TESTQ     $+4, R11
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ      $+4, R11
+	JZ         shortBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSD     (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSD     X5, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
 
 shortBelow8:
-	TESTQ     $+2, R11
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ      $+2, R11
+	JZ         shortBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSS     (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSS     X5, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
 
 shortBelow4:
-	TESTQ     $+1, R11
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPINSRW   $0x00, (R8), X13, X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ      $+1, R11
+	JZ         shortBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPINSRW    $0x00, (R8), X13, X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VPEXTRW    $0x00, X5, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, R8
 
 shortBelow2:
 	DECQ R9
@@ -3531,38 +3181,32 @@ prefetched2:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R8), Z4
 	VPANDD     Z4, Z11, Z3
@@ -3570,13 +3214,11 @@ prefetched2:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -3588,314 +3230,274 @@ prefetched2:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R11
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
-	VPSLLD   $0x10, Y4, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, R8
+	TESTQ      $+16, R11
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
 
 keptBelow32:
-	TESTQ    $+8, R11
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVUPS  (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	ADDQ     $+16, R8
+	TESTQ      $+8, R11
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVUPS    (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
 
 keptBelow16:
-	TESTQ    $+4, R11
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSD   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	ADDQ     $+8, R8
+	TESTQ      $+4, R11
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSD     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
 
 keptBelow8:
-	TESTQ    $+2, R11
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSS   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	ADDQ     $+4, R8
+	TESTQ      $+2, R11
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSS     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
 
 keptBelow4:
-	TESTQ    $+1, R11
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPINSRW  $0x00, (R8), X13, X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
-	ADDQ     $+2, R8
+	TESTQ      $+1, R11
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPINSRW    $0x00, (R8), X13, X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, R8
 
 keptBelow2:
 next:
@@ -3997,7 +3599,7 @@ TEXT ·fuseAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -4037,14 +3639,12 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (DI)(R13*1), Z4
 	VPANDD     Z4, Z11, Z3
@@ -4052,14 +3652,12 @@ prefetched1:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (BX)(R13*1), Z4
 	VPANDD     Z4, Z11, Z3
@@ -4067,14 +3665,12 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R9), Z5
 	VPANDD     Z5, Z11, Z3
@@ -4082,13 +3678,11 @@ prefetched1:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -4116,14 +3710,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -4131,14 +3723,12 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -4146,14 +3736,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R9), K1, Z5
 	VPANDD      Z5, Z11, Z3
@@ -4161,13 +3749,11 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -4200,12 +3786,15 @@ TEXT ·fuseReLUAddPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
 	VMOVD        R12, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
@@ -4235,419 +3824,359 @@ shortTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        shortTurn
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8), Z5
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K2, Z5
+	VMOVUPS     Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
 
 shortRest:
-	TESTQ     $+16, R9
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y5
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMOVUPS     (R8), Y5
+	VPAND       Y5, Y11, Y3
+	VPSLLD      $0x10, Y5, Y2
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16   Y4, K2, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 shortBelow32:
-	TESTQ     $+8, R9
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVUPS     (R8), X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 shortBelow16:
-	TESTQ     $+4, R9
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSD      (R8), X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 shortBelow8:
-	TESTQ     $+2, R9
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSS      (R8), X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 shortBelow4:
-	TESTQ     $+1, R9
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPINSRW   $0x00, (R8), X13, X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VPINSRW     $0x00, (R8), X13, X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 shortBelow2:
 	DECQ R10
@@ -4678,413 +4207,353 @@ keptTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMOVUPS     (R8), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVUPS     (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSD      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSS      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPINSRW   $0x00, (R8), X13, X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VPINSRW     $0x00, (R8), X13, X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -5187,12 +4656,15 @@ TEXT ·fuseReLUAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
 	VMOVD        R12, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
 	MOVQ         SI, R12
@@ -5217,87 +4689,77 @@ rowTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	ADDQ       $+64, R13
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+	VMOVUPS     (BX)(R13*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R13*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R13*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R13*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R9), Z5
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K4, Z5
+	VMOVUPS     Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+	ADDQ        $+64, R13
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
 rowRest:
 	ANDQ        $+31, CX
@@ -5314,35 +4776,29 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -5350,14 +4806,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R9), K1, Z5
 	VPANDD      Z5, Z11, Z3
@@ -5365,13 +4819,11 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -5404,7 +4856,7 @@ TEXT ·fuseLeakyAddPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
@@ -5445,52 +4897,44 @@ prefetched1:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VCMPPS     $0x15, Z0, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z1, Z13, K5
 	VMULPS     Z7, Z1, K5, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R8), Z5
 	VPANDD     Z5, Z11, Z3
@@ -5498,13 +4942,11 @@ prefetched1:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -5517,389 +4959,339 @@ prefetched1:
 	JGE        shortTurn
 
 shortRest:
-	TESTQ     $+16, R9
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VCMPPS    $0x15, Y0, Y13, K5
-	VMULPS    Y7, Y0, K5, Y0
-	VCMPPS    $0x15, Y1, Y13, K5
-	VMULPS    Y7, Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y5
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ      $+16, R9
+	JZ         shortBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VCMPPS     $0x15, Y0, Y13, K5
+	VMULPS     Y7, Y0, K5, Y0
+	VCMPPS     $0x15, Y1, Y13, K5
+	VMULPS     Y7, Y1, K5, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (R8), Y5
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVDQU16  Y4, K2, Y5
+	VMOVUPS    Y5, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
 
 shortBelow32:
-	TESTQ     $+8, R9
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VCMPPS    $0x15, X0, X13, K5
-	VMULPS    X7, X0, K5, X0
-	VCMPPS    $0x15, X1, X13, K5
-	VMULPS    X7, X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ      $+8, R9
+	JZ         shortBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVUPS    (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVUPS    X5, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
 
 shortBelow16:
-	TESTQ     $+4, R9
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VCMPPS    $0x15, X0, X13, K5
-	VMULPS    X7, X0, K5, X0
-	VCMPPS    $0x15, X1, X13, K5
-	VMULPS    X7, X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ      $+4, R9
+	JZ         shortBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSD     (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSD     X5, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
 
 shortBelow8:
-	TESTQ     $+2, R9
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VCMPPS    $0x15, X0, X13, K5
-	VMULPS    X7, X0, K5, X0
-	VCMPPS    $0x15, X1, X13, K5
-	VMULPS    X7, X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ      $+2, R9
+	JZ         shortBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSS     (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSS     X5, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
 
 shortBelow4:
-	TESTQ     $+1, R9
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VCMPPS    $0x15, X0, X13, K5
-	VMULPS    X7, X0, K5, X0
-	VCMPPS    $0x15, X1, X13, K5
-	VMULPS    X7, X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPINSRW   $0x00, (R8), X13, X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ      $+1, R9
+	JZ         shortBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPINSRW    $0x00, (R8), X13, X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VPEXTRW    $0x00, X5, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, R8
 
 shortBelow2:
 	DECQ R10
@@ -5936,52 +5328,44 @@ prefetched2:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VCMPPS     $0x15, Z0, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z1, Z13, K5
 	VMULPS     Z7, Z1, K5, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R8), Z4
 	VPANDD     Z4, Z11, Z3
@@ -5989,13 +5373,11 @@ prefetched2:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -6007,384 +5389,334 @@ prefetched2:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VCMPPS   $0x15, Y0, Y13, K5
-	VMULPS   Y7, Y0, K5, Y0
-	VCMPPS   $0x15, Y1, Y13, K5
-	VMULPS   Y7, Y1, K5, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
-	VPSLLD   $0x10, Y4, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, R8
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VCMPPS     $0x15, Y0, Y13, K5
+	VMULPS     Y7, Y0, K5, Y0
+	VCMPPS     $0x15, Y1, Y13, K5
+	VMULPS     Y7, Y1, K5, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVUPS  (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	ADDQ     $+16, R8
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVUPS    (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSD   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	ADDQ     $+8, R8
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSD     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSS   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	ADDQ     $+4, R8
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSS     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPINSRW  $0x00, (R8), X13, X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
-	ADDQ     $+2, R8
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPINSRW    $0x00, (R8), X13, X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, R8
 
 keptBelow2:
 next:
@@ -6487,7 +5819,7 @@ TEXT ·fuseLeakyAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
@@ -6529,14 +5861,12 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (DI)(R13*1), Z4
 	VPANDD     Z4, Z11, Z3
@@ -6544,28 +5874,24 @@ prefetched1:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VCMPPS     $0x15, Z0, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z1, Z13, K5
 	VMULPS     Z7, Z1, K5, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (BX)(R13*1), Z4
 	VPANDD     Z4, Z11, Z3
@@ -6573,14 +5899,12 @@ prefetched1:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R9), Z5
 	VPANDD     Z5, Z11, Z3
@@ -6588,13 +5912,11 @@ prefetched1:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -6622,14 +5944,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -6637,28 +5957,24 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z0, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z1, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -6666,14 +5982,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R9), K1, Z5
 	VPANDD      Z5, Z11, Z3
@@ -6681,13 +5995,11 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -6717,7 +6029,7 @@ TEXT ·gradPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R9
 	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
+	MOVL         $0x00010001, R9
 	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R9
@@ -6766,25 +6078,21 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -6804,25 +6112,21 @@ shortRest:
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -6839,25 +6143,21 @@ shortBelow32:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -6874,25 +6174,21 @@ shortBelow16:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -6909,25 +6205,21 @@ shortBelow8:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -6944,25 +6236,21 @@ shortBelow4:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -7003,25 +6291,21 @@ prefetched2:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -7032,174 +6316,154 @@ prefetched2:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -7278,7 +6542,7 @@ TEXT ·gradPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -7318,14 +6582,12 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -7333,13 +6595,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -7366,14 +6626,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -7381,13 +6639,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -7419,12 +6675,15 @@ TEXT ·gradReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
 	VMOVD        R12, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Z7
 	VPSLLD       $0x10, Z7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -7467,53 +6726,45 @@ prefetched1:
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
 	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
 	VPANDD      Z2, Z11, Z2
 	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
 	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
 	VPANDD      Z3, Z11, Z3
 	VADDPS      Z14, Z2, Z2
 	VADDPS      Z14, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
 	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
 	VPANDD      Z2, Z11, Z2
 	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
 	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
 	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VCMPPS      $0x16, Z3, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -7539,53 +6790,45 @@ shortRest:
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
 	VPADDD      Y9, Y2, Y2
-	VPADDD      Y6, Y2, Y2
 	VPAND       Y2, Y11, Y2
 	VPSRLD      $0x10, Y3, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
 	VPADDD      Y9, Y3, Y3
-	VPADDD      Y6, Y3, Y3
 	VPAND       Y3, Y11, Y3
 	VADDPS      Y14, Y2, Y2
 	VADDPS      Y14, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
 	VPADDD      Y9, Y2, Y2
-	VPADDD      Y6, Y2, Y2
 	VPAND       Y2, Y11, Y2
 	VPSRLD      $0x10, Y3, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
 	VPADDD      Y9, Y3, Y3
-	VPADDD      Y6, Y3, Y3
 	VPAND       Y3, Y11, Y3
-	VCMPPS      $0x19, Y2, Y13, K5
-	VCMPPS      $0x16, Y2, Y7, K5, K5
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
 	VMOVUPS.Z   Y0, K5, Y0
-	VCMPPS      $0x19, Y3, Y13, K5
-	VCMPPS      $0x16, Y3, Y7, K5, K5
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VCMPPS      $0x16, Y3, Y7, K5
 	VMOVUPS.Z   Y1, K5, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -7608,53 +6851,45 @@ shortBelow32:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -7677,53 +6912,45 @@ shortBelow16:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -7746,53 +6973,45 @@ shortBelow8:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -7815,53 +7034,45 @@ shortBelow4:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -7899,413 +7110,365 @@ keptTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z8, Z2, Z2
+	VMULPS      Z8, Z3, Z3
+	VPSRLD      $0x10, Z2, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
+	VPADDD      Z9, Z2, Z2
+	VPANDD      Z2, Z11, Z2
+	VPSRLD      $0x10, Z3, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
+	VPADDD      Z9, Z3, Z3
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z14, Z2, Z2
+	VADDPS      Z14, Z3, Z3
+	VPSRLD      $0x10, Z2, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
+	VPADDD      Z9, Z2, Z2
+	VPANDD      Z2, Z11, Z2
+	VPSRLD      $0x10, Z3, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
+	VPADDD      Z9, Z3, Z3
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VCMPPS      $0x16, Z3, Z7, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VMULPS    Y8, Y2, Y2
-	VMULPS    Y8, Y3, Y3
-	VPSRLD    $0x10, Y2, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y2, Y2
-	VPADDD    Y6, Y2, Y2
-	VPAND     Y2, Y11, Y2
-	VPSRLD    $0x10, Y3, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y3, Y3
-	VPADDD    Y6, Y3, Y3
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y14, Y2, Y2
-	VADDPS    Y14, Y3, Y3
-	VPSRLD    $0x10, Y2, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y2, Y2
-	VPADDD    Y6, Y2, Y2
-	VPAND     Y2, Y11, Y2
-	VPSRLD    $0x10, Y3, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y3, Y3
-	VPADDD    Y6, Y3, Y3
-	VPAND     Y3, Y11, Y3
-	VCMPPS    $0x19, Y2, Y13, K5
-	VCMPPS    $0x16, Y2, Y7, K5, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCMPPS    $0x19, Y3, Y13, K5
-	VCMPPS    $0x16, Y3, Y7, K5, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     (R8), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VPSRLD      $0x10, Y2, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
+	VPADDD      Y9, Y2, Y2
+	VPAND       Y2, Y11, Y2
+	VPSRLD      $0x10, Y3, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
+	VPADDD      Y9, Y3, Y3
+	VPAND       Y3, Y11, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VPSRLD      $0x10, Y2, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
+	VPADDD      Y9, Y2, Y2
+	VPAND       Y2, Y11, Y2
+	VPSRLD      $0x10, Y3, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
+	VPADDD      Y9, Y3, Y3
+	VPAND       Y3, Y11, Y3
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VCMPPS      $0x16, Y3, Y7, K5
+	VMOVUPS.Z   Y1, K5, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVUPS     (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSD      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSS      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPINSRW   $0x00, (R8), X13, X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPINSRW     $0x00, (R8), X13, X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -8389,12 +7552,15 @@ TEXT ·gradReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
 	VMOVD        R12, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -8441,14 +7607,12 @@ prefetched1:
 	VMULPS      Z2, Z12, Z12
 	VMULPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VMOVUPS     (DI)(R13*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -8456,30 +7620,26 @@ prefetched1:
 	VADDPS      Z2, Z12, Z12
 	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VCMPPS      $0x16, Z14, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (R8)(R13*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -8487,13 +7647,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -8529,14 +7687,12 @@ rowRest:
 	VMULPS      Z2, Z12, Z12
 	VMULPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VMOVDQU16.Z (DI)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -8544,30 +7700,26 @@ rowRest:
 	VADDPS      Z2, Z12, Z12
 	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VCMPPS      $0x16, Z14, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R8)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -8575,13 +7727,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -8614,7 +7764,7 @@ TEXT ·gradLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
@@ -8660,61 +7810,51 @@ prefetched1:
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
 	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
 	VPANDD      Z2, Z11, Z2
 	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
 	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
 	VPANDD      Z3, Z11, Z3
 	VADDPS      Z14, Z2, Z2
 	VADDPS      Z14, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
 	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
 	VPANDD      Z2, Z11, Z2
 	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
 	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
 	VPANDD      Z3, Z11, Z3
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z2, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z3, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -8740,61 +7880,51 @@ shortRest:
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
 	VPADDD      Y9, Y2, Y2
-	VPADDD      Y6, Y2, Y2
 	VPAND       Y2, Y11, Y2
 	VPSRLD      $0x10, Y3, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
 	VPADDD      Y9, Y3, Y3
-	VPADDD      Y6, Y3, Y3
 	VPAND       Y3, Y11, Y3
 	VADDPS      Y14, Y2, Y2
 	VADDPS      Y14, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
 	VPADDD      Y9, Y2, Y2
-	VPADDD      Y6, Y2, Y2
 	VPAND       Y2, Y11, Y2
 	VPSRLD      $0x10, Y3, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
 	VPADDD      Y9, Y3, Y3
-	VPADDD      Y6, Y3, Y3
 	VPAND       Y3, Y11, Y3
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VCMPPS      $0x15, Y2, Y13, K5
 	VMULPS      Y7, Y0, K5, Y0
 	VCMPPS      $0x15, Y3, Y13, K5
 	VMULPS      Y7, Y1, K5, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -8817,61 +7947,51 @@ shortBelow32:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -8894,61 +8014,51 @@ shortBelow16:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -8971,61 +8081,51 @@ shortBelow8:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -9048,61 +8148,51 @@ shortBelow4:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -9151,61 +8241,51 @@ prefetched2:
 	VMULPS     Z8, Z2, Z2
 	VMULPS     Z8, Z3, Z3
 	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z2
 	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
 	VPANDD     Z2, Z11, Z2
 	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z3
 	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
 	VPANDD     Z3, Z11, Z3
 	VADDPS     Z14, Z2, Z2
 	VADDPS     Z14, Z3, Z3
 	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z2
 	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
 	VPANDD     Z2, Z11, Z2
 	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z3
 	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
 	VPANDD     Z3, Z11, Z3
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VCMPPS     $0x15, Z2, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z3, Z13, K5
 	VMULPS     Z7, Z1, K5, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -9217,384 +8297,334 @@ prefetched2:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
-	VPSLLD   $0x10, Y4, Y2
-	VMULPS   Y8, Y2, Y2
-	VMULPS   Y8, Y3, Y3
-	VPSRLD   $0x10, Y2, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y2, Y2
-	VPADDD   Y6, Y2, Y2
-	VPAND    Y2, Y11, Y2
-	VPSRLD   $0x10, Y3, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y3, Y3
-	VPADDD   Y6, Y3, Y3
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y14, Y2, Y2
-	VADDPS   Y14, Y3, Y3
-	VPSRLD   $0x10, Y2, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y2, Y2
-	VPADDD   Y6, Y2, Y2
-	VPAND    Y2, Y11, Y2
-	VPSRLD   $0x10, Y3, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y3, Y3
-	VPADDD   Y6, Y3, Y3
-	VPAND    Y3, Y11, Y3
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VCMPPS   $0x15, Y2, Y13, K5
-	VMULPS   Y7, Y0, K5, Y0
-	VCMPPS   $0x15, Y3, Y13, K5
-	VMULPS   Y7, Y1, K5, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, R8
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VMULPS     Y8, Y2, Y2
+	VMULPS     Y8, Y3, Y3
+	VPSRLD     $0x10, Y2, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y2
+	VPADDD     Y9, Y2, Y2
+	VPAND      Y2, Y11, Y2
+	VPSRLD     $0x10, Y3, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y3
+	VPADDD     Y9, Y3, Y3
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y14, Y2, Y2
+	VADDPS     Y14, Y3, Y3
+	VPSRLD     $0x10, Y2, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y2
+	VPADDD     Y9, Y2, Y2
+	VPAND      Y2, Y11, Y2
+	VPSRLD     $0x10, Y3, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y3
+	VPADDD     Y9, Y3, Y3
+	VPAND      Y3, Y11, Y3
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VCMPPS     $0x15, Y2, Y13, K5
+	VMULPS     Y7, Y0, K5, Y0
+	VCMPPS     $0x15, Y3, Y13, K5
+	VMULPS     Y7, Y1, K5, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVUPS  (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VMULPS   X8, X2, X2
-	VMULPS   X8, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VADDPS   X14, X2, X2
-	VADDPS   X14, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	ADDQ     $+16, R8
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VMULPS     X8, X2, X2
+	VMULPS     X8, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VADDPS     X14, X2, X2
+	VADDPS     X14, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSD   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VMULPS   X8, X2, X2
-	VMULPS   X8, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VADDPS   X14, X2, X2
-	VADDPS   X14, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	ADDQ     $+8, R8
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSD     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VMULPS     X8, X2, X2
+	VMULPS     X8, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VADDPS     X14, X2, X2
+	VADDPS     X14, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSS   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VMULPS   X8, X2, X2
-	VMULPS   X8, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VADDPS   X14, X2, X2
-	VADDPS   X14, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	ADDQ     $+4, R8
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSS     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VMULPS     X8, X2, X2
+	VMULPS     X8, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VADDPS     X14, X2, X2
+	VADDPS     X14, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPINSRW  $0x00, (R8), X13, X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VMULPS   X8, X2, X2
-	VMULPS   X8, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VADDPS   X14, X2, X2
-	VADDPS   X14, X3, X3
-	VPSRLD   $0x10, X2, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X2, X2
-	VPADDD   X6, X2, X2
-	VPAND    X2, X11, X2
-	VPSRLD   $0x10, X3, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X3, X3
-	VPADDD   X6, X3, X3
-	VPAND    X3, X11, X3
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
-	ADDQ     $+2, R8
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPINSRW    $0x00, (R8), X13, X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VMULPS     X8, X2, X2
+	VMULPS     X8, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VADDPS     X14, X2, X2
+	VADDPS     X14, X3, X3
+	VPSRLD     $0x10, X2, X6
+	VPTERNLOGD $0xf8, X10, X6, X2
+	VPADDD     X9, X2, X2
+	VPAND      X2, X11, X2
+	VPSRLD     $0x10, X3, X6
+	VPTERNLOGD $0xf8, X10, X6, X3
+	VPADDD     X9, X3, X3
+	VPAND      X3, X11, X3
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, R8
 
 keptBelow2:
 next:
@@ -9678,7 +8708,7 @@ TEXT ·gradLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R12
 	VMOVD        R12, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R12
+	MOVL         $0x00010001, R12
 	VMOVD        R12, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R12
@@ -9728,14 +8758,12 @@ prefetched1:
 	VMULPS      Z2, Z12, Z12
 	VMULPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VMOVUPS     (DI)(R13*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -9743,38 +8771,32 @@ prefetched1:
 	VADDPS      Z2, Z12, Z12
 	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z12, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z14, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (R8)(R13*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -9782,13 +8804,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -9824,14 +8844,12 @@ rowRest:
 	VMULPS      Z2, Z12, Z12
 	VMULPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VMOVDQU16.Z (DI)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -9839,38 +8857,32 @@ rowRest:
 	VADDPS      Z2, Z12, Z12
 	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z12, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z14, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R8)(R13*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -9878,13 +8890,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -9915,12 +8925,15 @@ TEXT ·gradReLUOutPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R10
 	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
+	MOVL         $0x00010001, R10
 	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R10
 	VMOVD        R10, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R10
+	VMOVD        R10, X15
+	VPBROADCASTD X15, Z15
 	CMPQ         BX, $+512
 	JHI          long
 
@@ -9953,30 +8966,24 @@ prefetched1:
 	VMOVUPS     (DI), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -9999,30 +9006,24 @@ shortRest:
 	VMOVUPS     (DI), Y4
 	VPAND       Y4, Y11, Y3
 	VPSLLD      $0x10, Y4, Y2
-	VCMPPS      $0x19, Y2, Y13, K5
-	VMOVUPS.Z   Y0, K5, Y0
-	VCMPPS      $0x19, Y3, Y13, K5
-	VMOVUPS.Z   Y1, K5, Y1
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -10042,30 +9043,24 @@ shortBelow32:
 	VMOVUPS     (DI), X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10085,30 +9080,24 @@ shortBelow16:
 	VMOVSD      (DI), X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10128,30 +9117,24 @@ shortBelow8:
 	VMOVSS      (DI), X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10171,30 +9154,24 @@ shortBelow4:
 	VPINSRW     $0x00, (DI), X13, X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10230,257 +9207,221 @@ keptTurn:
 	PREFETCHT0 (AX)(R9*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, DI
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        keptTurn
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (DI), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DI
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R10
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   (DI), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCMPPS    $0x19, Y3, Y13, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, DI
+	TESTQ       $+16, R10
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     (DI), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
 
 keptBelow32:
-	TESTQ     $+8, R10
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, DI
+	TESTQ       $+8, R10
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVUPS     (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, DI
 
 keptBelow16:
-	TESTQ     $+4, R10
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSD    (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, DI
+	TESTQ       $+4, R10
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSD      (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, DI
 
 keptBelow8:
-	TESTQ     $+2, R10
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSS    (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, DI
+	TESTQ       $+2, R10
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSS      (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, DI
 
 keptBelow4:
-	TESTQ     $+1, R10
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPINSRW   $0x00, (DI), X13, X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, DI
+	TESTQ       $+1, R10
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPINSRW     $0x00, (DI), X13, X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, DI
 
 keptBelow2:
 next:
@@ -10561,12 +9502,15 @@ TEXT ·gradReLUOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, CX
+	VMOVD        CX, X15
+	VPBROADCASTD X15, Z15
 	MOVQ         SI, R11
 	ANDQ         $+31, R11
 	MOVQ         R11, CX
@@ -10603,19 +9547,15 @@ prefetched1:
 	VMOVUPS     (R8), Z4
 	VPANDD      Z4, Z11, Z14
 	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -10623,13 +9563,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -10659,19 +9597,15 @@ rowRest:
 	VMOVDQU16.Z (R8), K1, Z4
 	VPANDD      Z4, Z11, Z14
 	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -10679,13 +9613,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -10717,7 +9649,7 @@ TEXT ·gradLeakyOutPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
@@ -10758,39 +9690,33 @@ prefetched1:
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z2, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z3, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -10814,39 +9740,33 @@ shortRest:
 	VPAND       Y4, Y11, Y3
 	VPSLLD      $0x10, Y4, Y2
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VCMPPS      $0x15, Y2, Y13, K5
 	VMULPS      Y7, Y0, K5, Y0
 	VCMPPS      $0x15, Y3, Y13, K5
 	VMULPS      Y7, Y1, K5, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -10867,39 +9787,33 @@ shortBelow32:
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10920,39 +9834,33 @@ shortBelow16:
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -10973,39 +9881,33 @@ shortBelow8:
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11026,39 +9928,33 @@ shortBelow4:
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11103,39 +9999,33 @@ prefetched2:
 	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VCMPPS     $0x15, Z2, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z3, Z13, K5
 	VMULPS     Z7, Z1, K5, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
@@ -11147,264 +10037,234 @@ prefetched2:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VMOVUPS  (DI), Y4
-	VPAND    Y4, Y11, Y3
-	VPSLLD   $0x10, Y4, Y2
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VCMPPS   $0x15, Y2, Y13, K5
-	VMULPS   Y7, Y0, K5, Y0
-	VCMPPS   $0x15, Y3, Y13, K5
-	VMULPS   Y7, Y1, K5, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, DI
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VMOVUPS    (DI), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VCMPPS     $0x15, Y2, Y13, K5
+	VMULPS     Y7, Y0, K5, Y0
+	VCMPPS     $0x15, Y3, Y13, K5
+	VMULPS     Y7, Y1, K5, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, DI
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVUPS  (DI), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	ADDQ     $+16, DI
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVUPS    (DI), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, DI
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSD   (DI), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	ADDQ     $+8, DI
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSD     (DI), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, DI
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VMOVSS   (DI), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	ADDQ     $+4, DI
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VMOVSS     (DI), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, DI
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPINSRW  $0x00, (DI), X13, X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X2, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X3, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
-	ADDQ     $+2, DI
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPINSRW    $0x00, (DI), X13, X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X2, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X3, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, DI
 
 keptBelow2:
 next:
@@ -11486,7 +10346,7 @@ TEXT ·gradLeakyOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
@@ -11531,28 +10391,24 @@ prefetched1:
 	VPANDD      Z4, Z11, Z14
 	VPSLLD      $0x10, Z4, Z12
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z12, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z14, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -11560,13 +10416,11 @@ prefetched1:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -11597,28 +10451,24 @@ rowRest:
 	VPANDD      Z4, Z11, Z14
 	VPSLLD      $0x10, Z4, Z12
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z12, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z14, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -11626,13 +10476,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -11663,7 +10511,7 @@ TEXT ·streamFusePlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R10
 	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
+	MOVL         $0x00010001, R10
 	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R10
@@ -11715,37 +10563,31 @@ prefetched1:
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z14, Z0, Z0
 	VADDPS      Z14, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -11765,37 +10607,31 @@ shortRest:
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VADDPS      Y14, Y0, Y0
 	VADDPS      Y14, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -11812,37 +10648,31 @@ shortBelow32:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11859,37 +10689,31 @@ shortBelow16:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11906,37 +10730,31 @@ shortBelow8:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -11953,37 +10771,31 @@ shortBelow4:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -12018,37 +10830,31 @@ plane:
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VADDPS       X14, X0, X0
 	VADDPS       X14, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -12057,192 +10863,168 @@ plane:
 	SUBQ         $+1, R9
 
 keptAligned2:
-	TESTQ    $+4, AX
-	JZ       keptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	SUBQ     $+2, R9
+	TESTQ      $+4, AX
+	JZ         keptAligned4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	SUBQ       $+2, R9
 
 keptAligned4:
-	TESTQ    $+8, AX
-	JZ       keptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	SUBQ     $+4, R9
+	TESTQ      $+8, AX
+	JZ         keptAligned8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	SUBQ       $+4, R9
 
 keptAligned8:
-	TESTQ    $+16, AX
-	JZ       keptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	SUBQ     $+8, R9
+	TESTQ      $+16, AX
+	JZ         keptAligned16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	SUBQ       $+8, R9
 
 keptAligned16:
-	TESTQ    $+32, AX
-	JZ       keptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	SUBQ     $+16, R9
+	TESTQ      $+32, AX
+	JZ         keptAligned32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	SUBQ       $+16, R9
 
 keptAligned32:
 	CMPQ R9, $+32
@@ -12257,37 +11039,31 @@ keptTurn:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -12298,234 +11074,204 @@ keptTurn:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R9
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R9
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R9
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R9
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R9
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R9
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R9
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R9
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R9
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R9
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -12635,7 +11381,7 @@ TEXT ·streamFusePixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -12670,14 +11416,12 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -12685,14 +11429,12 @@ rowTurn:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (BX)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -12700,13 +11442,11 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -12733,14 +11473,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -12748,14 +11486,12 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -12763,13 +11499,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -12800,12 +11534,15 @@ TEXT ·streamFuseReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
 	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R8), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
@@ -12854,43 +11591,35 @@ prefetched1:
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z14, Z0, Z0
 	VADDPS      Z14, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -12910,43 +11639,35 @@ shortRest:
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VADDPS      Y14, Y0, Y0
 	VADDPS      Y14, Y1, Y1
-	VCMPPS      $0x16, Y13, Y0, K5
-	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
 	VMINPS      Y0, Y7, Y0
-	VCMPPS      $0x16, Y13, Y1, K5
-	VMOVUPS.Z   Y1, K5, Y1
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
 	VMINPS      Y1, Y7, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -12963,43 +11684,35 @@ shortBelow32:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13016,43 +11729,35 @@ shortBelow16:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13069,43 +11774,35 @@ shortBelow8:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13122,43 +11819,35 @@ shortBelow4:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
-	VCMPPS      $0x16, X13, X1, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X1, X1
 	VMINPS      X1, X7, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -13193,43 +11882,35 @@ plane:
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VADDPS       X14, X0, X0
 	VADDPS       X14, X1, X1
-	VCMPPS       $0x16, X13, X0, K5
-	VMOVUPS.Z    X0, K5, X0
+	VFIXUPIMMPS  $0x00, X15, X0, X0
 	VMINPS       X0, X7, X0
-	VCMPPS       $0x16, X13, X1, K5
-	VMOVUPS.Z    X1, K5, X1
+	VFIXUPIMMPS  $0x00, X15, X1, X1
 	VMINPS       X1, X7, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -13238,216 +11919,184 @@ plane:
 	SUBQ         $+1, R8
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	SUBQ      $+2, R8
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	SUBQ        $+2, R8
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	SUBQ      $+4, R8
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	SUBQ        $+4, R8
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	SUBQ      $+8, R8
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	SUBQ        $+8, R8
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	SUBQ      $+16, R8
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
 
 keptAligned32:
 	CMPQ R8, $+32
@@ -13455,318 +12104,270 @@ keptAligned32:
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
-	PREFETCHT0 2048(CX)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        keptTurn
+	PREFETCHT0  2048(CX)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+32, R8
+	CMPQ        R8, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R8
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ       $+8, R8
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ       $+4, R8
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ       $+2, R8
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ       $+1, R8
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
 
 keptBelow2:
 next:
@@ -13877,12 +12478,15 @@ TEXT ·streamFuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R10
 	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
+	MOVL         $0x00010001, R10
 	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R10
 	VMOVD        R10, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R10
+	VMOVD        R10, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
 	MOVQ         SI, R10
@@ -13914,35 +12518,29 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (BX)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -13950,13 +12548,11 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -13983,35 +12579,29 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -14019,13 +12609,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -14056,7 +12644,7 @@ TEXT ·streamFuseLeakyPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
@@ -14110,51 +12698,43 @@ prefetched1:
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VADDPS      Z14, Z0, Z0
 	VADDPS      Z14, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z0, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z1, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -14174,51 +12754,43 @@ shortRest:
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VADDPS      Y14, Y0, Y0
 	VADDPS      Y14, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VCMPPS      $0x15, Y0, Y13, K5
 	VMULPS      Y7, Y0, K5, Y0
 	VCMPPS      $0x15, Y1, Y13, K5
 	VMULPS      Y7, Y1, K5, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -14235,51 +12807,43 @@ shortBelow32:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -14296,51 +12860,43 @@ shortBelow16:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -14357,51 +12913,43 @@ shortBelow8:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -14418,51 +12966,43 @@ shortBelow4:
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VADDPS      X14, X0, X0
 	VADDPS      X14, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VCMPPS      $0x15, X0, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X1, X13, K5
 	VMULPS      X7, X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -14497,51 +13037,43 @@ plane:
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VADDPS       X14, X0, X0
 	VADDPS       X14, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VCMPPS       $0x15, X0, X13, K5
 	VMULPS       X7, X0, K5, X0
 	VCMPPS       $0x15, X1, X13, K5
 	VMULPS       X7, X1, K5, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -14550,248 +13082,216 @@ plane:
 	SUBQ         $+1, R8
 
 keptAligned2:
-	TESTQ    $+4, AX
-	JZ       keptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	SUBQ     $+2, R8
+	TESTQ      $+4, AX
+	JZ         keptAligned4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	SUBQ       $+2, R8
 
 keptAligned4:
-	TESTQ    $+8, AX
-	JZ       keptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	SUBQ     $+4, R8
+	TESTQ      $+8, AX
+	JZ         keptAligned8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	SUBQ       $+4, R8
 
 keptAligned8:
-	TESTQ    $+16, AX
-	JZ       keptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	SUBQ     $+8, R8
+	TESTQ      $+16, AX
+	JZ         keptAligned16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	SUBQ       $+8, R8
 
 keptAligned16:
-	TESTQ    $+32, AX
-	JZ       keptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VCMPPS   $0x15, Y0, Y13, K5
-	VMULPS   Y7, Y0, K5, Y0
-	VCMPPS   $0x15, Y1, Y13, K5
-	VMULPS   Y7, Y1, K5, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	SUBQ     $+16, R8
+	TESTQ      $+32, AX
+	JZ         keptAligned32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VCMPPS     $0x15, Y0, Y13, K5
+	VMULPS     Y7, Y0, K5, Y0
+	VCMPPS     $0x15, Y1, Y13, K5
+	VMULPS     Y7, Y1, K5, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	SUBQ       $+16, R8
 
 keptAligned32:
 	CMPQ R8, $+32
@@ -14806,51 +13306,43 @@ keptTurn:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VCMPPS     $0x15, Z0, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z1, Z13, K5
 	VMULPS     Z7, Z1, K5, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -14861,304 +13353,264 @@ keptTurn:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VCMPPS   $0x15, Y0, Y13, K5
-	VMULPS   Y7, Y0, K5, Y0
-	VCMPPS   $0x15, Y1, Y13, K5
-	VMULPS   Y7, Y1, K5, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VCMPPS     $0x15, Y0, Y13, K5
+	VMULPS     Y7, Y0, K5, Y0
+	VCMPPS     $0x15, Y1, Y13, K5
+	VMULPS     Y7, Y1, K5, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VCMPPS   $0x15, X0, X13, K5
-	VMULPS   X7, X0, K5, X0
-	VCMPPS   $0x15, X1, X13, K5
-	VMULPS   X7, X1, K5, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VCMPPS     $0x15, X0, X13, K5
+	VMULPS     X7, X0, K5, X0
+	VCMPPS     $0x15, X1, X13, K5
+	VMULPS     X7, X1, K5, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -15269,7 +13721,7 @@ TEXT ·streamFuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R10
 	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
+	MOVL         $0x00010001, R10
 	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R10
@@ -15306,14 +13758,12 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -15321,28 +13771,24 @@ rowTurn:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z0, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z1, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (BX)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -15350,13 +13796,11 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -15383,14 +13827,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -15398,28 +13840,24 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VCMPPS      $0x15, Z0, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z1, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -15427,13 +13865,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -15464,7 +13900,7 @@ TEXT ·streamFuseAddPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R10
 	VMOVD        R10, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R10
+	MOVL         $0x00010001, R10
 	VMOVD        R10, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R10
@@ -15500,38 +13936,32 @@ shortTurn:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R8), Z5
 	VPANDD     Z5, Z11, Z3
@@ -15539,13 +13969,11 @@ shortTurn:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
@@ -15558,319 +13986,279 @@ shortTurn:
 	JGE        shortTurn
 
 shortRest:
-	TESTQ     $+16, R10
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y5
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ      $+16, R10
+	JZ         shortBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (R8), Y5
+	VPAND      Y5, Y11, Y3
+	VPSLLD     $0x10, Y5, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVDQU16  Y4, K2, Y5
+	VMOVUPS    Y5, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
 
 shortBelow32:
-	TESTQ     $+8, R10
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ      $+8, R10
+	JZ         shortBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVUPS    (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVUPS    X5, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
 
 shortBelow16:
-	TESTQ     $+4, R10
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ      $+4, R10
+	JZ         shortBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSD     (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSD     X5, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
 
 shortBelow8:
-	TESTQ     $+2, R10
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ      $+2, R10
+	JZ         shortBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSS     (R8), X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VMOVSS     X5, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
 
 shortBelow4:
-	TESTQ     $+1, R10
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPINSRW   $0x00, (R8), X13, X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ      $+1, R10
+	JZ         shortBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPINSRW    $0x00, (R8), X13, X5
+	VPAND      X5, X11, X3
+	VPSLLD     $0x10, X5, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVDQU16  X4, K2, X5
+	VPEXTRW    $0x00, X5, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, R8
 
 shortBelow2:
 	DECQ R9
@@ -15899,38 +14287,32 @@ plane:
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VADDPS       X14, X0, X0
 	VADDPS       X14, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VPINSRW      $0x00, (R8), X13, X4
 	VPAND        X4, X11, X3
@@ -15938,13 +14320,11 @@ plane:
 	VADDPS       X2, X0, X0
 	VADDPS       X3, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -15954,256 +14334,224 @@ plane:
 	SUBQ         $+1, R10
 
 keptAligned2:
-	TESTQ    $+4, AX
-	JZ       keptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSS   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	ADDQ     $+4, R8
-	SUBQ     $+2, R10
+	TESTQ      $+4, AX
+	JZ         keptAligned4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSS     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
+	SUBQ       $+2, R10
 
 keptAligned4:
-	TESTQ    $+8, AX
-	JZ       keptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSD   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	ADDQ     $+8, R8
-	SUBQ     $+4, R10
+	TESTQ      $+8, AX
+	JZ         keptAligned8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSD     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
+	SUBQ       $+4, R10
 
 keptAligned8:
-	TESTQ    $+16, AX
-	JZ       keptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVUPS  (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	ADDQ     $+16, R8
-	SUBQ     $+8, R10
+	TESTQ      $+16, AX
+	JZ         keptAligned16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVUPS    (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
+	SUBQ       $+8, R10
 
 keptAligned16:
-	TESTQ    $+32, AX
-	JZ       keptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
-	VPSLLD   $0x10, Y4, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, R8
-	SUBQ     $+16, R10
+	TESTQ      $+32, AX
+	JZ         keptAligned32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
+	SUBQ       $+16, R10
 
 keptAligned32:
 	CMPQ R10, $+32
@@ -16219,38 +14567,32 @@ keptTurn:
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VADDPS     Z14, Z0, Z0
 	VADDPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R8), Z4
 	VPANDD     Z4, Z11, Z3
@@ -16258,13 +14600,11 @@ keptTurn:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -16276,314 +14616,274 @@ keptTurn:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R10
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VADDPS   Y14, Y0, Y0
-	VADDPS   Y14, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
-	VPSLLD   $0x10, Y4, Y2
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	ADDQ     $+32, R8
+	TESTQ      $+16, R10
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VADDPS     Y14, Y0, Y0
+	VADDPS     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (R8), Y4
+	VPAND      Y4, Y11, Y3
+	VPSLLD     $0x10, Y4, Y2
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	ADDQ       $+32, R8
 
 keptBelow32:
-	TESTQ    $+8, R10
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVUPS  (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	ADDQ     $+16, R8
+	TESTQ      $+8, R10
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVUPS    (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	ADDQ       $+16, R8
 
 keptBelow16:
-	TESTQ    $+4, R10
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSD   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	ADDQ     $+8, R8
+	TESTQ      $+4, R10
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSD     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	ADDQ       $+8, R8
 
 keptBelow8:
-	TESTQ    $+2, R10
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMOVSS   (R8), X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	ADDQ     $+4, R8
+	TESTQ      $+2, R10
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMOVSS     (R8), X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	ADDQ       $+4, R8
 
 keptBelow4:
-	TESTQ    $+1, R10
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VADDPS   X14, X0, X0
-	VADDPS   X14, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VPINSRW  $0x00, (R8), X13, X4
-	VPAND    X4, X11, X3
-	VPSLLD   $0x10, X4, X2
-	VADDPS   X2, X0, X0
-	VADDPS   X3, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
-	ADDQ     $+2, R8
+	TESTQ      $+1, R10
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VADDPS     X14, X0, X0
+	VADDPS     X14, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VPINSRW    $0x00, (R8), X13, X4
+	VPAND      X4, X11, X3
+	VPSLLD     $0x10, X4, X2
+	VADDPS     X2, X0, X0
+	VADDPS     X3, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
+	ADDQ       $+2, R8
 
 keptBelow2:
 next:
@@ -16724,7 +15024,7 @@ TEXT ·streamFuseAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -16759,14 +15059,12 @@ rowTurn:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (DI)(R12*1), Z4
 	VPANDD     Z4, Z11, Z3
@@ -16774,14 +15072,12 @@ rowTurn:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (BX)(R12*1), Z4
 	VPANDD     Z4, Z11, Z3
@@ -16789,14 +15085,12 @@ rowTurn:
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMOVUPS    (R9), Z5
 	VPANDD     Z5, Z11, Z3
@@ -16804,13 +15098,11 @@ rowTurn:
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K4, Z5
@@ -16838,14 +15130,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -16853,14 +15143,12 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -16868,14 +15156,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R9), K1, Z5
 	VPANDD      Z5, Z11, Z3
@@ -16883,13 +15169,11 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -16922,12 +15206,15 @@ TEXT ·streamFuseReLUAddPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
 	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Z7
 	VPSLLD       $0x10, Z7, Z7
 	CMPQ         BX, $+512
@@ -16952,421 +15239,361 @@ short:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 shortTurn:
-	PREFETCHT0 2048(CX)
-	PREFETCHT0 2048(R8)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        shortTurn
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8), Z5
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K2, Z5
+	VMOVUPS     Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         shortTurn
 
 shortRest:
-	TESTQ     $+16, R9
-	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y5
-	VPAND     Y5, Y11, Y3
-	VPSLLD    $0x10, Y5, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMOVUPS     (R8), Y5
+	VPAND       Y5, Y11, Y3
+	VPSLLD      $0x10, Y5, Y2
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVDQU16   Y4, K2, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 shortBelow32:
-	TESTQ     $+8, R9
-	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVUPS     (R8), X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 shortBelow16:
-	TESTQ     $+4, R9
-	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSD      (R8), X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 shortBelow8:
-	TESTQ     $+2, R9
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSS      (R8), X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 shortBelow4:
-	TESTQ     $+1, R9
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPINSRW   $0x00, (R8), X13, X5
-	VPAND     X5, X11, X3
-	VPSLLD    $0x10, X5, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VPINSRW     $0x00, (R8), X13, X5
+	VPAND       X5, X11, X3
+	VPSLLD      $0x10, X5, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVDQU16   X4, K2, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 shortBelow2:
 	DECQ R10
@@ -17395,44 +15622,36 @@ plane:
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VADDPS       X14, X0, X0
 	VADDPS       X14, X1, X1
-	VCMPPS       $0x16, X13, X0, K5
-	VMOVUPS.Z    X0, K5, X0
+	VFIXUPIMMPS  $0x00, X15, X0, X0
 	VMINPS       X0, X7, X0
-	VCMPPS       $0x16, X13, X1, K5
-	VMOVUPS.Z    X1, K5, X1
+	VFIXUPIMMPS  $0x00, X15, X1, X1
 	VMINPS       X1, X7, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VPINSRW      $0x00, (R8), X13, X4
 	VPAND        X4, X11, X3
@@ -17440,13 +15659,11 @@ plane:
 	VADDPS       X2, X0, X0
 	VADDPS       X3, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -17456,280 +15673,240 @@ plane:
 	SUBQ         $+1, R9
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-	SUBQ      $+2, R9
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSS      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+	SUBQ        $+2, R9
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-	SUBQ      $+4, R9
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSD      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+	SUBQ        $+4, R9
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-	SUBQ      $+8, R9
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVUPS     (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+	SUBQ        $+8, R9
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-	SUBQ      $+16, R9
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMOVUPS     (R8), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R9
 
 keptAligned32:
 	CMPQ R9, $+32
@@ -17737,415 +15914,355 @@ keptAligned32:
 
 	// y = z + clip(x * a + s, l) * f
 keptTurn:
-	PREFETCHT0 2048(CX)
-	PREFETCHT0 2048(R8)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VADDPS     Z14, Z0, Z0
-	VADDPS     Z14, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VADDPS    Y14, Y0, Y0
-	VADDPS    Y14, Y1, Y1
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VMINPS    Y1, Y7, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VADDPS      Y14, Y0, Y0
+	VADDPS      Y14, Y1, Y1
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VFIXUPIMMPS $0x00, Y15, Y1, Y1
+	VMINPS      Y1, Y7, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMOVUPS     (R8), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VADDPS      Y2, Y0, Y0
+	VADDPS      Y3, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVUPS     (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSD      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMOVSS      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VADDPS    X14, X0, X0
-	VADDPS    X14, X1, X1
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCMPPS    $0x16, X13, X1, K5
-	VMOVUPS.Z X1, K5, X1
-	VMINPS    X1, X7, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VPINSRW   $0x00, (R8), X13, X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VADDPS    X2, X0, X0
-	VADDPS    X3, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VADDPS      X14, X0, X0
+	VADDPS      X14, X1, X1
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VFIXUPIMMPS $0x00, X15, X1, X1
+	VMINPS      X1, X7, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VPINSRW     $0x00, (R8), X13, X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VADDPS      X2, X0, X0
+	VADDPS      X3, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -18287,12 +16404,15 @@ TEXT ·streamFuseReLUAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
 	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
 	MOVQ         SI, R11
@@ -18312,87 +16432,77 @@ next:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
-	VMOVUPS    (BX)(R12*1), Z4
-	VPADDW     Z4, Z4, Z6
-	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R12*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R12*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VCMPPS     $0x16, Z13, Z0, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VMINPS     Z0, Z7, Z0
-	VCMPPS     $0x16, Z13, Z1, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VMINPS     Z1, Z7, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R12*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z2, Z0, Z0
-	VMULPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
-	VADDPS     Z2, Z0, Z0
-	VADDPS     Z3, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVNTPS   Z5, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R9
-	ADDQ       $+64, R12
-	SUBQ       $+32, CX
-	CMPQ       CX, $+32
-	JGE        rowTurn
+	VMOVUPS     (BX)(R12*1), Z4
+	VPADDW      Z4, Z4, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R8)(R12*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI)(R12*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R12*1), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R9), Z5
+	VPANDD      Z5, Z11, Z3
+	VPSLLD      $0x10, Z5, Z2
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16   Z4, K4, Z5
+	VMOVNTPS    Z5, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+	ADDQ        $+64, R12
+	SUBQ        $+32, CX
+	CMPQ        CX, $+32
+	JGE         rowTurn
 
 rowRest:
 	ANDQ        $+31, CX
@@ -18409,35 +16519,29 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
-	VCMPPS      $0x16, Z13, Z1, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
 	VMINPS      Z1, Z7, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (BX)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -18445,14 +16549,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R9), K1, Z5
 	VPANDD      Z5, Z11, Z3
@@ -18460,13 +16562,11 @@ rowRest:
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K4, Z5
@@ -18496,7 +16596,7 @@ TEXT ·streamGradPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R9
 	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
+	MOVL         $0x00010001, R9
 	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R9
@@ -18545,25 +16645,21 @@ prefetched1:
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -18583,25 +16679,21 @@ shortRest:
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -18618,25 +16710,21 @@ shortBelow32:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -18653,25 +16741,21 @@ shortBelow16:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -18688,25 +16772,21 @@ shortBelow8:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -18723,25 +16803,21 @@ shortBelow4:
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -18774,25 +16850,21 @@ plane:
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -18801,144 +16873,128 @@ plane:
 	SUBQ         $+1, R8
 
 keptAligned2:
-	TESTQ    $+4, AX
-	JZ       keptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
-	SUBQ     $+2, R8
+	TESTQ      $+4, AX
+	JZ         keptAligned4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
+	SUBQ       $+2, R8
 
 keptAligned4:
-	TESTQ    $+8, AX
-	JZ       keptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
-	SUBQ     $+4, R8
+	TESTQ      $+8, AX
+	JZ         keptAligned8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
+	SUBQ       $+4, R8
 
 keptAligned8:
-	TESTQ    $+16, AX
-	JZ       keptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
-	SUBQ     $+8, R8
+	TESTQ      $+16, AX
+	JZ         keptAligned16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
+	SUBQ       $+8, R8
 
 keptAligned16:
-	TESTQ    $+32, AX
-	JZ       keptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
-	SUBQ     $+16, R8
+	TESTQ      $+32, AX
+	JZ         keptAligned32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+	SUBQ       $+16, R8
 
 keptAligned32:
 	CMPQ R8, $+32
@@ -18953,25 +17009,21 @@ keptTurn:
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPANDD     Z0, Z11, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
 	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
@@ -18982,174 +17034,154 @@ keptTurn:
 	JGE        keptTurn
 
 keptRest:
-	TESTQ    $+16, R8
-	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
-	VMULPS   Y12, Y0, Y0
-	VMULPS   Y12, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VMULPS   Y8, Y0, Y0
-	VMULPS   Y8, Y1, Y1
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y0, Y0
-	VPADDD   Y6, Y0, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPADDD   Y9, Y1, Y1
-	VPADDD   Y6, Y1, Y1
-	VPSRLD   $0x10, Y0, Y4
-	VPBLENDW $0xaa, Y1, Y4, Y4
-	VMOVUPS  Y4, (AX)
-	ADDQ     $+32, AX
-	ADDQ     $+32, CX
+	TESTQ      $+16, R8
+	JZ         keptBelow32
+	VMOVUPS    (CX), Y4
+	VPAND      Y4, Y11, Y1
+	VPSLLD     $0x10, Y4, Y0
+	VMULPS     Y12, Y0, Y0
+	VMULPS     Y12, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VMULPS     Y8, Y0, Y0
+	VMULPS     Y8, Y1, Y1
+	VPSRLD     $0x10, Y0, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y0
+	VPADDD     Y9, Y0, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPTERNLOGD $0xf8, Y10, Y6, Y1
+	VPADDD     Y9, Y1, Y1
+	VPSRLD     $0x10, Y0, Y4
+	VPBLENDW   $0xaa, Y1, Y4, Y4
+	VMOVUPS    Y4, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
 
 keptBelow32:
-	TESTQ    $+8, R8
-	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVUPS  X4, (AX)
-	ADDQ     $+16, AX
-	ADDQ     $+16, CX
+	TESTQ      $+8, R8
+	JZ         keptBelow16
+	VMOVUPS    (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVUPS    X4, (AX)
+	ADDQ       $+16, AX
+	ADDQ       $+16, CX
 
 keptBelow16:
-	TESTQ    $+4, R8
-	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSD   X4, (AX)
-	ADDQ     $+8, AX
-	ADDQ     $+8, CX
+	TESTQ      $+4, R8
+	JZ         keptBelow8
+	VMOVSD     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSD     X4, (AX)
+	ADDQ       $+8, AX
+	ADDQ       $+8, CX
 
 keptBelow8:
-	TESTQ    $+2, R8
-	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VMOVSS   X4, (AX)
-	ADDQ     $+4, AX
-	ADDQ     $+4, CX
+	TESTQ      $+2, R8
+	JZ         keptBelow4
+	VMOVSS     (CX), X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VMOVSS     X4, (AX)
+	ADDQ       $+4, AX
+	ADDQ       $+4, CX
 
 keptBelow4:
-	TESTQ    $+1, R8
-	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
-	VMULPS   X12, X0, X0
-	VMULPS   X12, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPAND    X0, X11, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPAND    X1, X11, X1
-	VMULPS   X8, X0, X0
-	VMULPS   X8, X1, X1
-	VPSRLD   $0x10, X0, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X0, X0
-	VPADDD   X6, X0, X0
-	VPSRLD   $0x10, X1, X6
-	VPAND    X6, X10, X6
-	VPADDD   X9, X1, X1
-	VPADDD   X6, X1, X1
-	VPSRLD   $0x10, X0, X4
-	VPBLENDW $0xaa, X1, X4, X4
-	VPEXTRW  $0x00, X4, (AX)
-	ADDQ     $+2, AX
-	ADDQ     $+2, CX
+	TESTQ      $+1, R8
+	JZ         keptBelow2
+	VPINSRW    $0x00, (CX), X13, X4
+	VPAND      X4, X11, X1
+	VPSLLD     $0x10, X4, X0
+	VMULPS     X12, X0, X0
+	VMULPS     X12, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPAND      X0, X11, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPAND      X1, X11, X1
+	VMULPS     X8, X0, X0
+	VMULPS     X8, X1, X1
+	VPSRLD     $0x10, X0, X6
+	VPTERNLOGD $0xf8, X10, X6, X0
+	VPADDD     X9, X0, X0
+	VPSRLD     $0x10, X1, X6
+	VPTERNLOGD $0xf8, X10, X6, X1
+	VPADDD     X9, X1, X1
+	VPSRLD     $0x10, X0, X4
+	VPBLENDW   $0xaa, X1, X4, X4
+	VPEXTRW    $0x00, X4, (AX)
+	ADDQ       $+2, AX
+	ADDQ       $+2, CX
 
 keptBelow2:
 next:
@@ -19257,7 +17289,7 @@ TEXT ·streamGradPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
@@ -19292,14 +17324,12 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R10*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -19307,13 +17337,11 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -19340,14 +17368,12 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R10*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -19355,13 +17381,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -19393,12 +17417,15 @@ TEXT ·streamGradReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
 	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Z7
 	VPSLLD       $0x10, Z7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -19438,53 +17465,45 @@ shortTurn:
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
 	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
 	VPANDD      Z2, Z11, Z2
 	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
 	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
 	VPANDD      Z3, Z11, Z3
 	VADDPS      Z14, Z2, Z2
 	VADDPS      Z14, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
 	VPADDD      Z9, Z2, Z2
-	VPADDD      Z6, Z2, Z2
 	VPANDD      Z2, Z11, Z2
 	VPSRLD      $0x10, Z3, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
 	VPADDD      Z9, Z3, Z3
-	VPADDD      Z6, Z3, Z3
 	VPANDD      Z3, Z11, Z3
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VCMPPS      $0x16, Z3, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VCMPPS      $0x16, Z3, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -19510,53 +17529,45 @@ shortRest:
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
 	VPADDD      Y9, Y2, Y2
-	VPADDD      Y6, Y2, Y2
 	VPAND       Y2, Y11, Y2
 	VPSRLD      $0x10, Y3, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
 	VPADDD      Y9, Y3, Y3
-	VPADDD      Y6, Y3, Y3
 	VPAND       Y3, Y11, Y3
 	VADDPS      Y14, Y2, Y2
 	VADDPS      Y14, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
 	VPADDD      Y9, Y2, Y2
-	VPADDD      Y6, Y2, Y2
 	VPAND       Y2, Y11, Y2
 	VPSRLD      $0x10, Y3, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
 	VPADDD      Y9, Y3, Y3
-	VPADDD      Y6, Y3, Y3
 	VPAND       Y3, Y11, Y3
-	VCMPPS      $0x19, Y2, Y13, K5
-	VCMPPS      $0x16, Y2, Y7, K5, K5
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
 	VMOVUPS.Z   Y0, K5, Y0
-	VCMPPS      $0x19, Y3, Y13, K5
-	VCMPPS      $0x16, Y3, Y7, K5, K5
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VCMPPS      $0x16, Y3, Y7, K5
 	VMOVUPS.Z   Y1, K5, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -19579,53 +17590,45 @@ shortBelow32:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -19648,53 +17651,45 @@ shortBelow16:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -19717,53 +17712,45 @@ shortBelow8:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -19786,53 +17773,45 @@ shortBelow4:
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
 	VADDPS      X14, X2, X2
 	VADDPS      X14, X3, X3
 	VPSRLD      $0x10, X2, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
 	VPADDD      X9, X2, X2
-	VPADDD      X6, X2, X2
 	VPAND       X2, X11, X2
 	VPSRLD      $0x10, X3, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
 	VPADDD      X9, X3, X3
-	VPADDD      X6, X3, X3
 	VPAND       X3, X11, X3
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VCMPPS      $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
 	VMOVUPS.Z   X1, K5, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -19873,53 +17852,45 @@ plane:
 	VMULPS       X8, X2, X2
 	VMULPS       X8, X3, X3
 	VPSRLD       $0x10, X2, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X2
 	VPADDD       X9, X2, X2
-	VPADDD       X6, X2, X2
 	VPAND        X2, X11, X2
 	VPSRLD       $0x10, X3, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X3
 	VPADDD       X9, X3, X3
-	VPADDD       X6, X3, X3
 	VPAND        X3, X11, X3
 	VADDPS       X14, X2, X2
 	VADDPS       X14, X3, X3
 	VPSRLD       $0x10, X2, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X2
 	VPADDD       X9, X2, X2
-	VPADDD       X6, X2, X2
 	VPAND        X2, X11, X2
 	VPSRLD       $0x10, X3, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X3
 	VPADDD       X9, X3, X3
-	VPADDD       X6, X3, X3
 	VPAND        X3, X11, X3
-	VCMPPS       $0x19, X2, X13, K5
-	VCMPPS       $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS  $0x00, X15, X2, X0
+	VCMPPS       $0x16, X2, X7, K5
 	VMOVUPS.Z    X0, K5, X0
-	VCMPPS       $0x19, X3, X13, K5
-	VCMPPS       $0x16, X3, X7, K5, K5
+	VFIXUPIMMPS  $0x00, X15, X3, X1
+	VCMPPS       $0x16, X3, X7, K5
 	VMOVUPS.Z    X1, K5, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -19929,280 +17900,248 @@ plane:
 	SUBQ         $+1, R9
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-	SUBQ      $+2, R9
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSS      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+	SUBQ        $+2, R9
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-	SUBQ      $+4, R9
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSD      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+	SUBQ        $+4, R9
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-	SUBQ      $+8, R9
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVUPS     (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+	SUBQ        $+8, R9
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VMULPS    Y8, Y2, Y2
-	VMULPS    Y8, Y3, Y3
-	VPSRLD    $0x10, Y2, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y2, Y2
-	VPADDD    Y6, Y2, Y2
-	VPAND     Y2, Y11, Y2
-	VPSRLD    $0x10, Y3, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y3, Y3
-	VPADDD    Y6, Y3, Y3
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y14, Y2, Y2
-	VADDPS    Y14, Y3, Y3
-	VPSRLD    $0x10, Y2, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y2, Y2
-	VPADDD    Y6, Y2, Y2
-	VPAND     Y2, Y11, Y2
-	VPSRLD    $0x10, Y3, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y3, Y3
-	VPADDD    Y6, Y3, Y3
-	VPAND     Y3, Y11, Y3
-	VCMPPS    $0x19, Y2, Y13, K5
-	VCMPPS    $0x16, Y2, Y7, K5, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCMPPS    $0x19, Y3, Y13, K5
-	VCMPPS    $0x16, Y3, Y7, K5, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-	SUBQ      $+16, R9
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     (R8), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VPSRLD      $0x10, Y2, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
+	VPADDD      Y9, Y2, Y2
+	VPAND       Y2, Y11, Y2
+	VPSRLD      $0x10, Y3, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
+	VPADDD      Y9, Y3, Y3
+	VPAND       Y3, Y11, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VPSRLD      $0x10, Y2, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
+	VPADDD      Y9, Y2, Y2
+	VPAND       Y2, Y11, Y2
+	VPSRLD      $0x10, Y3, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
+	VPADDD      Y9, Y3, Y3
+	VPAND       Y3, Y11, Y3
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VCMPPS      $0x16, Y3, Y7, K5
+	VMOVUPS.Z   Y1, K5, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R9
 
 keptAligned32:
 	CMPQ R9, $+32
@@ -20210,415 +18149,367 @@ keptAligned32:
 
 	// y = gate(x * f, z * a + s, l) * a
 keptTurn:
-	PREFETCHT0 2048(CX)
-	PREFETCHT0 2048(R8)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VMULPS     Z8, Z2, Z2
-	VMULPS     Z8, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VADDPS     Z14, Z2, Z2
-	VADDPS     Z14, Z3, Z3
-	VPSRLD     $0x10, Z2, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z2, Z2
-	VPADDD     Z6, Z2, Z2
-	VPANDD     Z2, Z11, Z2
-	VPSRLD     $0x10, Z3, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z3, Z3
-	VPADDD     Z6, Z3, Z3
-	VPANDD     Z3, Z11, Z3
-	VCMPPS     $0x19, Z2, Z13, K5
-	VCMPPS     $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VCMPPS     $0x16, Z3, Z7, K5, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (R8), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z8, Z2, Z2
+	VMULPS      Z8, Z3, Z3
+	VPSRLD      $0x10, Z2, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
+	VPADDD      Z9, Z2, Z2
+	VPANDD      Z2, Z11, Z2
+	VPSRLD      $0x10, Z3, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
+	VPADDD      Z9, Z3, Z3
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z14, Z2, Z2
+	VADDPS      Z14, Z3, Z3
+	VPSRLD      $0x10, Z2, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z2
+	VPADDD      Z9, Z2, Z2
+	VPANDD      Z2, Z11, Z2
+	VPSRLD      $0x10, Z3, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z3
+	VPADDD      Z9, Z3, Z3
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VCMPPS      $0x16, Z3, Z7, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, R8
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VMULPS    Y8, Y2, Y2
-	VMULPS    Y8, Y3, Y3
-	VPSRLD    $0x10, Y2, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y2, Y2
-	VPADDD    Y6, Y2, Y2
-	VPAND     Y2, Y11, Y2
-	VPSRLD    $0x10, Y3, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y3, Y3
-	VPADDD    Y6, Y3, Y3
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y14, Y2, Y2
-	VADDPS    Y14, Y3, Y3
-	VPSRLD    $0x10, Y2, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y2, Y2
-	VPADDD    Y6, Y2, Y2
-	VPAND     Y2, Y11, Y2
-	VPSRLD    $0x10, Y3, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y3, Y3
-	VPADDD    Y6, Y3, Y3
-	VPAND     Y3, Y11, Y3
-	VCMPPS    $0x19, Y2, Y13, K5
-	VCMPPS    $0x16, Y2, Y7, K5, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCMPPS    $0x19, Y3, Y13, K5
-	VCMPPS    $0x16, Y3, Y7, K5, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     (R8), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VMULPS      Y8, Y2, Y2
+	VMULPS      Y8, Y3, Y3
+	VPSRLD      $0x10, Y2, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
+	VPADDD      Y9, Y2, Y2
+	VPAND       Y2, Y11, Y2
+	VPSRLD      $0x10, Y3, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
+	VPADDD      Y9, Y3, Y3
+	VPAND       Y3, Y11, Y3
+	VADDPS      Y14, Y2, Y2
+	VADDPS      Y14, Y3, Y3
+	VPSRLD      $0x10, Y2, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y2
+	VPADDD      Y9, Y2, Y2
+	VPAND       Y2, Y11, Y2
+	VPSRLD      $0x10, Y3, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y3
+	VPADDD      Y9, Y3, Y3
+	VPAND       Y3, Y11, Y3
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VCMPPS      $0x16, Y3, Y7, K5
+	VMOVUPS.Z   Y1, K5, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVUPS     (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSD      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSS      (R8), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPINSRW   $0x00, (R8), X13, X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VMULPS    X8, X2, X2
-	VMULPS    X8, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VADDPS    X14, X2, X2
-	VADDPS    X14, X3, X3
-	VPSRLD    $0x10, X2, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X2, X2
-	VPADDD    X6, X2, X2
-	VPAND     X2, X11, X2
-	VPSRLD    $0x10, X3, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X3, X3
-	VPADDD    X6, X3, X3
-	VPAND     X3, X11, X3
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VCMPPS    $0x16, X3, X7, K5, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPINSRW     $0x00, (R8), X13, X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VMULPS      X8, X2, X2
+	VMULPS      X8, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VADDPS      X14, X2, X2
+	VADDPS      X14, X3, X3
+	VPSRLD      $0x10, X2, X6
+	VPTERNLOGD  $0xf8, X10, X6, X2
+	VPADDD      X9, X2, X2
+	VPAND       X2, X11, X2
+	VPSRLD      $0x10, X3, X6
+	VPTERNLOGD  $0xf8, X10, X6, X3
+	VPADDD      X9, X3, X3
+	VPAND       X3, X11, X3
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VCMPPS      $0x16, X3, X7, K5
+	VMOVUPS.Z   X1, K5, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -20731,12 +18622,15 @@ TEXT ·streamGradReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R11
 	VMOVD        R11, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R11
+	MOVL         $0x00010001, R11
 	VMOVD        R11, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R11
 	VMOVD        R11, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -20778,14 +18672,12 @@ rowTurn:
 	VMULPS      Z2, Z12, Z12
 	VMULPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VMOVUPS     (DI)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -20793,30 +18685,26 @@ rowTurn:
 	VADDPS      Z2, Z12, Z12
 	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VCMPPS      $0x16, Z14, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (R8)(R12*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -20824,13 +18712,11 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -20866,14 +18752,12 @@ rowRest:
 	VMULPS      Z2, Z12, Z12
 	VMULPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
 	VMOVDQU16.Z (DI)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -20881,30 +18765,26 @@ rowRest:
 	VADDPS      Z2, Z12, Z12
 	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
-	VPADDD      Z6, Z12, Z12
 	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z14, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
-	VPADDD      Z6, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VCMPPS      $0x19, Z12, Z13, K5
-	VCMPPS      $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VCMPPS      $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VCMPPS      $0x16, Z14, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (R8)(R12*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -20912,13 +18792,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -20949,12 +18827,15 @@ TEXT ·streamGradReLUOutPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, R9
 	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, R9
+	MOVL         $0x00010001, R9
 	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, R9
 	VMOVD        R9, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, R9
+	VMOVD        R9, X15
+	VPBROADCASTD X15, Z15
 	CMPQ         BX, $+512
 	JHI          long
 
@@ -20984,30 +18865,24 @@ shortTurn:
 	VMOVUPS     (DI), Z4
 	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z3, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
@@ -21030,30 +18905,24 @@ shortRest:
 	VMOVUPS     (DI), Y4
 	VPAND       Y4, Y11, Y3
 	VPSLLD      $0x10, Y4, Y2
-	VCMPPS      $0x19, Y2, Y13, K5
-	VMOVUPS.Z   Y0, K5, Y0
-	VCMPPS      $0x19, Y3, Y13, K5
-	VMOVUPS.Z   Y1, K5, Y1
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPAND       Y0, Y11, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
-	VPADDD      Y6, Y0, Y0
 	VPSRLD      $0x10, Y1, Y6
-	VPAND       Y6, Y10, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPADDD      Y6, Y1, Y1
 	VPSRLD      $0x10, Y0, Y4
 	VPBLENDW    $0xaa, Y1, Y4, Y4
 	VMOVDQU16.Z Y4, K2, Y4
@@ -21073,30 +18942,24 @@ shortBelow32:
 	VMOVUPS     (DI), X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -21116,30 +18979,24 @@ shortBelow16:
 	VMOVSD      (DI), X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -21159,30 +19016,24 @@ shortBelow8:
 	VMOVSS      (DI), X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -21202,30 +19053,24 @@ shortBelow4:
 	VPINSRW     $0x00, (DI), X13, X4
 	VPAND       X4, X11, X3
 	VPSLLD      $0x10, X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
-	VCMPPS      $0x19, X3, X13, K5
-	VMOVUPS.Z   X1, K5, X1
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPAND       X0, X11, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
-	VPADDD      X6, X0, X0
 	VPSRLD      $0x10, X1, X6
-	VPAND       X6, X10, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPADDD      X6, X1, X1
 	VPSRLD      $0x10, X0, X4
 	VPBLENDW    $0xaa, X1, X4, X4
 	VMOVDQU16.Z X4, K2, X4
@@ -21261,30 +19106,24 @@ plane:
 	VPINSRW      $0x00, (DI), X13, X4
 	VPAND        X4, X11, X3
 	VPSLLD       $0x10, X4, X2
-	VCMPPS       $0x19, X2, X13, K5
-	VMOVUPS.Z    X0, K5, X0
-	VCMPPS       $0x19, X3, X13, K5
-	VMOVUPS.Z    X1, K5, X1
+	VFIXUPIMMPS  $0x00, X15, X2, X0
+	VFIXUPIMMPS  $0x00, X15, X3, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPAND        X0, X11, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X0
 	VPADDD       X9, X0, X0
-	VPADDD       X6, X0, X0
 	VPSRLD       $0x10, X1, X6
-	VPAND        X6, X10, X6
+	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPADDD       X6, X1, X1
 	VPSRLD       $0x10, X0, X4
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -21294,176 +19133,152 @@ plane:
 	SUBQ         $+1, R9
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSS    (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, DI
-	SUBQ      $+2, R9
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSS      (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, DI
+	SUBQ        $+2, R9
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSD    (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, DI
-	SUBQ      $+4, R9
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSD      (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, DI
+	SUBQ        $+4, R9
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, DI
-	SUBQ      $+8, R9
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVUPS     (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, DI
+	SUBQ        $+8, R9
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   (DI), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCMPPS    $0x19, Y3, Y13, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, DI
-	SUBQ      $+16, R9
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     (DI), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
+	SUBQ        $+16, R9
 
 keptAligned32:
 	CMPQ R9, $+32
@@ -21471,259 +19286,223 @@ keptAligned32:
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
-	PREFETCHT0 2048(CX)
-	PREFETCHT0 2048(DI)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
-	VCMPPS     $0x19, Z2, Z13, K5
-	VMOVUPS.Z  Z0, K5, Z0
-	VCMPPS     $0x19, Z3, Z13, K5
-	VMOVUPS.Z  Z1, K5, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPANDD     Z0, Z11, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z8, Z0, Z0
-	VMULPS     Z8, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z0, Z0
-	VPADDD     Z6, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPANDD     Z6, Z10, Z6
-	VPADDD     Z9, Z1, Z1
-	VPADDD     Z6, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, CX
-	ADDQ       $+64, DI
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	VMOVUPS     (CX), Z4
+	VPANDD      Z4, Z11, Z1
+	VPSLLD      $0x10, Z4, Z0
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (DI), Z4
+	VPANDD      Z4, Z11, Z3
+	VPSLLD      $0x10, Z4, Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	ADDQ        $+64, DI
+	SUBQ        $+32, R9
+	CMPQ        R9, $+32
+	JGE         keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
-	VMULPS    Y12, Y0, Y0
-	VMULPS    Y12, Y1, Y1
-	VMOVUPS   (DI), Y4
-	VPAND     Y4, Y11, Y3
-	VPSLLD    $0x10, Y4, Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCMPPS    $0x19, Y3, Y13, K5
-	VMOVUPS.Z Y1, K5, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VMULPS    Y8, Y0, Y0
-	VMULPS    Y8, Y1, Y1
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y0, Y0
-	VPADDD    Y6, Y0, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPADDD    Y9, Y1, Y1
-	VPADDD    Y6, Y1, Y1
-	VPSRLD    $0x10, Y0, Y4
-	VPBLENDW  $0xaa, Y1, Y4, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, DI
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VMOVUPS     (CX), Y4
+	VPAND       Y4, Y11, Y1
+	VPSLLD      $0x10, Y4, Y0
+	VMULPS      Y12, Y0, Y0
+	VMULPS      Y12, Y1, Y1
+	VMOVUPS     (DI), Y4
+	VPAND       Y4, Y11, Y3
+	VPSLLD      $0x10, Y4, Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VFIXUPIMMPS $0x00, Y15, Y3, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPAND       Y0, Y11, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPAND       Y1, Y11, Y1
+	VMULPS      Y8, Y0, Y0
+	VMULPS      Y8, Y1, Y1
+	VPSRLD      $0x10, Y0, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y0
+	VPADDD      Y9, Y0, Y0
+	VPSRLD      $0x10, Y1, Y6
+	VPTERNLOGD  $0xf8, Y10, Y6, Y1
+	VPADDD      Y9, Y1, Y1
+	VPSRLD      $0x10, Y0, Y4
+	VPBLENDW    $0xaa, Y1, Y4, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVUPS   (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, DI
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VMOVUPS     (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVUPS     (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, DI
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSD    (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, DI
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VMOVSD      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSD      (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, DI
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VMOVSS    (DI), X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, DI
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VMOVSS      (DI), X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, DI
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
-	VMULPS    X12, X0, X0
-	VMULPS    X12, X1, X1
-	VPINSRW   $0x00, (DI), X13, X4
-	VPAND     X4, X11, X3
-	VPSLLD    $0x10, X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCMPPS    $0x19, X3, X13, K5
-	VMOVUPS.Z X1, K5, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPAND     X0, X11, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPAND     X1, X11, X1
-	VMULPS    X8, X0, X0
-	VMULPS    X8, X1, X1
-	VPSRLD    $0x10, X0, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X0, X0
-	VPADDD    X6, X0, X0
-	VPSRLD    $0x10, X1, X6
-	VPAND     X6, X10, X6
-	VPADDD    X9, X1, X1
-	VPADDD    X6, X1, X1
-	VPSRLD    $0x10, X0, X4
-	VPBLENDW  $0xaa, X1, X4, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, DI
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VPAND       X4, X11, X1
+	VPSLLD      $0x10, X4, X0
+	VMULPS      X12, X0, X0
+	VMULPS      X12, X1, X1
+	VPINSRW     $0x00, (DI), X13, X4
+	VPAND       X4, X11, X3
+	VPSLLD      $0x10, X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VFIXUPIMMPS $0x00, X15, X3, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPAND       X0, X11, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPAND       X1, X11, X1
+	VMULPS      X8, X0, X0
+	VMULPS      X8, X1, X1
+	VPSRLD      $0x10, X0, X6
+	VPTERNLOGD  $0xf8, X10, X6, X0
+	VPADDD      X9, X0, X0
+	VPSRLD      $0x10, X1, X6
+	VPTERNLOGD  $0xf8, X10, X6, X1
+	VPADDD      X9, X1, X1
+	VPSRLD      $0x10, X0, X4
+	VPBLENDW    $0xaa, X1, X4, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, DI
 
 keptBelow2:
 next:
@@ -21833,12 +19612,15 @@ TEXT ·streamGradReLUOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00000001, CX
+	MOVL         $0x00010001, CX
 	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
+	MOVL         $0x08080800, CX
+	VMOVD        CX, X15
+	VPBROADCASTD X15, Z15
 	MOVQ         SI, R10
 	ANDQ         $+31, R10
 	MOVQ         R10, CX
@@ -21870,19 +19652,15 @@ rowTurn:
 	VMOVUPS     (R8), Z4
 	VPANDD      Z4, Z11, Z14
 	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVUPS     (DI)(R11*1), Z4
 	VPANDD      Z4, Z11, Z3
@@ -21890,13 +19668,11 @@ rowTurn:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
@@ -21926,19 +19702,15 @@ rowRest:
 	VMOVDQU16.Z (R8), K1, Z4
 	VPANDD      Z4, Z11, Z14
 	VPSLLD      $0x10, Z4, Z12
-	VCMPPS      $0x19, Z12, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VCMPPS      $0x19, Z14, Z13, K5
-	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS $0x00, Z15, Z14, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPANDD      Z0, Z11, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPANDD      Z1, Z11, Z1
 	VMOVDQU16.Z (DI)(R11*1), K1, Z4
 	VPANDD      Z4, Z11, Z3
@@ -21946,13 +19718,11 @@ rowRest:
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
-	VPADDD      Z6, Z0, Z0
 	VPSRLD      $0x10, Z1, Z6
-	VPANDD      Z6, Z10, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPADDD      Z6, Z1, Z1
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4

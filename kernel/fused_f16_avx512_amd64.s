@@ -636,6 +636,9 @@ TEXT ·fuseReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R8), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
@@ -688,11 +691,9 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -719,8 +720,7 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VADDPS      Z14, Z0, Z0
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -739,8 +739,7 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VADDPS      Y14, Y0, Y0
-	VCMPPS      $0x16, Y13, Y0, K5
-	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
 	VMINPS      Y0, Y7, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -759,8 +758,7 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X14, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -780,8 +778,7 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X14, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -801,8 +798,7 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X14, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -852,11 +848,9 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -875,101 +869,96 @@ prefetched2:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R8
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ       $+8, R8
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ       $+4, R8
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ       $+2, R8
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ       $+1, R8
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
 
 keptBelow2:
 next:
@@ -1048,6 +1037,9 @@ TEXT ·fuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
 	MOVQ         SI, R11
@@ -1089,11 +1081,9 @@ prefetched1:
 	VCVTPH2PS    32(DI)(R12*1), Z3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -1141,11 +1131,9 @@ rowRest:
 	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -2350,6 +2338,9 @@ TEXT ·fuseReLUAddPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R10
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
@@ -2389,11 +2380,9 @@ prefetched1:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z14, Z0, Z0
 	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -2424,136 +2413,131 @@ prefetched1:
 	JGE           shortTurn
 
 shortRest:
-	TESTQ     $+16, R9
-	JZ        shortBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMOVUPS   (R8), Y5
-	VCVTPH2PS Y5, Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMOVUPS     (R8), Y5
+	VCVTPH2PS   Y5, Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16   Y4, K2, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 shortBelow32:
-	TESTQ     $+8, R9
-	JZ        shortBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMOVUPS   (R8), X5
-	VCVTPH2PS X5, Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMOVUPS     (R8), X5
+	VCVTPH2PS   X5, Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 shortBelow16:
-	TESTQ     $+4, R9
-	JZ        shortBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSD    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSD      (R8), X5
+	VCVTPH2PS   X5, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 shortBelow8:
-	TESTQ     $+2, R9
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X5
+	VCVTPH2PS   X5, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 shortBelow4:
-	TESTQ     $+1, R9
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VPINSRW     $0x00, (R8), X13, X5
+	VCVTPH2PS   X5, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16   X4, K2, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 shortBelow2:
 	DECQ R10
@@ -2594,11 +2578,9 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -2626,128 +2608,123 @@ prefetched2:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VCVTPH2PS (R8), Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VCVTPH2PS   (R8), Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VCVTPH2PS (R8), Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPH2PS   (R8), Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCVTPH2PS (R8), X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VCVTPH2PS   (R8), X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X4
+	VCVTPH2PS   X4, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VPINSRW     $0x00, (R8), X13, X4
+	VCVTPH2PS   X4, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -2847,6 +2824,9 @@ TEXT ·fuseReLUAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R10
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
 	MOVQ         SI, R12
@@ -2888,11 +2868,9 @@ prefetched1:
 	VCVTPH2PS     32(DI)(R13*1), Z3
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -2951,11 +2929,9 @@ rowRest:
 	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -4103,6 +4079,9 @@ TEXT ·gradReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R10
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Y7
 	VCVTPH2PS    Y7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -4152,11 +4131,11 @@ prefetched1:
 	VCVTPH2PS    Y6, Z2
 	VCVTPS2PH    $0x00, Z3, Y6
 	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VCMPPS       $0x16, Z2, Z7, K5
 	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCMPPS       $0x16, Z3, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -4188,8 +4167,8 @@ shortRest:
 	VADDPS      Z14, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y6
 	VCVTPH2PS   Y6, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -4213,8 +4192,8 @@ shortBelow32:
 	VADDPS      Y14, Y2, Y2
 	VCVTPS2PH   $0x00, Y2, X6
 	VCVTPH2PS   X6, Y2
-	VCMPPS      $0x19, Y2, Y13, K5
-	VCMPPS      $0x16, Y2, Y7, K5, K5
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
 	VMOVUPS.Z   Y0, K5, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -4238,8 +4217,8 @@ shortBelow16:
 	VADDPS      X14, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -4265,8 +4244,8 @@ shortBelow8:
 	VADDPS      X14, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -4292,8 +4271,8 @@ shortBelow4:
 	VADDPS      X14, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -4352,11 +4331,11 @@ prefetched2:
 	VCVTPH2PS    Y6, Z2
 	VCVTPS2PH    $0x00, Z3, Y6
 	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VCMPPS       $0x16, Z2, Z7, K5
 	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCMPPS       $0x16, Z3, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -4376,128 +4355,128 @@ prefetched2:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPH2PS (R8), Z2
-	VMULPS    Z8, Z2, Z2
-	VCVTPS2PH $0x00, Z2, Y6
-	VCVTPH2PS Y6, Z2
-	VADDPS    Z14, Z2, Z2
-	VCVTPS2PH $0x00, Z2, Y6
-	VCVTPH2PS Y6, Z2
-	VCMPPS    $0x19, Z2, Z13, K5
-	VCMPPS    $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (R8), Z2
+	VMULPS      Z8, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VADDPS      Z14, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPH2PS (R8), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X6
-	VCVTPH2PS X6, Y2
-	VADDPS    Y14, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X6
-	VCVTPH2PS X6, Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VCMPPS    $0x16, Y2, Y7, K5, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (R8), Y2
+	VMULPS      Y8, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VADDPS      Y14, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPH2PS (R8), X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (R8), X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (R8), X4
+	VCVTPH2PS   X4, X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VPINSRW     $0x00, (R8), X13, X4
+	VCVTPH2PS   X4, X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -4578,6 +4557,9 @@ TEXT ·gradReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R10
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R12
+	VMOVD        R12, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -4631,11 +4613,11 @@ prefetched1:
 	VCVTPH2PS    Y6, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
+	VCMPPS       $0x16, Z12, Z7, K5
 	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
+	VCMPPS       $0x16, Z14, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -4698,11 +4680,11 @@ rowRest:
 	VCVTPH2PS     Y6, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
-	VCMPPS        $0x19, Z12, Z13, K5
-	VCMPPS        $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
+	VCMPPS        $0x16, Z12, Z7, K5
 	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x19, Z14, Z13, K5
-	VCMPPS        $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
+	VCMPPS        $0x16, Z14, Z7, K5
 	VMOVUPS.Z     Z1, K5, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -5388,17 +5370,20 @@ rowEnd:
 // func gradReLUOutPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·gradReLUOutPlanesF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+24(FP), DX
-	MOVQ   length+64(FP), BX
-	MOVQ   scales+32(FP), SI
-	MOVQ   aux+16(FP), DI
-	MOVQ   count+56(FP), R8
-	MOVQ   ·storeAhead+0(SB), R9
-	VXORPS X13, X13, X13
-	CMPQ   BX, $+512
-	JHI    long
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         scales+32(FP), SI
+	MOVQ         aux+16(FP), DI
+	MOVQ         count+56(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R10
+	VMOVD        R10, X15
+	VPBROADCASTD X15, Z15
+	CMPQ         BX, $+512
+	JHI          long
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -5427,10 +5412,8 @@ prefetched1:
 	VMULPS       Z12, Z1, Z1
 	VCVTPH2PS    (DI), Z2
 	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -5455,8 +5438,7 @@ shortRest:
 	VCVTPH2PS   (CX), Z0
 	VMULPS      Z12, Z0, Z0
 	VCVTPH2PS   (DI), Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
@@ -5473,8 +5455,7 @@ shortBelow32:
 	VCVTPH2PS   (CX), Y0
 	VMULPS      Y12, Y0, Y0
 	VCVTPH2PS   (DI), Y2
-	VCMPPS      $0x19, Y2, Y13, K5
-	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
@@ -5491,8 +5472,7 @@ shortBelow16:
 	VCVTPH2PS   (CX), X0
 	VMULPS      X12, X0, X0
 	VCVTPH2PS   (DI), X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
@@ -5511,8 +5491,7 @@ shortBelow8:
 	VMULPS      X12, X0, X0
 	VMOVSS      (DI), X4
 	VCVTPH2PS   X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
@@ -5531,8 +5510,7 @@ shortBelow4:
 	VMULPS      X12, X0, X0
 	VPINSRW     $0x00, (DI), X13, X4
 	VCVTPH2PS   X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
@@ -5576,10 +5554,8 @@ prefetched2:
 	VMULPS       Z12, Z1, Z1
 	VCVTPH2PS    (DI), Z2
 	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -5598,93 +5574,88 @@ prefetched2:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R10
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPH2PS (DI), Z2
-	VCMPPS    $0x19, Z2, Z13, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, DI
+	TESTQ       $+16, R10
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (DI), Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
 
 keptBelow32:
-	TESTQ     $+8, R10
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPH2PS (DI), Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, DI
+	TESTQ       $+8, R10
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (DI), Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, DI
 
 keptBelow16:
-	TESTQ     $+4, R10
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPH2PS (DI), X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, DI
+	TESTQ       $+4, R10
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (DI), X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, DI
 
 keptBelow8:
-	TESTQ     $+2, R10
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VMOVSS    (DI), X4
-	VCVTPH2PS X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, DI
+	TESTQ       $+2, R10
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (DI), X4
+	VCVTPH2PS   X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, DI
 
 keptBelow4:
-	TESTQ     $+1, R10
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VPINSRW   $0x00, (DI), X13, X4
-	VCVTPH2PS X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, DI
+	TESTQ       $+1, R10
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VPINSRW     $0x00, (DI), X13, X4
+	VCVTPH2PS   X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, DI
 
 keptBelow2:
 next:
@@ -5753,23 +5724,26 @@ fillBelow2:
 // func gradReLUOutPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·gradReLUOutPixelsF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   scales+32(FP), DI
-	MOVQ   aux+16(FP), R8
-	MOVQ   count+56(FP), R9
-	MOVQ   ·storeAhead+0(SB), R10
-	VXORPS X13, X13, X13
-	MOVQ   SI, R11
-	ANDQ   $+31, R11
-	MOVQ   R11, CX
-	MOVL   $0x00000001, R12
-	SHLL   CL, R12
-	DECL   R12
-	KMOVD  R12, K1
-	SHLQ   $0x01, R11
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         count+56(FP), R9
+	MOVQ         ·storeAhead+0(SB), R10
+	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, CX
+	VMOVD        CX, X15
+	VPBROADCASTD X15, Z15
+	MOVQ         SI, R11
+	ANDQ         $+31, R11
+	MOVQ         R11, CX
+	MOVL         $0x00000001, R12
+	SHLL         CL, R12
+	DECL         R12
+	KMOVD        R12, K1
+	SHLQ         $0x01, R11
 
 next:
 	XORL R12, R12
@@ -5795,10 +5769,8 @@ prefetched1:
 	VMULPS       Z3, Z1, Z1
 	VCVTPH2PS    (R8), Z12
 	VCVTPH2PS    32(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -5840,10 +5812,8 @@ rowRest:
 	VEXTRACTI64X4 $0x01, Z4, Y14
 	VCVTPH2PS     Y14, Z14
 	VCVTPH2PS     Y4, Z12
-	VCMPPS        $0x19, Z12, Z13, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x19, Z14, Z13, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
@@ -7006,6 +6976,9 @@ TEXT ·streamFuseReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R8), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
@@ -7058,11 +7031,9 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -7089,8 +7060,7 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VADDPS      Z14, Z0, Z0
-	VCMPPS      $0x16, Z13, Z0, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
 	VMINPS      Z0, Z7, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -7109,8 +7079,7 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VADDPS      Y14, Y0, Y0
-	VCMPPS      $0x16, Y13, Y0, K5
-	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
 	VMINPS      Y0, Y7, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -7129,8 +7098,7 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X14, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7150,8 +7118,7 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X14, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7171,8 +7138,7 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VADDPS      X14, X0, X0
-	VCMPPS      $0x16, X13, X0, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
 	VMINPS      X0, X7, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7210,8 +7176,7 @@ plane:
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VADDPS       X14, X0, X0
-	VCMPPS       $0x16, X13, X0, K5
-	VMOVUPS.Z    X0, K5, X0
+	VFIXUPIMMPS  $0x00, X15, X0, X0
 	VMINPS       X0, X7, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
@@ -7223,85 +7188,81 @@ plane:
 	SUBQ         $+1, R8
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	SUBQ      $+2, R8
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	SUBQ        $+2, R8
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	SUBQ      $+4, R8
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	SUBQ        $+4, R8
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	SUBQ      $+8, R8
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	SUBQ        $+8, R8
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	SUBQ      $+16, R8
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+16, R8
 
 keptAligned32:
 	CMPQ R8, $+32
@@ -7320,11 +7281,9 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -7343,101 +7302,96 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R8
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
+	TESTQ       $+16, R8
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
 
 keptBelow32:
-	TESTQ     $+8, R8
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
+	TESTQ       $+8, R8
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
 
 keptBelow16:
-	TESTQ     $+4, R8
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
+	TESTQ       $+4, R8
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
 
 keptBelow8:
-	TESTQ     $+2, R8
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
+	TESTQ       $+2, R8
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
 
 keptBelow4:
-	TESTQ     $+1, R8
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
+	TESTQ       $+1, R8
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
 
 keptBelow2:
 next:
@@ -7545,6 +7499,9 @@ TEXT ·streamFuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         limit+48(FP), CX
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R10
+	VMOVD        R10, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
 	MOVQ         SI, R10
@@ -7581,11 +7538,9 @@ rowTurn:
 	VCVTPH2PS    32(DI)(R11*1), Z3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -7633,11 +7588,9 @@ rowRest:
 	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -9111,6 +9064,9 @@ TEXT ·streamFuseReLUAddPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R10
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Y7
 	VCVTPH2PS    Y7, Z7
 	CMPQ         BX, $+512
@@ -9147,11 +9103,9 @@ shortTurn:
 	VCVTPH2PS     Y6, Z1
 	VADDPS        Z14, Z0, Z0
 	VADDPS        Z14, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -9182,136 +9136,131 @@ shortTurn:
 	JGE           shortTurn
 
 shortRest:
-	TESTQ     $+16, R9
-	JZ        shortBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMOVUPS   (R8), Y5
-	VCVTPH2PS Y5, Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMOVUPS     (R8), Y5
+	VCVTPH2PS   Y5, Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVDQU16   Y4, K2, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 shortBelow32:
-	TESTQ     $+8, R9
-	JZ        shortBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMOVUPS   (R8), X5
-	VCVTPH2PS X5, Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMOVUPS     (R8), X5
+	VCVTPH2PS   X5, Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVUPS     X5, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 shortBelow16:
-	TESTQ     $+4, R9
-	JZ        shortBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSD    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSD      (R8), X5
+	VCVTPH2PS   X5, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSD      X5, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 shortBelow8:
-	TESTQ     $+2, R9
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X5
+	VCVTPH2PS   X5, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16   X4, K2, X5
+	VMOVSS      X5, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 shortBelow4:
-	TESTQ     $+1, R9
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VPINSRW     $0x00, (R8), X13, X5
+	VCVTPH2PS   X5, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVDQU16   X4, K2, X5
+	VPEXTRW     $0x00, X5, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 shortBelow2:
 	DECQ R10
@@ -9340,8 +9289,7 @@ plane:
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VADDPS       X14, X0, X0
-	VCMPPS       $0x16, X13, X0, K5
-	VMOVUPS.Z    X0, K5, X0
+	VFIXUPIMMPS  $0x00, X15, X0, X0
 	VMINPS       X0, X7, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
@@ -9359,106 +9307,102 @@ plane:
 	SUBQ         $+1, R9
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-	SUBQ      $+2, R9
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X4
+	VCVTPH2PS   X4, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+	SUBQ        $+2, R9
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCVTPH2PS (R8), X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-	SUBQ      $+4, R9
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VCVTPH2PS   (R8), X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+	SUBQ        $+4, R9
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VCVTPH2PS (R8), Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-	SUBQ      $+8, R9
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPH2PS   (R8), Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+	SUBQ        $+8, R9
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VCVTPH2PS (R8), Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-	SUBQ      $+16, R9
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VCVTPH2PS   (R8), Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R9
 
 keptAligned32:
 	CMPQ R9, $+32
@@ -9478,11 +9422,9 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VADDPS       Z14, Z0, Z0
 	VADDPS       Z14, Z1, Z1
-	VCMPPS       $0x16, Z13, Z0, K5
-	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
 	VMINPS       Z0, Z7, Z0
-	VCMPPS       $0x16, Z13, Z1, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
 	VMINPS       Z1, Z7, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -9510,128 +9452,123 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z7, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VCVTPH2PS (R8), Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VCVTPH2PS   (R8), Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCMPPS    $0x16, Y13, Y0, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VMINPS    Y0, Y7, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VCVTPH2PS (R8), Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPH2PS   (R8), Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCVTPH2PS (R8), X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VCVTPH2PS   (R8), X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X4
+	VCVTPH2PS   X4, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCMPPS    $0x16, X13, X0, K5
-	VMOVUPS.Z X0, K5, X0
-	VMINPS    X0, X7, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VPINSRW     $0x00, (R8), X13, X4
+	VCVTPH2PS   X4, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -9770,6 +9707,9 @@ TEXT ·streamFuseReLUAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         limit+48(FP), CX
 	MOVQ         count+56(FP), R10
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
 	MOVQ         SI, R11
@@ -9806,11 +9746,9 @@ rowTurn:
 	VCVTPH2PS     32(DI)(R12*1), Z3
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -9869,11 +9807,9 @@ rowRest:
 	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCMPPS        $0x16, Z13, Z0, K5
-	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
 	VMINPS        Z0, Z7, Z0
-	VCMPPS        $0x16, Z13, Z1, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
 	VMINPS        Z1, Z7, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -10438,6 +10374,9 @@ TEXT ·streamGradReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R10
 	MOVQ         ·storeAhead+0(SB), R11
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Y7
 	VCVTPH2PS    Y7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -10484,11 +10423,11 @@ shortTurn:
 	VCVTPH2PS    Y6, Z2
 	VCVTPS2PH    $0x00, Z3, Y6
 	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VCMPPS       $0x16, Z2, Z7, K5
 	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCMPPS       $0x16, Z3, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -10520,8 +10459,8 @@ shortRest:
 	VADDPS      Z14, Z2, Z2
 	VCVTPS2PH   $0x00, Z2, Y6
 	VCVTPH2PS   Y6, Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VCMPPS      $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
 	VMOVUPS.Z   Z0, K5, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
@@ -10545,8 +10484,8 @@ shortBelow32:
 	VADDPS      Y14, Y2, Y2
 	VCVTPS2PH   $0x00, Y2, X6
 	VCVTPH2PS   X6, Y2
-	VCMPPS      $0x19, Y2, Y13, K5
-	VCMPPS      $0x16, Y2, Y7, K5, K5
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
 	VMOVUPS.Z   Y0, K5, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
@@ -10570,8 +10509,8 @@ shortBelow16:
 	VADDPS      X14, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -10597,8 +10536,8 @@ shortBelow8:
 	VADDPS      X14, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -10624,8 +10563,8 @@ shortBelow4:
 	VADDPS      X14, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VCMPPS      $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
 	VMOVUPS.Z   X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -10669,8 +10608,8 @@ plane:
 	VADDPS       X14, X2, X2
 	VCVTPS2PH    $0x00, X2, X6
 	VCVTPH2PS    X6, X2
-	VCMPPS       $0x19, X2, X13, K5
-	VCMPPS       $0x16, X2, X7, K5, K5
+	VFIXUPIMMPS  $0x00, X15, X2, X0
+	VCMPPS       $0x16, X2, X7, K5
 	VMOVUPS.Z    X0, K5, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
@@ -10683,106 +10622,106 @@ plane:
 	SUBQ         $+1, R9
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-	SUBQ      $+2, R9
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (R8), X4
+	VCVTPH2PS   X4, X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+	SUBQ        $+2, R9
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPH2PS (R8), X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-	SUBQ      $+4, R9
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (R8), X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+	SUBQ        $+4, R9
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPH2PS (R8), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X6
-	VCVTPH2PS X6, Y2
-	VADDPS    Y14, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X6
-	VCVTPH2PS X6, Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VCMPPS    $0x16, Y2, Y7, K5, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-	SUBQ      $+8, R9
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (R8), Y2
+	VMULPS      Y8, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VADDPS      Y14, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+	SUBQ        $+8, R9
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPH2PS (R8), Z2
-	VMULPS    Z8, Z2, Z2
-	VCVTPS2PH $0x00, Z2, Y6
-	VCVTPH2PS Y6, Z2
-	VADDPS    Z14, Z2, Z2
-	VCVTPS2PH $0x00, Z2, Y6
-	VCVTPH2PS Y6, Z2
-	VCMPPS    $0x19, Z2, Z13, K5
-	VCMPPS    $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-	SUBQ      $+16, R9
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (R8), Z2
+	VMULPS      Z8, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VADDPS      Z14, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R9
 
 keptAligned32:
 	CMPQ R9, $+32
@@ -10810,11 +10749,11 @@ keptTurn:
 	VCVTPH2PS    Y6, Z2
 	VCVTPS2PH    $0x00, Z3, Y6
 	VCVTPH2PS    Y6, Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VCMPPS       $0x16, Z2, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VCMPPS       $0x16, Z2, Z7, K5
 	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VCMPPS       $0x16, Z3, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCMPPS       $0x16, Z3, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -10834,128 +10773,128 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPH2PS (R8), Z2
-	VMULPS    Z8, Z2, Z2
-	VCVTPS2PH $0x00, Z2, Y6
-	VCVTPH2PS Y6, Z2
-	VADDPS    Z14, Z2, Z2
-	VCVTPS2PH $0x00, Z2, Y6
-	VCVTPH2PS Y6, Z2
-	VCMPPS    $0x19, Z2, Z13, K5
-	VCMPPS    $0x16, Z2, Z7, K5, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (R8), Z2
+	VMULPS      Z8, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VADDPS      Z14, Z2, Z2
+	VCVTPS2PH   $0x00, Z2, Y6
+	VCVTPH2PS   Y6, Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCMPPS      $0x16, Z2, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPH2PS (R8), Y2
-	VMULPS    Y8, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X6
-	VCVTPH2PS X6, Y2
-	VADDPS    Y14, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X6
-	VCVTPH2PS X6, Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VCMPPS    $0x16, Y2, Y7, K5, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (R8), Y2
+	VMULPS      Y8, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VADDPS      Y14, Y2, Y2
+	VCVTPS2PH   $0x00, Y2, X6
+	VCVTPH2PS   X6, Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCMPPS      $0x16, Y2, Y7, K5
+	VMOVUPS.Z   Y0, K5, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPH2PS (R8), X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (R8), X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (R8), X4
+	VCVTPH2PS   X4, X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
-	VMULPS    X8, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VADDPS    X14, X2, X2
-	VCVTPS2PH $0x00, X2, X6
-	VCVTPH2PS X6, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VCMPPS    $0x16, X2, X7, K5, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VPINSRW     $0x00, (R8), X13, X4
+	VCVTPH2PS   X4, X2
+	VMULPS      X8, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VADDPS      X14, X2, X2
+	VCVTPS2PH   $0x00, X2, X6
+	VCVTPH2PS   X6, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCMPPS      $0x16, X2, X7, K5
+	VMOVUPS.Z   X0, K5, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
 
 keptBelow2:
 next:
@@ -11065,6 +11004,9 @@ TEXT ·streamGradReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         limit+48(FP), CX
 	MOVQ         count+56(FP), R10
 	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R11
+	VMOVD        R11, X15
+	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
 	VMULPS       Z13, Z7, Z5
@@ -11113,11 +11055,11 @@ rowTurn:
 	VCVTPH2PS    Y6, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VCMPPS       $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
+	VCMPPS       $0x16, Z12, Z7, K5
 	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VCMPPS       $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
+	VCMPPS       $0x16, Z14, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -11180,11 +11122,11 @@ rowRest:
 	VCVTPH2PS     Y6, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
-	VCMPPS        $0x19, Z12, Z13, K5
-	VCMPPS        $0x16, Z12, Z7, K5, K5
+	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
+	VCMPPS        $0x16, Z12, Z7, K5
 	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x19, Z14, Z13, K5
-	VCMPPS        $0x16, Z14, Z7, K5, K5
+	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
+	VCMPPS        $0x16, Z14, Z7, K5
 	VMOVUPS.Z     Z1, K5, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
@@ -11215,17 +11157,20 @@ rowEnd:
 // func streamGradReLUOutPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, F16C, MMX+
 TEXT ·streamGradReLUOutPlanesF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+24(FP), DX
-	MOVQ   length+64(FP), BX
-	MOVQ   scales+32(FP), SI
-	MOVQ   aux+16(FP), DI
-	MOVQ   count+56(FP), R8
-	MOVQ   ·storeAhead+0(SB), R9
-	VXORPS X13, X13, X13
-	CMPQ   BX, $+512
-	JHI    long
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         factors+24(FP), DX
+	MOVQ         length+64(FP), BX
+	MOVQ         scales+32(FP), SI
+	MOVQ         aux+16(FP), DI
+	MOVQ         count+56(FP), R8
+	MOVQ         ·storeAhead+0(SB), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, R9
+	VMOVD        R9, X15
+	VPBROADCASTD X15, Z15
+	CMPQ         BX, $+512
+	JHI          long
 
 short:
 	VPBROADCASTW (DX), Y12
@@ -11251,10 +11196,8 @@ shortTurn:
 	VMULPS       Z12, Z1, Z1
 	VCVTPH2PS    (DI), Z2
 	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -11279,8 +11222,7 @@ shortRest:
 	VCVTPH2PS   (CX), Z0
 	VMULPS      Z12, Z0, Z0
 	VCVTPH2PS   (DI), Z2
-	VCMPPS      $0x19, Z2, Z13, K5
-	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
@@ -11297,8 +11239,7 @@ shortBelow32:
 	VCVTPH2PS   (CX), Y0
 	VMULPS      Y12, Y0, Y0
 	VCVTPH2PS   (DI), Y2
-	VCMPPS      $0x19, Y2, Y13, K5
-	VMOVUPS.Z   Y0, K5, Y0
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
@@ -11315,8 +11256,7 @@ shortBelow16:
 	VCVTPH2PS   (CX), X0
 	VMULPS      X12, X0, X0
 	VCVTPH2PS   (DI), X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
@@ -11335,8 +11275,7 @@ shortBelow8:
 	VMULPS      X12, X0, X0
 	VMOVSS      (DI), X4
 	VCVTPH2PS   X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
@@ -11355,8 +11294,7 @@ shortBelow4:
 	VMULPS      X12, X0, X0
 	VPINSRW     $0x00, (DI), X13, X4
 	VCVTPH2PS   X4, X2
-	VCMPPS      $0x19, X2, X13, K5
-	VMOVUPS.Z   X0, K5, X0
+	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
@@ -11391,8 +11329,7 @@ plane:
 	VMULPS       X12, X0, X0
 	VPINSRW      $0x00, (DI), X13, X4
 	VCVTPH2PS    X4, X2
-	VCMPPS       $0x19, X2, X13, K5
-	VMOVUPS.Z    X0, K5, X0
+	VFIXUPIMMPS  $0x00, X15, X2, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VMULPS       X8, X0, X0
@@ -11404,78 +11341,74 @@ plane:
 	SUBQ         $+1, R9
 
 keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VMOVSS    (DI), X4
-	VCVTPH2PS X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, DI
-	SUBQ      $+2, R9
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (DI), X4
+	VCVTPH2PS   X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, DI
+	SUBQ        $+2, R9
 
 keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPH2PS (DI), X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, DI
-	SUBQ      $+4, R9
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (DI), X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, DI
+	SUBQ        $+4, R9
 
 keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPH2PS (DI), Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, DI
-	SUBQ      $+8, R9
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (DI), Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, DI
+	SUBQ        $+8, R9
 
 keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPH2PS (DI), Z2
-	VCMPPS    $0x19, Z2, Z13, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, DI
-	SUBQ      $+16, R9
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (DI), Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
+	SUBQ        $+16, R9
 
 keptAligned32:
 	CMPQ R9, $+32
@@ -11491,10 +11424,8 @@ keptTurn:
 	VMULPS       Z12, Z1, Z1
 	VCVTPH2PS    (DI), Z2
 	VCVTPH2PS    32(DI), Z3
-	VCMPPS       $0x19, Z2, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z3, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -11513,93 +11444,88 @@ keptTurn:
 	JGE          keptTurn
 
 keptRest:
-	TESTQ     $+16, R9
-	JZ        keptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPH2PS (DI), Z2
-	VCMPPS    $0x19, Z2, Z13, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, DI
+	TESTQ       $+16, R9
+	JZ          keptBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPH2PS   (DI), Z2
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVUPS     Y4, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, DI
 
 keptBelow32:
-	TESTQ     $+8, R9
-	JZ        keptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPH2PS (DI), Y2
-	VCMPPS    $0x19, Y2, Y13, K5
-	VMOVUPS.Z Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, DI
+	TESTQ       $+8, R9
+	JZ          keptBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPH2PS   (DI), Y2
+	VFIXUPIMMPS $0x00, Y15, Y2, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X4
+	VMOVUPS     X4, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, DI
 
 keptBelow16:
-	TESTQ     $+4, R9
-	JZ        keptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPH2PS (DI), X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, DI
+	TESTQ       $+4, R9
+	JZ          keptBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X12, X0, X0
+	VCVTPH2PS   (DI), X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSD      X4, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, DI
 
 keptBelow8:
-	TESTQ     $+2, R9
-	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VMOVSS    (DI), X4
-	VCVTPH2PS X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, DI
+	TESTQ       $+2, R9
+	JZ          keptBelow4
+	VMOVSS      (CX), X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VMOVSS      (DI), X4
+	VCVTPH2PS   X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VMOVSS      X4, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, DI
 
 keptBelow4:
-	TESTQ     $+1, R9
-	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X12, X0, X0
-	VPINSRW   $0x00, (DI), X13, X4
-	VCVTPH2PS X4, X2
-	VCMPPS    $0x19, X2, X13, K5
-	VMOVUPS.Z X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, DI
+	TESTQ       $+1, R9
+	JZ          keptBelow2
+	VPINSRW     $0x00, (CX), X13, X4
+	VCVTPH2PS   X4, X0
+	VMULPS      X12, X0, X0
+	VPINSRW     $0x00, (DI), X13, X4
+	VCVTPH2PS   X4, X2
+	VFIXUPIMMPS $0x00, X15, X2, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X4
+	VPEXTRW     $0x00, X4, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, DI
 
 keptBelow2:
 next:
@@ -11698,22 +11624,25 @@ fillBelow2:
 // func streamGradReLUOutPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·streamGradReLUOutPixelsF16AVX512(SB), NOSPLIT, $0-72
-	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), DX
-	MOVQ   factors+24(FP), BX
-	MOVQ   length+64(FP), SI
-	MOVQ   scales+32(FP), DI
-	MOVQ   aux+16(FP), R8
-	MOVQ   count+56(FP), R9
-	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+31, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x01, R10
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+24(FP), BX
+	MOVQ         length+64(FP), SI
+	MOVQ         scales+32(FP), DI
+	MOVQ         aux+16(FP), R8
+	MOVQ         count+56(FP), R9
+	VXORPS       X13, X13, X13
+	MOVL         $0x08080800, CX
+	VMOVD        CX, X15
+	VPBROADCASTD X15, Z15
+	MOVQ         SI, R10
+	ANDQ         $+31, R10
+	MOVQ         R10, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVD        R11, K1
+	SHLQ         $0x01, R10
 
 next:
 	XORL R11, R11
@@ -11734,10 +11663,8 @@ rowTurn:
 	VMULPS       Z3, Z1, Z1
 	VCVTPH2PS    (R8), Z12
 	VCVTPH2PS    32(R8), Z14
-	VCMPPS       $0x19, Z12, Z13, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VCMPPS       $0x19, Z14, Z13, K5
-	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -11779,10 +11706,8 @@ rowRest:
 	VEXTRACTI64X4 $0x01, Z4, Y14
 	VCVTPH2PS     Y14, Z14
 	VCVTPH2PS     Y4, Z12
-	VCMPPS        $0x19, Z12, Z13, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VCMPPS        $0x19, Z14, Z13, K5
-	VMOVUPS.Z     Z1, K5, Z1
+	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6

@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -57,9 +58,10 @@ func testCompact[T number](t *testing.T, k compactID) {
 				}
 				channels, factors, _, _ := e.draw(r, entries)
 				if rep%4 == 3 { // few are kept, at one end or anywhere
+					channels, factors = slices.Clone(channels), slices.Clone(factors)
 					for i := range channels {
 						if i > 1 && i < entries-1 && r.IntN(8) > 0 {
-							channels[i], factors[i] = 0, e.factors[0]
+							channels[i], factors[i] = 0, 0 // the first one is dropped
 						}
 					}
 				}
@@ -67,14 +69,15 @@ func testCompact[T number](t *testing.T, k compactID) {
 				all := n + shift + 3*guard
 				// kept are the elements of the full side that the packed side has.
 				var kept []int
-				channel := func(i int) int {
+				entry := func(i int) int {
 					if c.shape == pixels {
-						return channels[i%length]
+						return i % length
 					}
-					return channels[i/length]
+					return i / length
 				}
+				channel := func(i int) int { return channels[entry(i)] }
 				for i := range n {
-					if !formatOf[T]().zero(bitsOf(e.factors[channel(i)])) {
+					if !formatOf[T]().zero(bitsOf(factors[entry(i)])) {
 						kept = append(kept, i)
 					}
 				}

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
-	"sort"
 	"testing"
 	"unsafe"
 
@@ -39,6 +38,7 @@ type format struct {
 	// order, from 0 to the one that would follow the largest.
 	decoded []float32
 	ascend  []float64
+	octaves []int // where in ascend the numbers of each exponent of a float64 begin, and one more
 }
 
 var formats = [...]*format{
@@ -71,6 +71,14 @@ func newFormat(typ dtype.Type, bits, fraction int) *format {
 			f.ascend = append(f.ascend, f.decode(bits))
 		}
 		f.ascend = append(f.ascend, math.Ldexp(1, f.bias()+1))
+		for i, x := range f.ascend {
+			for len(f.octaves) <= octave(x) {
+				f.octaves = append(f.octaves, i)
+			}
+		}
+		for len(f.octaves) <= octave(math.Inf(1))+1 {
+			f.octaves = append(f.octaves, len(f.ascend))
+		}
 	}
 	// Zero, subnormals, the extremes, infinity, quiet and signalling NaNs with a
 	// payload, and numbers whose product with a factor needs rounding.
@@ -115,6 +123,9 @@ func (f *format) decode(bits uint64) float64 {
 	return x
 }
 
+// octave returns the exponent of a float64 that is not negative, as its bits have it.
+func octave(x float64) int { return int(math.Float64bits(x) >> 52) }
+
 // encode returns the bits of the half nearest to x, the even one of two. It looks x
 // up among all halves. A NaN loses the low bits of its payload.
 func (f *format) encode(x float64) uint64 {
@@ -127,7 +138,15 @@ func (f *format) encode(x float64) uint64 {
 		payload := math.Float64bits(x) >> (52 - f.fraction) & (1<<f.fraction - 1)
 		return sign | f.inf() | f.quiet() | payload
 	}
-	above := sort.SearchFloat64s(f.ascend, x)
+	// The numbers of an octave are equally far apart. Comparisons decide all the same.
+	begin, end := f.octaves[octave(x)], f.octaves[octave(x)+1]
+	above := begin + int(math.Float64bits(x)&(1<<52-1)*uint64(end-begin)>>52)
+	for above < len(f.ascend) && f.ascend[above] < x {
+		above++
+	}
+	for above > 0 && f.ascend[above-1] >= x {
+		above--
+	}
 	switch {
 	case above == 0:
 		return sign

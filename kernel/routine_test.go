@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
@@ -84,24 +85,29 @@ func operand(name string, typ dtype.Type, n int) machine.Operand {
 // not dropped.
 func factorOperand(typ dtype.Type, channels int, kept [2]bool) machine.Operand {
 	o := operand("factors", typ, channels)
-	o.Fill = func(at unsafe.Pointer) {
-		for i := range channels {
-			at, value := unsafe.Add(at, i*typ.Size()), uint64(0)
-			if kept[i%2] {
-				value = formats[typ].one() + 1
-			}
-			switch typ.Size() {
-			case 2:
-				*(*uint16)(at) = uint16(value)
-			case 4:
-				*(*uint32)(at) = uint32(value)
-			case 8:
-				*(*uint64)(at) = value
-			}
+	all := alternating[typ][kept]
+	for i := len(all) / typ.Size(); i < channels; i++ {
+		value := uint64(0)
+		if kept[i%2] {
+			value = formats[typ].one() + 1
+		}
+		switch typ.Size() {
+		case 2:
+			all = binary.NativeEndian.AppendUint16(all, uint16(value))
+		case 4:
+			all = binary.NativeEndian.AppendUint32(all, uint32(value))
+		case 8:
+			all = binary.NativeEndian.AppendUint64(all, value)
 		}
 	}
+	alternating[typ][kept] = all
+	o.Fill = func(at unsafe.Pointer) { copy(unsafe.Slice((*byte)(at), o.Bytes), all) }
 	return o
 }
+
+// alternating has the factors of all channels so far, by their type and by which are kept: filling
+// an operand takes more time than a call.
+var alternating = map[dtype.Type]map[[2]bool][]byte{dtype.Float32: {}, dtype.Float64: {}, dtype.Float16: {}, dtype.BFloat16: {}}
 
 func coreRoutine(k id) routine {
 	c, f := catalogue[k], formats[k.typ()]

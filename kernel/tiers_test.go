@@ -38,10 +38,14 @@ func (f *format) channels() []channel {
 // keeps the slow oracle out of their loops.
 type expectation[T number] struct {
 	y, x, z                 []T
-	factors, shifts, scales []T   // of the channels
+	channels                []int // drawn, with their factors, shifts and scales
+	factors, shifts, scales []T
 	want                    [][]T // by channel
 	loose                   [][]bool
 }
+
+// mostDrawn is how many channels are drawn for an expectation: more than any row has.
+const mostDrawn = 5000
 
 // expect returns an expectation of n drawn elements. In place x is y, and z is y where dst
 // is aux.
@@ -58,27 +62,29 @@ func expect[T number](r *rand.Rand, draw func(r *rand.Rand) T, n int, place plac
 		}
 		e.y, e.x, e.z = append(e.y, y), append(e.x, x), append(e.z, z)
 	}
-	for _, c := range f.channels() {
+	all := f.channels()
+	for range mostDrawn {
+		c := r.IntN(len(all))
+		e.channels = append(e.channels, c)
+		e.factors, e.shifts, e.scales = append(e.factors, fromBits[T](all[c].factor)), append(e.shifts, fromBits[T](all[c].shift)), append(e.scales, fromBits[T](all[c].scale))
+	}
+	for _, c := range all {
 		want, loose := make([]T, n), make([]bool, n)
 		for i := range want {
 			var bits uint64
 			bits, loose[i] = oracle(bitsOf(e.y[i]), bitsOf(e.x[i]), bitsOf(e.z[i]), c)
 			want[i] = fromBits[T](bits)
 		}
-		e.factors, e.shifts, e.scales = append(e.factors, fromBits[T](c.factor)), append(e.shifts, fromBits[T](c.shift)), append(e.scales, fromBits[T](c.scale))
 		e.want, e.loose = append(e.want, want), append(e.loose, loose)
 	}
 	return e
 }
 
-// draw returns n random channels with their factors, shifts and scales.
+// draw returns n channels, with their factors, shifts and scales, beginning anywhere among those
+// that are drawn.
 func (e *expectation[T]) draw(r *rand.Rand, n int) (channels []int, factors, shifts, scales []T) {
-	channels, factors, shifts, scales = make([]int, n), make([]T, n), make([]T, n), make([]T, n)
-	for i := range channels {
-		c := r.IntN(len(e.factors))
-		channels[i], factors[i], shifts[i], scales[i] = c, e.factors[c], e.shifts[c], e.scales[c]
-	}
-	return channels, factors, shifts, scales
+	at := r.IntN(mostDrawn - n)
+	return e.channels[at:][:n], e.factors[at:][:n], e.shifts[at:][:n], e.scales[at:][:n]
 }
 
 // differ returns the index of the first element that is not the wanted one, -1 if there
@@ -87,9 +93,15 @@ func differ[T number](got, want []T, loose []bool) int {
 	if bytes.Equal(bytesOf(got), bytesOf(want)) {
 		return -1
 	}
+	return differBut(got, want, func(i int) bool { return loose[i] })
+}
+
+// differBut is differ where loose says which elements are loose. It is asked only about those that
+// differ.
+func differBut[T number](got, want []T, loose func(i int) bool) int {
 	f := formatOf[T]()
 	for i, w := range want {
-		if g, w := bitsOf(got[i]), bitsOf(w); !f.same(g, w, loose[i]) {
+		if g, w := bitsOf(got[i]), bitsOf(w); g != w && !f.same(g, w, loose(i)) {
 			return i
 		}
 	}
@@ -199,7 +211,7 @@ func testKernel[T number](t *testing.T, k routine) {
 	largest := max(dense*mostRows, lengths[len(lengths)-1]*3)
 	most := 2*largest + lanes + 3*guard
 	room, want, from, beside := aligned[T](most), aligned[T](most), aligned[T](most), aligned[T](most)
-	loose := make([]bool, most)
+	var columns [][]T // of what is wanted, by channel of a row
 	var expected []*expectation[T]
 	for _, m := range k.meanings {
 		expected = append(expected, expect(r, hard[T], largest+lanes+2*guard+dense, m.place, m.oracle))
@@ -235,7 +247,6 @@ func testKernel[T number](t *testing.T, k routine) {
 								copy(want[all-guard:all], e.y)
 								copy(want[guard+shift+n:], e.x[at+guard+shift:][:n])
 							}
-							clear(loose[:all])
 							at += guard + shift
 							if m.place != ofSrc {
 								copy(src, e.x[at:])
@@ -250,25 +261,33 @@ func testKernel[T number](t *testing.T, k routine) {
 								drawn, part = length, 1
 							}
 							channels, factors, shifts, scales := e.draw(r, drawn)
-							wanted, loosened := want[guard+shift:][:n], loose[guard+shift:][:n]
-							for i := 0; i < n; i += part {
-								channel := channels[i/part%drawn]
-								if part == 1 {
-									wanted[i], loosened[i] = e.want[channel][at+i], e.loose[channel][at+i]
+							wanted := want[guard+shift:][:n]
+							columns = columns[:0]
+							for _, channel := range channels {
+								columns = append(columns, e.want[channel][at:][:n])
+							}
+							for i := 0; i < n; i += length {
+								if k.shape == planes {
+									copy(wanted[i:][:length], columns[i/length][i:])
 									continue
 								}
-								copy(wanted[i:], e.want[channel][at+i:][:part])
-								copy(loosened[i:], e.loose[channel][at+i:][:part])
+								for c, column := range columns {
+									wanted[i+c] = column[i+c]
+								}
 							}
 							k.exec(arguments{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&aux[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&scales[0]), unsafe.Pointer(&shifts[0]), unsafe.Pointer(&limit)}, count, length)
-							if i := differ(room[:all], want[:all], loose); i >= 0 {
+							loose := func(i int) bool {
+								i -= guard + shift
+								return i >= 0 && i < n && e.loose[channels[i/part%drawn]][at+i]
+							}
+							if i := differBut(room[:all], want[:all], loose); i >= 0 {
 								i -= guard + shift
 								if i < 0 || i >= n {
 									t.Fatalf("%v of %d×%d, shift %d, %v wrote to element %d of what surrounds dst", k, count, length, shift, m.place, i)
 								}
 								channel := channels[i/part%drawn]
 								t.Fatalf("%v of %d×%d, element %d, shift %d, %v: y %#x, x %#x, z %#x, factor %#x, scale %#x, shift %#x, limit %#x gave %#x, want %#x", k, count, length, i, shift, m.place,
-									bitsOf(e.y[at+i]), bitsOf(e.x[at+i]), bitsOf(e.z[at+i]), bitsOf(e.factors[channel]), bitsOf(e.scales[channel]), bitsOf(e.shifts[channel]), m.limit, bitsOf(dst[i]), bitsOf(e.want[channel][at+i]))
+									bitsOf(e.y[at+i]), bitsOf(e.x[at+i]), bitsOf(e.z[at+i]), bitsOf(factors[i/part%drawn]), bitsOf(scales[i/part%drawn]), bitsOf(shifts[i/part%drawn]), m.limit, bitsOf(dst[i]), bitsOf(e.want[channel][at+i]))
 							}
 							if m.place != ofSrc && !bytes.Equal(bytesOf(src), bytesOf(e.x[at:][:n])) {
 								t.Fatalf("%v of %d×%d, shift %d wrote to src", k, count, length, shift)
@@ -310,6 +329,7 @@ func testFourPlanes[T number](t *testing.T, k id) {
 					}
 					length, shift, fills := lines*lanes, rep%lanes, rep/lanes%5
 					channels, factors, _, _ := e.draw(r, all)
+					channels, factors = slices.Clone(channels), slices.Clone(factors)
 					for s := range factors {
 						// A plane that would be divided by 0 is dropped, and never one of the four.
 						for formatOf[T]().zero(bitsOf(factors[s])) && (c.op == Divide || c.op == AddDivide) {

@@ -18,6 +18,7 @@ func CheckState(t *testing.T, calls Calls) {
 			return // the compiler's work
 		}
 		var room [MaxOperands][]uint64
+		var bits []uint64 // any
 		calls(t, func(t *testing.T, c Call) {
 			runtime.LockOSThread() // another thread has the garbage of an earlier call
 			defer runtime.UnlockOSThread()
@@ -28,9 +29,10 @@ func CheckState(t *testing.T, calls Calls) {
 					if 8*len(room[i]) < o.Bytes+64 {
 						room[i] = make([]uint64, o.Bytes/8+64)
 					}
-					for j := range room[i][:o.Bytes/8+8] {
-						room[i][j] = uint64(j+i+1) * 0x9e3779b97f4a7c15 // any bits
+					for n := o.Bytes/8 + 8 + MaxOperands; len(bits) < n; {
+						bits = append(bits, uint64(len(bits)+1)*0x9e3779b97f4a7c15)
 					}
+					copy(room[i][:o.Bytes/8+8], bits[i:])
 					at[i] = onLine(unsafe.Pointer(&room[i][0]))
 					o.fill(at[i])
 				}

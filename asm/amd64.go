@@ -144,10 +144,11 @@ type x86 struct {
 	fetches int           // calls of whereAhead, to name labels
 	ahead   reg.GPVirtual // bytes from a store to the line that is prefetched with it
 
-	factor int  // the register with the plane's factor
-	held   bool // registers hold factors, scales and shifts of a strip
-	fill   int  // the register with what a dropped plane is set to
-	signs  int  // the register with notPositive, 0 if there is none
+	factor int          // the register with the plane's factor
+	held   bool         // registers hold factors, scales and shifts of a strip
+	fill   int          // the register with what a dropped plane is set to
+	taken  reg.Register // the accumulator if it is neither x nor computed
+	signs  int          // the register with notPositive, 0 if there is none
 	// at says where the element of dst and of src lies if not at the pointers.
 	at func(p pointer) operand.Mem
 }
@@ -198,33 +199,91 @@ func (p *x86) ret() {
 	p.RET()
 }
 
-func (p *x86) jumpIfLonger(elements int, to string) {
-	p.CMPQ(p.length, operand.I32(elements))
-	p.JHI(operand.LabelRef(to))
+func (p *x86) jumpIf(c condition, to string) {
+	label := operand.LabelRef(to)
+	switch c {
+	case inPlace:
+		p.CMPQ(p.dst, p.src)
+		p.JEQ(label)
+	case apart:
+		p.CMPQ(p.dst, p.src)
+		p.JNE(label)
+	case onAux:
+		p.CMPQ(p.dst, p.aux)
+		p.JEQ(label)
+	case factorIsOne:
+		if p.size == 8 {
+			one := p.GP64()
+			p.MOVQ(operand.U64(p.one), one)
+			p.CMPQ(p.bits, one)
+		} else {
+			p.CMPL(p.bits.As32(), operand.U32(p.one))
+		}
+		p.JE(label)
+	case factorIsZero:
+		p.shiftOutSign()
+		p.JZ(label)
+	case another:
+		p.DECQ(p.count)
+		p.JNZ(label)
+	case longer(c.elements):
+		p.CMPQ(p.length, operand.I32(c.elements))
+		p.JHI(label)
+	case atLeast(c.elements):
+		p.CMPQ(p.length, operand.I32(c.elements))
+		p.JAE(label)
+	case fewer(c.elements):
+		p.CMPQ(p.left, operand.I32(c.elements))
+		p.JL(label)
+	case again(c.elements):
+		p.SUBQ(operand.I32(c.elements), p.left)
+		p.CMPQ(p.left, operand.I32(c.elements))
+		p.JGE(label)
+	case without(c.elements):
+		p.TESTQ(operand.I32(c.elements), p.left)
+		p.JZ(label)
+	case ragged:
+		p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
+		p.JNZ(label)
+	case rowByRow:
+		p.jumpIfRowByRow(to)
+	default:
+		panic("no jump where " + c.name)
+	}
 }
 
-func (p *x86) jumpIfInPlace(to string) {
-	p.CMPQ(p.dst, p.src)
-	p.JEQ(operand.LabelRef(to))
-}
-
-func (p *x86) jumpIfApart(to string) {
-	p.CMPQ(p.dst, p.src)
-	p.JNE(operand.LabelRef(to))
-}
-
-func (p *x86) repeat(from string) {
-	p.DECQ(p.count)
-	p.JNZ(operand.LabelRef(from))
-}
-
-func (p *x86) startLong(bool) {
+func (p *x86) start(w walk, c choice) {
+	if w == rowWalk {
+		p.startTail()
+		return
+	}
 	p.unread = nil
-	if p.family == core {
+	if w == longWalk && p.family == core {
 		p.planeBytes()
 	}
 	p.left = p.GP64()
 	p.from = p.src
+	if w == longWalk {
+		return
+	}
+	if c.keep {
+		p.unit()
+	}
+	if p.kernel.unread(c) {
+		p.startUnread()
+	}
+}
+
+// startUnread prepares a loop over short planes in which those that are dropped need not be read.
+func (p *x86) startUnread() {
+	p.nowhere = p.GP64()
+	p.LEAQ(p.zeros(), p.nowhere)
+	p.unread = p.GP64()
+	p.MOVQ(p.src, p.unread)
+	p.SUBQ(p.dst, p.unread)
+	p.ADDQ(operand.I32(loadAhead), p.unread)
+	p.planeBytes()
+	p.from = p.GP64()
 }
 
 func (p *x86) planeBytes() {
@@ -245,22 +304,6 @@ func (p *x86) factorBits() {
 	}
 }
 
-func (p *x86) jumpIfOne(to string) {
-	if p.size == 8 {
-		one := p.GP64()
-		p.MOVQ(operand.U64(p.one), one)
-		p.CMPQ(p.bits, one)
-	} else {
-		p.CMPL(p.bits.As32(), operand.U32(p.one))
-	}
-	p.JE(operand.LabelRef(to))
-}
-
-func (p *x86) jumpIfZero(to string) {
-	p.shiftOutSign()
-	p.JZ(operand.LabelRef(to))
-}
-
 // shiftOutSign leaves 0, and the zero flag, if a factor's bits are those of a zero
 // of either sign.
 func (p *x86) shiftOutSign() {
@@ -275,9 +318,22 @@ func (p *x86) shiftOutSign() {
 	}
 }
 
-func (p *x86) takeFactor() { p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane) }
-
-func (p *x86) passFactor() {} // nextFactor follows
+// splat takes the shift for what a dropped plane becomes from where that of its factor is.
+func (p *x86) splat(e *expr) {
+	if e == F || e.has(S) {
+		p.plane(mem(p.factors, 0), mem(p.extra, 0), regPlane)
+	}
+	if e == F {
+		return
+	}
+	p.fill = regZero
+	if e.has(S) {
+		p.fill = regShift
+	}
+	if p.rectifies() {
+		p.fill = p.rectifyShift()
+	}
+}
 
 func (p *x86) nextFactor() {
 	p.ADDQ(operand.I32(p.size), p.factors)
@@ -289,43 +345,26 @@ func (p *x86) nextFactor() {
 	}
 }
 
-// pass has no register with the bytes of a plane to spare in fused kernels.
-func (p *x86) pass(to pointer) {
-	r := p.register(to)
-	if p.family == core {
-		p.ADDQ(p.stride, r)
-	} else {
-		p.LEAQ(operand.Mem{Base: r, Index: p.length, Scale: uint8(p.size)}, r)
+// pass leaves the factors to nextFactor. It has no register with the bytes of a plane to spare in fused
+// kernels.
+func (p *x86) pass(m moves) {
+	for _, to := range m {
+		switch r := p.register(to); {
+		case to == toFactors:
+		case p.family == core:
+			p.ADDQ(p.stride, r)
+		default:
+			p.LEAQ(operand.Mem{Base: r, Index: p.length, Scale: uint8(p.size)}, r)
+		}
 	}
 }
 
-func (p *x86) choices(c choice) { p.choose(mem(p.factors, 0), c) }
-
-func (p *x86) startShort(c choice, unread bool) {
-	p.left = p.GP64()
-	if c.keep {
-		p.unit()
-	}
-	p.from = p.src
-	p.unread = nil
-	if !unread {
-		return
-	}
-	p.nowhere = p.GP64()
-	p.LEAQ(p.zeros(), p.nowhere)
-	p.unread = p.GP64()
-	p.MOVQ(p.src, p.unread)
-	p.SUBQ(p.dst, p.unread)
-	p.ADDQ(operand.I32(loadAhead), p.unread)
-	p.planeBytes()
-	p.from = p.GP64()
-}
-
-// redirect reads a dropped plane from where there is nothing but zeros, in the L1
+// choices has a dropped plane read from where there is nothing but zeros, in the L1
 // cache. That makes planes of 7×7, half of them dropped, 1.1 to 1.2 times as fast in
 // the L2 cache (Sapphire Rapids class).
-func (p *x86) redirect(unread bool) {
-	if !unread {
+func (p *x86) choices(c choice) {
+	p.choose(mem(p.factors, 0), c)
+	if p.unread == nil {
 		return
 	}
 	p.factorBits()
@@ -347,19 +386,6 @@ func (p *x86) zeros() operand.Mem {
 	return *p.nothing
 }
 
-func (p *x86) takeFill() {
-	p.fill = regZero
-	if p.dropped.has(S) {
-		p.takeFactor()
-		p.fill = regShift
-	}
-	if p.rectifies() {
-		p.fill = p.rectifyShift()
-	}
-}
-
-func (p *x86) putFill(b block) { p.store(p.vec(p.fill, b), mem(p.dst, b.at), b) }
-
 func (p *x86) startRow() {
 	p.left = p.GP64()
 	if p.family == fused {
@@ -375,17 +401,28 @@ func (p *x86) startRow() {
 	}
 }
 
-func (p *x86) jumpIfAux(to string) {
-	p.CMPQ(p.dst, p.aux)
-	p.JEQ(operand.LabelRef(to))
+func (p *x86) take(e *expr, b block, c choice) {
+	p.taken = nil
+	switch e {
+	case X:
+		p.takeX(b, c)
+	case F:
+		p.lanes(b, mem(p.row[0], b.at), mem(p.row[1], b.at))
+	case Z:
+		p.taken = p.vec(regValue, b)
+		p.load(p.place(toAux, b), p.taken, b)
+	default:
+		p.taken = p.vec(p.fill, b)
+	}
 }
 
-func (p *x86) copyAux(b block) {
-	p.load(p.place(toAux, b), p.vec(regValue, b), b)
-	p.store(p.vec(regValue, b), mem(p.dst, b.at), b)
+// value returns the register with the accumulator.
+func (p *x86) value(b block) reg.Register {
+	if p.taken != nil {
+		return p.taken
+	}
+	return p.arithmetic.value(b)
 }
-
-func (p *x86) takeFactors(b block) { p.lanes(b, mem(p.row[0], b.at), mem(p.row[1], b.at)) }
 
 // turn is a cache line in fused kernels of halves, which have work enough in it.
 func (p *x86) turn() int {
@@ -395,25 +432,7 @@ func (p *x86) turn() int {
 	return unroll * p.tier.width
 }
 
-func (p *x86) width() int { return p.tier.width }
-
 func (p *x86) restart() { p.MOVQ(p.length, p.left) }
-
-func (p *x86) jumpIfLess(elements int, to string) {
-	p.CMPQ(p.left, operand.I32(elements))
-	p.JL(operand.LabelRef(to))
-}
-
-func (p *x86) again(elements int, from string) {
-	p.SUBQ(operand.I32(elements), p.left)
-	p.CMPQ(p.left, operand.I32(elements))
-	p.JGE(operand.LabelRef(from))
-}
-
-func (p *x86) jumpUnless(elements int, to string) {
-	p.TESTQ(operand.I32(elements), p.left)
-	p.JZ(operand.LabelRef(to))
-}
 
 func (p *x86) each(bytes int, m moves, step func(block)) {
 	if bytes < p.tier.width {
@@ -519,7 +538,8 @@ func (p *x86) head(label string, m moves, step func(block)) {
 	}
 }
 
-func (p *x86) rowTail() {
+// startTail sets up the mask at the end of every row.
+func (p *x86) startTail() {
 	if !p.masks {
 		return
 	}
@@ -540,8 +560,8 @@ func (p *x86) lowLanes(n reg.GPVirtual) {
 	p.KMOVD(lanes, maskTail)
 }
 
-func (p *x86) maskedTail(label string, m moves, step func(block)) bool {
-	if !p.masks {
+func (p *x86) tail(bytes int, label string, m moves, step func(block)) bool {
+	if !p.masks || bytes >= p.tier.width {
 		return false
 	}
 	p.ANDQ(operand.I32(p.tier.width/p.size-1), p.left)

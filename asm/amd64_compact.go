@@ -57,12 +57,6 @@ type x86Compactor struct {
 // number of a lane in each nibble.
 type orderTables struct{ compress, expand, nibbles operand.Mem }
 
-// jumpIfLong jumps if planes are long enough to be written past the cache.
-func (p *x86Compactor) jumpIfLong(to string) {
-	p.CMPQ(p.length, operand.I32(streamedBytes/p.size))
-	p.JAE(operand.LabelRef(to))
-}
-
 // streamedBytes is the shortest plane that is compacted past the cache. Shorter ones would have too many
 // lines of which two of them have a part each. Of 784 bytes Scatter writes 23 GB/s this way instead
 // of 16 and Gather as much as otherwise, of 196 bytes both less (128 MiB of float32, Zen 5).

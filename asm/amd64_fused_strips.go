@@ -66,5 +66,5 @@ func (p *x86) walkStrip(l *loops, vectors int) {
 		p.put(b)
 	})
 	p.held = false
-	p.repeat(label + "Row")
+	p.jumpIf(another, label+"Row")
 }

@@ -31,15 +31,10 @@ const abreast = 4
 // or 1024 bytes too many lost as much where half of the planes are dropped.
 const aheadBytes = 256
 
-func (p *x86) jumpUnlessLines(to string) {
-	p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
-	p.JNZ(operand.LabelRef(to))
-}
-
 // jumpIfRowByRow jumps unless rows are in place, or shorter than a variable of package kernel
 // says.
 func (p *x86) jumpIfRowByRow(to string) {
-	p.jumpIfInPlace("inQuarters")
+	p.jumpIf(inPlace, "inQuarters")
 	bytes := p.GP64()
 	p.MOVQ(p.length, bytes)
 	p.SHLQ(p.shift(), bytes)
@@ -51,11 +46,6 @@ func (p *x86) jumpIfRowByRow(to string) {
 // variable returns a variable of package kernel, of eight bytes.
 func variable(name string) operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: "·" + name}, Base: reg.StaticBase}
-}
-
-func (p *x86) jumpIfLong(to string) {
-	p.CMPQ(p.length, operand.I32(joinedBytes/p.size))
-	p.JAE(operand.LabelRef(to))
 }
 
 // walkFourPlanes multiplies four planes, or divides them, and clears others: a cache
@@ -286,7 +276,7 @@ func (p *x86) walkJoined(l *loops) {
 	}
 
 	plane := func() {
-		p.takeFactor()
+		p.splat(F)
 		p.choices(choice{drop: p.drops()})
 	}
 	m := moves{toDst, toSrc}

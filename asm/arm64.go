@@ -150,30 +150,54 @@ func (p *neon) jump(to string) { p.branch("B", to) }
 
 func (p *neon) ret() { p.AddInstruction(&ir.Instruction{Opcode: "RET", IsTerminal: true}) }
 
-func (p *neon) jumpIfLonger(elements int, to string) {
-	p.ins("CMP", imm(elements), x(xLength))
-	p.branch("BHI", to)
+func (p *neon) jumpIf(c condition, to string) {
+	switch c {
+	case inPlace:
+		p.ins("CMP", x(xSrc), x(xDst))
+		p.branch("BEQ", to)
+	case apart:
+		p.ins("CMP", x(xSrc), x(xDst))
+		p.branch("BNE", to)
+	case onAux:
+		p.ins("CMP", x(xAux), x(xDst))
+		p.branch("BEQ", to)
+	case factorIsOne:
+		p.ins("CMP", x(xOne), x(xFactor))
+		p.branch("BEQ", to)
+	case factorIsZero: // the sign shifted out, a zero has no bits
+		p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
+		p.branch("CBZ", to, x(xFactor))
+	case another:
+		p.ins("SUBS", imm(1), x(xCount), x(xCount))
+		p.branch("BNE", to)
+	case longer(c.elements):
+		p.ins("CMP", imm(c.elements), x(xLength))
+		p.branch("BHI", to)
+	case fewer(c.elements):
+		// As again does. Once below 0, the bits that count less than a turn are still those of what is left.
+		p.ins("SUBS", imm(c.elements), x(xLeft), x(xLeft))
+		p.branch("BLT", to)
+	case again(c.elements):
+		p.ins("SUBS", imm(c.elements), x(xLeft), x(xLeft))
+		p.branch("BGE", to)
+	case without(c.elements):
+		p.branch("TBZ", to, imm(bits.TrailingZeros(uint(c.elements))), x(xLeft))
+	default:
+		panic("no jump where " + c.name)
+	}
 }
 
-func (p *neon) jumpIfInPlace(to string) {
-	p.ins("CMP", x(xSrc), x(xDst))
-	p.branch("BEQ", to)
-}
-
-func (p *neon) jumpIfApart(to string) {
-	p.ins("CMP", x(xSrc), x(xDst))
-	p.branch("BNE", to)
-}
-
-func (p *neon) repeat(from string) {
-	p.ins("SUBS", imm(1), x(xCount), x(xCount))
-	p.branch("BNE", from)
-}
-
-func (p *neon) startLong(unchanged bool) {
-	p.ins("LSL", imm(p.shift()), x(xLength), x(xBytes))
-	if unchanged {
-		p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
+func (p *neon) start(w walk, c choice) {
+	switch w {
+	case longWalk:
+		p.ins("LSL", imm(p.shift()), x(xLength), x(xBytes))
+		if c.keep {
+			p.ins("MOVD", raw(fmt.Sprintf("$%#x", p.one)), x(xOne))
+		}
+	case shortWalk:
+		if c.keep {
+			p.constant(vOne, p.one, p.lanes())
+		}
 	}
 }
 
@@ -181,18 +205,11 @@ func (p *neon) factorBits() {
 	p.ins(map[int]string{2: "MOVHU", 4: "MOVWU", 8: "MOVD"}[p.size], at(xFactors), x(xFactor))
 }
 
-func (p *neon) jumpIfOne(to string) {
-	p.ins("CMP", x(xOne), x(xFactor))
-	p.branch("BEQ", to)
-}
-
-// jumpIfZero shifts the sign out: then a zero has no bits.
-func (p *neon) jumpIfZero(to string) {
-	p.ins("LSL", imm(65-8*p.size), x(xFactor), x(xFactor))
-	p.branch("CBZ", to, x(xFactor))
-}
-
-func (p *neon) takeFactor() {
+func (p *neon) splat(e *expr) {
+	if e != F {
+		p.splatDropped()
+		return
+	}
 	p.next(vPlane, xFactors)
 	if p.family == fused {
 		p.fusedFactor()
@@ -201,42 +218,11 @@ func (p *neon) takeFactor() {
 	}
 }
 
-func (p *neon) passFactor() {
-	p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
-	if p.family == fused {
-		p.ins("ADD", imm(p.size), x(xScales), x(xScales))
-		if p.shifts() {
-			p.ins("ADD", imm(p.size), x(xShifts), x(xShifts))
-		}
+// splatDropped sets as many registers as put stores to what a dropped plane becomes.
+func (p *neon) splatDropped() {
+	if p.family != compact {
+		p.pass(moves{toFactors})
 	}
-}
-
-func (p *neon) nextFactor() {} // takeFactor or passFactor has
-
-func (p *neon) pass(to pointer) {
-	r := map[pointer]int{toDst: xDst, toSrc: xSrc, toAux: xAux}[to]
-	p.ins("ADD", x(xBytes), x(r), x(r))
-}
-
-func (p *neon) startShort(c choice, _ bool) {
-	if c.keep {
-		p.constant(vOne, p.one, p.lanes())
-	}
-}
-
-func (p *neon) choices(c choice) {
-	if c.drop {
-		p.notZero(vLive, p.bits(vPlane))
-	}
-	if c.keep {
-		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
-	}
-}
-
-func (p *neon) redirect(bool) {}
-
-func (p *neon) takeFill() {
-	p.passFactor()
 	all := width(p.turn()).vectors()
 	for u := range all {
 		switch {
@@ -253,9 +239,33 @@ func (p *neon) takeFill() {
 	}
 }
 
-func (p *neon) putFill(b block) { p.store(vValue, width(b.bytes)) }
+func (p *neon) nextFactor() {} // splat or pass has
 
-func (p *neon) rowTail() {}
+func (p *neon) pass(m moves) {
+	for _, to := range m {
+		if to != toFactors {
+			r := map[pointer]int{toDst: xDst, toSrc: xSrc, toAux: xAux}[to]
+			p.ins("ADD", x(xBytes), x(r), x(r))
+			continue
+		}
+		p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
+		if p.family == fused {
+			p.ins("ADD", imm(p.size), x(xScales), x(xScales))
+			if p.shifts() {
+				p.ins("ADD", imm(p.size), x(xShifts), x(xShifts))
+			}
+		}
+	}
+}
+
+func (p *neon) choices(c choice) {
+	if c.drop {
+		p.notZero(vLive, p.bits(vPlane))
+	}
+	if c.keep {
+		p.ins("VCMEQ", p.vec(vOne), p.vec(p.bits(vPlane)), p.vec(vKeep))
+	}
+}
 
 func (p *neon) startRow() {
 	p.ins("MOVD", x(xFactors), x(xRow))
@@ -267,14 +277,6 @@ func (p *neon) startRow() {
 	}
 }
 
-// takeFactors leaves the shifts until they are added.
-func (p *neon) takeFactors(b block) {
-	p.load(vFactor, xRow, width(b.bytes))
-	if p.family == fused {
-		p.load(vScaleRow, xRowScales, width(b.bytes))
-	}
-}
-
 // turn is what the main loop takes: of halves two vectors, which are work enough.
 func (p *neon) turn() int {
 	if p.half {
@@ -283,32 +285,29 @@ func (p *neon) turn() int {
 	return int(unroll * vector)
 }
 
-func (p *neon) width() int { return int(vector) }
-
 func (p *neon) restart() { p.ins("MOVD", x(xLength), x(xLeft)) }
-
-// jumpIfLess takes the elements off, as again does. Once below 0, the bits that count
-// less than a turn are still those of what is left.
-func (p *neon) jumpIfLess(elements int, to string) {
-	p.ins("SUBS", imm(elements), x(xLeft), x(xLeft))
-	p.branch("BLT", to)
-}
-
-func (p *neon) again(elements int, from string) {
-	p.ins("SUBS", imm(elements), x(xLeft), x(xLeft))
-	p.branch("BGE", from)
-}
-
-func (p *neon) jumpUnless(elements int, to string) {
-	p.branch("TBZ", to, imm(bits.TrailingZeros(uint(elements))), x(xLeft))
-}
 
 // each takes all vectors in one step: a load fills up to four registers.
 func (p *neon) each(bytes int, _ moves, step func(block)) { step(block{bytes: bytes}) }
 
 func (p *neon) prefetch(int) {}
 
-func (p *neon) maskedTail(string, moves, func(block)) bool { return false }
+func (p *neon) tail(int, string, moves, func(block)) bool { return false }
+
+// take leaves the shifts of a row until they are added. What a dropped plane becomes is in the accumulator already.
+func (p *neon) take(e *expr, b block, c choice) {
+	switch e {
+	case X:
+		p.takeX(b, c)
+	case Z:
+		p.load(vValue, xAux, width(b.bytes))
+	case F:
+		p.load(vFactor, xRow, width(b.bytes))
+		if p.family == fused {
+			p.load(vScaleRow, xRowScales, width(b.bytes))
+		}
+	}
+}
 
 // takeX keeps x apart from the result if a lane may stay as it is.
 func (p *neon) takeX(b block, c choice) {

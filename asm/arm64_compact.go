@@ -41,7 +41,7 @@ type neonCompactor struct {
 }
 
 func (p *neonCompactor) startGroups(bool) {
-	p.startLong(false)
+	p.start(longWalk, choice{})
 	if p.kernel.gathers() {
 		p.ins("MOVD", x(xSrc), x(xBase))
 	} else {
@@ -114,12 +114,6 @@ func (p *neonCompactor) nextGroup(from string) {
 
 func (p *neonCompactor) endGroups() {}
 
-func (p *neonCompactor) takeFill() {
-	for u := range width(p.turn()).vectors() {
-		p.ins("VEOR", v16(vValue+u), v16(vValue+u), v16(vValue+u))
-	}
-}
-
 // step is how many bytes of elements a step takes. Halves have half a vector, which becomes one of
 // float32.
 func (p *neonCompactor) step() width {
@@ -166,10 +160,10 @@ func (p *neonCompactor) startLanes() {
 func (p *neonCompactor) startSteps(to string) {
 	p.startRow()
 	p.restart()
-	p.jumpIfLess(p.lanes(), to)
+	p.jumpIf(fewer(p.lanes()), to)
 }
 
-func (p *neonCompactor) againSteps(from string) { p.again(p.lanes(), from) }
+func (p *neonCompactor) againSteps(from string) { p.jumpIf(again(p.lanes()), from) }
 
 // countBits is how many bits of the sum of the weights count the channels that are kept. Above
 // them it has a bit for each.

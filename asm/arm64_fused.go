@@ -55,16 +55,6 @@ func (p *neon) fusedFactor() {
 	}
 }
 
-func (p *neon) jumpIfAux(to string) {
-	p.ins("CMP", x(xAux), x(xDst))
-	p.branch("BEQ", to)
-}
-
-func (p *neon) copyAux(b block) {
-	p.load(vValue, xAux, width(b.bytes))
-	p.store(vValue, width(b.bytes))
-}
-
 // fusedX takes x, and computes what decides in a gate before.
 func (p *neon) fusedX(b block, c choice) {
 	w := width(b.bytes)

@@ -58,7 +58,7 @@ func (l *loops) compaction() {
 		l.scatterRows()
 	default:
 		if l.stream {
-			l.machine.(streamer).jumpIfLong("long")
+			l.jumpIf(atLeast(streamedBytes/l.size), "long")
 			l.cached = true
 			l.compactPlanes("short")
 			l.cached = false
@@ -86,10 +86,11 @@ func (l *loops) compactPlanes(name string) {
 	walk(name+"Kept", moves{toDst, toSrc}, l.formula(choice{}), l.element(choice{}))
 	if l.dropped == Zero {
 		c.turnGroup()
-		l.takeFill()
+		l.splat(l.dropped)
 		walk(name+"Dropped", moves{toDst}, "y = "+l.dropped.text(nil), func(b block) {
 			b.cached = b.cached || l.cached
-			l.putFill(b)
+			l.take(l.dropped, b, choice{})
+			l.put(b)
 		})
 	}
 	c.nextGroup(name + "Group")
@@ -118,7 +119,7 @@ func (l *loops) gatherRows() {
 	c.compress(true)
 	c.putPacked(false)
 	l.label("next")
-	l.repeat("row")
+	l.jumpIf(another, "row")
 	l.ret()
 
 	l.label("last")
@@ -154,7 +155,7 @@ func (l *loops) scatterRows() {
 	c.takePacked(false)
 	c.expand(true)
 	l.label("next")
-	l.repeat("row")
+	l.jumpIf(another, "row")
 	l.ret()
 
 	l.label("last")

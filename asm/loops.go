@@ -17,77 +17,46 @@ type machine interface {
 	// comment writes a comment.
 	comment(text string)
 
-	// label, jump and ret are control flow. A label is local to the kernel.
+	// label, jump, jumpIf and ret are control flow. A label is local to the kernel.
 	label(name string)
 	jump(to string)
+	jumpIf(c condition, to string)
 	ret()
-	// jumpIfLonger jumps if planes are longer than elements.
-	jumpIfLonger(elements int, to string)
-	// jumpIfInPlace and jumpIfApart jump if dst is src, and if it is not.
-	jumpIfInPlace(to string)
-	jumpIfApart(to string)
-	// repeat counts one plane or row down and jumps if any is left.
-	repeat(from string)
 
-	// startLong prepares a loop over long planes, in which jumpIfOne occurs if unchanged.
-	startLong(unchanged bool)
-	// factorBits loads the bits of the plane's factor, for jumpIfOne and jumpIfZero.
-	factorBits()
-	jumpIfOne(to string)
-	jumpIfZero(to string)
-	// takeFactor sets all lanes of a register to the plane's factor, and of another one to
-	// its shift if the kernel has shifts.
-	takeFactor()
-	// passFactor moves to the next factor if takeFactor would have.
-	passFactor()
-	// nextFactor moves to the next factor unless takeFactor or passFactor has.
-	nextFactor()
-	// pass moves a pointer to the next plane.
-	pass(p pointer)
-	// takeFill takes what a dropped plane is set to, and putFill stores it to a block.
-	takeFill()
-	putFill(b block)
-	// jumpIfAux jumps if dst is aux, and copyAux copies a block from there.
-	jumpIfAux(to string)
-	copyAux(b block)
-
-	// startShort prepares a loop over short planes. unread says that a dropped plane need
-	// not be read.
-	startShort(c choice, unread bool)
-	// choices finds out which lanes of a plane to drop, and which to leave as they are.
-	choices(c choice)
-	// redirect may let the loads of a dropped plane go elsewhere, if unread.
-	redirect(unread bool)
-
-	// rowTail sets up what the end of every row needs.
-	rowTail()
+	// start prepares a loop over planes or rows. c says what occurs in it.
+	start(w walk, c choice)
 	// startRow sets up the pointers to the factors and the shifts of a row.
 	startRow()
-	// takeFactors takes the factors of a block, one for each lane, and its shifts.
-	takeFactors(b block)
+	// factorBits loads the bits of the plane's factor, for factorIsOne and factorIsZero.
+	factorBits()
+	// splat sets all lanes of a register to the plane's factor, and those of others to its scale and
+	// shift if the kernel has them, or to what a dropped plane becomes.
+	splat(e *expr)
+	// choices finds out which lanes of a plane to drop, and which to leave as they are. It may let
+	// the loads of a dropped plane go elsewhere, if the plane need not be read.
+	choices(c choice)
+	// pass moves pointers past a plane. nextFactor moves to the next factor unless splat or pass
+	// has.
+	pass(m moves)
+	nextFactor()
 
-	// turn and width are the bytes of a turn of the main loop, and of a vector.
+	// turn is the bytes of a turn of the main loop.
 	turn() int
-	width() int
-	// restart begins to count the elements of a plane or row. jumpIfLess jumps if fewer are
-	// left. again takes elements off and jumps if as many are left once more. jumpUnless
-	// jumps unless the number left has this bit.
+	// restart begins to count the elements of a plane or row.
 	restart()
-	jumpIfLess(elements int, to string)
-	again(elements int, from string)
-	jumpUnless(elements int, to string)
 	// each applies step to as many blocks as make some bytes.
 	each(bytes int, m moves, step func(block))
+	// tail applies step to what is left once that is less than twice some bytes, in a vector under a mask. It
+	// returns false if the machine has no masks, or more than a vector may be left.
+	tail(bytes int, label string, m moves, step func(block)) bool
 	// prefetch prefetches lines ahead of the stores to some bytes.
 	prefetch(bytes int)
-	// maskedTail applies step to what is left, in a vector under a mask. It returns false
-	// if the machine has no masks.
-	maskedTail(label string, m moves, step func(block)) bool
 
-	// takeX sets the accumulator to x, apply applies one stage of the operation to it, and
-	// put stores it. What a choice asks for, each does as early as it can, and finish does
-	// what is left of it.
-	takeX(b block, c choice)
+	// take sets the accumulator to x, to z, or to what splat has set for dropped planes. Of F it takes
+	// the factors of a block, one for each lane, with scales and shifts. apply applies one stage of
+	// the operation to the accumulator, and put stores it. What a choice asks for, each does as early
+	// as it can, and finish does what is left of it.
+	take(e *expr, b block, c choice)
 	apply(s stage, b block, c choice)
 	finish(b block, c choice)
 	put(b block)
@@ -96,12 +65,6 @@ type machine interface {
 // A streamer is a machine with stores that write past the cache.
 type streamer interface {
 	machine
-	// jumpUnlessLines jumps unless rows are whole cache lines.
-	jumpUnlessLines(to string)
-	// jumpIfRowByRow jumps if rows in the cache are better walked one after the other.
-	jumpIfRowByRow(to string)
-	// jumpIfLong jumps if planes are long enough to be streamed one by one.
-	jumpIfLong(to string)
 	// head applies step to the elements before the first cache line that begins in dst.
 	head(label string, m moves, step func(block))
 	// walkFourPlanes, walkQuarters and walkJoined are loops over four planes of one call,
@@ -112,6 +75,44 @@ type streamer interface {
 	walkJoined(l *loops)
 	walkStrips(l *loops)
 }
+
+// A condition is what a jump depends on.
+type condition struct {
+	name     string
+	elements int
+}
+
+var (
+	inPlace      = condition{name: "dst is src"}
+	apart        = condition{name: "dst is not src"}
+	onAux        = condition{name: "dst is aux"}
+	factorIsOne  = condition{name: "the factor is 1"}
+	factorIsZero = condition{name: "the factor is 0"}
+	another      = condition{name: "another plane or row is left"} // counts one down
+
+	// Of a streamer.
+	ragged   = condition{name: "rows are not whole cache lines"}
+	rowByRow = condition{name: "rows in the cache are better walked one after the other"}
+)
+
+// longer and atLeast say that planes are longer than elements, or no shorter.
+func longer(elements int) condition  { return condition{"length > n", elements} }
+func atLeast(elements int) condition { return condition{"length >= n", elements} }
+
+// fewer says that fewer elements are left. again takes elements off and says that as many are left once
+// more. without says that the number left lacks this bit.
+func fewer(elements int) condition   { return condition{"left < n", elements} }
+func again(elements int) condition   { return condition{"(left -= n) >= n", elements} }
+func without(elements int) condition { return condition{"left & n == 0", elements} }
+
+// A walk is a loop over planes or rows.
+type walk int
+
+const (
+	longWalk  walk = iota // over long planes
+	shortWalk             // over short planes
+	rowWalk               // over rows
+)
 
 // A block is what a step works on: a vector or a part of one, or as many vectors
 // as the machine takes in one step.
@@ -191,8 +192,8 @@ func (l *loops) emit() {
 		s.walkQuarters(l)
 	case l.pixels:
 		if s != nil && !l.sums() {
-			s.jumpUnlessLines("row")
-			s.jumpIfRowByRow("row")
+			l.jumpIf(ragged, "row")
+			l.jumpIf(rowByRow, "row")
 			s.walkQuarters(l)
 			l.ret()
 		}
@@ -202,25 +203,25 @@ func (l *loops) emit() {
 		l.rows()
 	case l.family == fused:
 		// Short planes are not streamed: those of 14×14 float32 would be 0.6 times as fast (26 MB, Zen 5).
-		l.jumpIfLonger(l.short(), "long")
+		l.jumpIf(longer(l.short()), "long")
 		l.cached = true
 		l.shortPlanes("short", false)
 		l.cached = false
 		l.label("long")
 		l.longPlanes()
 	case l.stream:
-		s.jumpIfLong("long")
+		l.jumpIf(atLeast(joinedBytes/l.size), "long")
 		s.walkJoined(l)
 		l.label("long")
 		l.longPlanes()
 	case !l.drops() && l.sums():
 		l.longPlanes()
 	default:
-		l.jumpIfLonger(l.short(), "long")
+		l.jumpIf(longer(l.short()), "long")
 		if l.sums() {
 			l.shortPlanes("short", false)
 		} else {
-			l.jumpIfInPlace("inPlace")
+			l.jumpIf(inPlace, "inPlace")
 			l.shortPlanes("apart", false)
 			l.label("inPlace")
 			l.shortPlanes("short", true)
@@ -235,7 +236,7 @@ func (l *loops) emit() {
 func (l *loops) element(c choice) func(block) {
 	return func(b block) {
 		if c.row {
-			l.takeFactors(b)
+			l.take(F, b, c)
 		}
 		b.cached = b.cached || l.cached
 		l.compute(b, c)
@@ -250,7 +251,7 @@ func (l *loops) compute(b block, c choice) {
 	if l.clearsX() {
 		first.drop, last.drop = c.drop, false
 	}
-	l.takeX(b, first)
+	l.take(X, b, first)
 	stages := l.value.chain()
 	for i, s := range stages {
 		if i < len(stages)-1 {
@@ -277,37 +278,37 @@ func (l *loops) rows() {
 	if l.shifts() && l.family == core { // in other families one index serves all factors
 		m = append(m, toShifts)
 	}
+	c := choice{row: true, drop: l.drops()}
 	l.label("row")
-	l.rowTail()
+	l.start(rowWalk, c)
 	l.label("next")
 	l.startRow()
-	c := choice{row: true, drop: l.drops()}
 	l.sweep("row", m, true, l.formula(c), l.element(c))
-	l.repeat("next")
+	l.jumpIf(another, "next")
 }
 
 // longPlanes walks planes so long that a branch on the factor pays: a dropped
 // plane is not read, an unchanged one not touched.
 func (l *loops) longPlanes() {
 	unchanged := !l.sums() && !l.stream // a factor of 1 leaves elements as they are
-	l.startLong(unchanged)
+	l.start(longWalk, choice{keep: unchanged})
 	l.label("plane")
 	if l.drops() || unchanged {
 		l.factorBits()
 	}
 	if unchanged {
-		l.jumpIfApart("changed")
-		l.jumpIfOne("skip")
+		l.jumpIf(apart, "changed")
+		l.jumpIf(factorIsOne, "skip")
 		l.label("changed")
 	}
 	if l.drops() {
-		l.jumpIfZero("dropped")
+		l.jumpIf(factorIsZero, "dropped")
 	}
-	l.takeFactor()
+	l.splat(F)
 	l.sweep("kept", l.elements(), true, l.formula(choice{}), l.element(choice{}))
 	l.label("next")
 	l.nextFactor()
-	l.repeat("plane")
+	l.jumpIf(another, "plane")
 	if !l.drops() && !unchanged {
 		return
 	}
@@ -319,18 +320,14 @@ func (l *loops) longPlanes() {
 	switch {
 	case !l.drops() || l.dropped == Y:
 	case l.dropped == Z:
-		l.jumpIfAux("skip")
-		l.passFactor()
-		l.pass(toSrc)
-		l.sweep("copy", moves{toDst, toAux}, true, "y = z", l.copyAux)
+		l.jumpIf(onAux, "skip")
+		l.pass(moves{toFactors, toSrc})
+		l.set("copy", moves{toDst, toAux}, Z)
 		l.jump("next")
 	default:
-		l.takeFill()
-		l.pass(toSrc)
-		if l.readsAux() {
-			l.pass(toAux)
-		}
-		l.sweep("fill", moves{toDst}, true, "y = "+l.dropped.text(nil), l.putFill)
+		l.splat(l.dropped)
+		l.pass(l.elements()[1:])
+		l.set("fill", moves{toDst}, l.dropped)
 		l.jump("next")
 	}
 	copies := l.drops() && l.dropped == Z
@@ -338,10 +335,7 @@ func (l *loops) longPlanes() {
 		l.label("skip")
 	}
 	if unchanged || copies || l.drops() && l.dropped == Y {
-		l.passFactor()
-		for _, p := range l.elements() {
-			l.pass(p)
-		}
+		l.pass(append(moves{toFactors}, l.elements()...))
 		l.jump("next")
 	}
 }
@@ -351,16 +345,26 @@ func (l *loops) longPlanes() {
 // 1 stays as it is.
 func (l *loops) shortPlanes(label string, inPlace bool) {
 	c := choice{drop: l.drops(), keep: inPlace}
-	unread := l.drops() && l.dropped == Zero && !inPlace && !l.readsAux()
-	l.startShort(c, unread)
+	l.start(shortWalk, c)
 	l.label(label)
-	l.takeFactor()
+	l.splat(F)
 	l.choices(c)
-	l.redirect(unread)
 	l.nextFactor()
 	l.sweep(label, l.elements(), !inPlace, l.formula(c), l.element(c))
-	l.repeat(label)
+	l.jumpIf(another, label)
 	l.ret()
+}
+
+// unread reports whether a dropped plane need not be read in a loop over short ones.
+func (k kernel) unread(c choice) bool { return c.drop && !c.keep && k.dropped == Zero && !k.readsAux() }
+
+// set sets the elements of a plane to z, or to what a dropped one becomes.
+func (l *loops) set(label string, m moves, to *expr) {
+	l.sweep(label, m, true, "y = "+to.text(nil), func(b block) {
+		b.cached = b.cached || l.cached
+		l.take(to, b, choice{})
+		l.put(b)
+	})
 }
 
 // sweep takes the elements of a plane or a row: in turns, then half a turn, and so
@@ -385,22 +389,22 @@ func (l *loops) sweep(label string, m moves, apart bool, formula string, step fu
 	if l.stream && !l.cached && !l.pixels {
 		l.machine.(streamer).head(label, m, step)
 	}
-	l.jumpIfLess(turn/l.size, label+"Rest")
+	l.jumpIf(fewer(turn/l.size), label+"Rest")
 	l.comment(formula)
 	l.label(label + "Turn")
 	fetch(turn)
 	l.each(turn, m, step)
-	l.again(turn/l.size, label+"Turn")
+	l.jumpIf(again(turn/l.size), label+"Turn")
 
 	// What is left, and so which of these branches are taken, is the same for every
 	// plane or row.
 	l.label(label + "Rest")
 	for bytes := turn / 2; bytes >= l.size; bytes /= 2 {
-		if bytes < l.width() && l.pixels && l.maskedTail(label, m, step) {
+		if l.pixels && l.tail(bytes, label, m, step) {
 			return
 		}
 		skip := fmt.Sprintf("%sBelow%d", label, bytes)
-		l.jumpUnless(bytes/l.size, skip)
+		l.jumpIf(without(bytes/l.size), skip)
 		fetch(bytes)
 		l.each(bytes, m, step)
 		l.label(skip)

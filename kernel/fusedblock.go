@@ -34,7 +34,7 @@ func (c *fused) set(f *Fused, n *nest, span, factors int) {
 	n.family = &c.self
 	size := kind.bytes(1)
 	n.pastCache, n.far = false, false
-	if bytes := span * size; !c.staged && int64(bytes) >= streamLeast.Load() && streams() && c.ways[1][n.shape] != noFused && n.dst != n.src && !(c.reads && n.dst == c.aux.Address(n.base.dst, kind.shift)) {
+	if bytes := span * size; !short(bytes) && !c.staged && streams() && c.ways[1][n.shape] != noFused && n.dst != n.src && !(c.reads && n.dst == c.aux.Address(n.base.dst, kind.shift)) {
 		dst := loop.Memory{Data: n.dst}
 		if n.lists != nil {
 			dst = n.lists.dst

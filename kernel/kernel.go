@@ -127,7 +127,7 @@ func doPlanes(kind *Kind, op Op, dst, src, factors, shifts vector, plane int) {
 	if plane == 1 {
 		b = block{shape: pixels, count: 1, length: factors.len} // the same, without a loop for each
 	}
-	if alone(bytes) {
+	if alonePlanes(bytes) {
 		kind.exec(kind.ways[op][0][b.shape], hide(dst.data), hide(src.data), hide(factors.data), hide(shifts.data), b.count, b.length)
 		return
 	}
@@ -185,6 +185,11 @@ func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int
 // kernel: it is not divided or stored past the cache, and no rows of it are repeated to
 // longer ones. A number of bytes that overflows, on 32-bit platforms, is not.
 func alone(bytes int) bool { return uint(bytes) < 4*tileBytes && int64(bytes) < streamLeast.Load() }
+
+// alonePlanes is alone for planes, which no row is made of.
+func alonePlanes(bytes int) bool {
+	return uint(bytes) <= uint(min(callBytes, farBytes)) && int64(bytes) < streamLeast.Load()
+}
 
 // serial does op on a block that fills whole slices.
 func serial(kind *Kind, op Op, b block, dst, src vector, factors, shifts unsafe.Pointer) {

@@ -82,11 +82,11 @@ func inner(loops []layout.Loop) (layout.Loop, []layout.Loop) {
 func (n *nest) choose(span int) {
 	size := 1 << n.kind.shift
 	if n.op == Copy {
-		n.long = int64(span*size) >= streamLeast.Load() && span*size >= strategy().StreamInPlace
+		n.long = !short(span*size) && span*size >= strategy().StreamInPlace
 		return
 	}
 	n.far = span*size >= farBytes && n.kind.far != nil && tier.InUse() == tier.Generic
-	if bytes := span * size; int64(bytes) < streamLeast.Load() || !streams() || n.kind.ways[n.op][0][fourPlanes] == none || uintptr(n.dst)%uintptr(size) != 0 || bytes < strategy().streams(n.shape, n.readsDst()) {
+	if bytes := span * size; short(bytes) || !streams() || n.kind.ways[n.op][0][fourPlanes] == none || uintptr(n.dst)%uintptr(size) != 0 || bytes < strategy().streams(n.shape, n.readsDst()) {
 		return
 	}
 	n.pastCache = true
@@ -168,7 +168,7 @@ func (n *nest) along(at place, from, to int) {
 
 // planes does elements from to to of the block of planes at a place.
 func (n *nest) planes(at place, from, to int) {
-	if n.fourAtOnce(at, from, to) {
+	if n.pastCache && n.fourAtOnce(at, from, to) {
 		n.fourPlanes(at, from, to)
 		return
 	}

@@ -246,7 +246,7 @@ func (c *packing) begin(n *nest, kind *Kind, op Compaction, full, packed, factor
 func (c *packing) choose(n *nest, span int) {
 	bytes := span << c.shift
 	n.op = Scale
-	if op := c.op; op == ScatterAdd || c.inPlace || n.shape != planes || int64(bytes) < streamLeast.Load() || !streams() {
+	if op := c.op; short(bytes) || op == ScatterAdd || c.inPlace || n.shape != planes || !streams() {
 		return
 	}
 	dst := &c.packed

@@ -112,7 +112,7 @@ func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.L
 			}
 			elements, wanted := count*last.Size, shiftsOf(op, entries)
 			bytes, of := kind.bytes(elements), kind.bytes(entries)
-			if dst.len >= elements && src.len >= elements && factors.len >= entries && shifts.len >= wanted && (wanted > 0 || shifts.len == 0) && alone(bytes) &&
+			if dst.len >= elements && src.len >= elements && factors.len >= entries && shifts.len >= wanted && (wanted > 0 || shifts.len == 0) && (alone(bytes) || last.Factor == 0 && workers == 1 && alonePlanes(bytes)) &&
 				!meets(dst.data, src.data, bytes) && !within(dst.data, bytes, factors.data, of) && (wanted == 0 || !within(dst.data, bytes, shifts.data, of)) {
 				kind.call(kind.ways[op][0][last.Factor&1], dst.data, src.data, factors.data, shifts.data, count, last.Size)
 				return nil

@@ -140,9 +140,9 @@ func strategyFor(p tier.Processor) Strategy {
 	return s
 }
 
-// inUse is the strategy in use, nil until a call needs it: to ask the processor takes longer
-// than a program should take to start. streamLeast is its smallest size for streaming, or
-// what it may be at least.
+// inUse is the strategy in use, nil until the first call: to ask the processor takes longer
+// than a program should take to start (35 µs in a virtual machine). streamLeast is its smallest size for
+// streaming, and 0 until then: of no size is a call [alone], and it asks [short].
 var (
 	inUse       atomic.Pointer[Strategy]
 	streamLeast atomic.Int64
@@ -163,7 +163,6 @@ var (
 )
 
 func init() {
-	streamLeast.Store(leastStream)
 	if os.Getenv(strategyVariable) != "" || os.Getenv(streamVariable) != "" {
 		use(strategyFrom(os.Getenv(strategyVariable), os.Getenv(streamVariable)))
 	}
@@ -175,6 +174,18 @@ func strategy() *Strategy {
 		return s
 	}
 	return firstStrategy()
+}
+
+// short reports whether dst of so many bytes is too short to be stored past the cache, whatever it
+// holds. The first call of a program finds no bound, and takes a strategy into use: the assembly reads
+// fields of it in calls of every size.
+func short(bytes int) bool {
+	least := streamLeast.Load()
+	if least == 0 {
+		strategy()
+		least = streamLeast.Load()
+	}
+	return int64(bytes) < least
 }
 
 //go:noinline
@@ -224,6 +235,10 @@ func takeBack() {
 	lent = false
 	spread(inUse.Load())
 }
+
+// Shares reports whether [Run] may share dst of so many bytes among goroutines: it has the size that
+// the strategy in use says.
+func Shares(bytes int) bool { return bytes >= strategy().Share }
 
 // CurrentStrategy returns the strategy in use.
 func CurrentStrategy() Strategy { return *strategy() }

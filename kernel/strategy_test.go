@@ -11,6 +11,7 @@ import (
 
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/internal/tier"
+	"github.com/spatialdropout/spatialdropout/layout"
 )
 
 // streamFrom lets a dst of so many bytes or more go past the cache.
@@ -153,6 +154,40 @@ func TestSetStrategySetsWhatIsInUse(t *testing.T) {
 	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, QuarterRows: 9, Grain: 5}
 	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 || quarterRows != 9 {
 		t.Errorf("%v, %v, %d and %d in use, want %v", err, CurrentStrategy(), streamLeast.Load(), storeAhead, s)
+	}
+}
+
+// What the assembly reads does not follow the processor before a strategy is in use, so that the first call must take
+// one into use whatever its size and family.
+func TestFirstCallTakesAStrategyIntoUse(t *testing.T) {
+	before := CurrentStrategy()
+	defer use(before)
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []int{4, 64, 5000} {
+		dst, src, factors := make([]float32, 4*n), make([]float32, 4*n), []float32{2, 0, 2, 0}
+		loops := []layout.Loop{{Size: 4, Dst: n, Src: n, Factor: 1}, {Size: n, Dst: 1, Src: 1}}
+		for name, call := range map[string]func(){
+			"Planes": func() { Planes(Scale, dst, src, factors, nil, n) },
+			"Pixels": func() { Pixels(Scale, dst, src, factors, nil) },
+			"Run":    func() { must(Run(Scale, dst, src, factors, nil, loops, 1)) },
+			"RunFused": func() {
+				f := Fused{Fusion: Fuse, Factors: Of(factors), Scales: Of(factors), Shifts: Of(factors)}
+				must(RunFused(&f, Of(dst), Of(src), loops, 1))
+			},
+			"CompactPlanes": func() { CompactPlanes(Gather, dst[:2*n], src, factors, n) },
+			"CompactPixels": func() { CompactPixels(Scatter, dst, src[:2*n], factors) },
+		} {
+			inUse.Store(nil)
+			streamLeast.Store(0)
+			tellAssembly(4096, 1)
+			if call(); inUse.Load() == nil || !inUseIs(DefaultStrategy()) {
+				t.Errorf("%s of %d elements: %d and %d in use, want %v", name, 4*n, storeAhead, quarterRows, DefaultStrategy())
+			}
+		}
 	}
 }
 

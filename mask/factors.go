@@ -61,19 +61,34 @@ func (m *Mask) setActions() {
 // Fill panics with a [*ShapeError], and writes nothing, unless the type is known and each
 // slice is aligned to it and holds m.Samples()·pitch numbers, with pitch ≥ m.Channels().
 func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
+	// In a small call every step counts: numbers stay in registers where nothing is called.
+	if n := m.samples * m.channels; t < dtype.Count && uint(n-1) < 64 && pitch == m.channels && len(factors) == n*t.Size() && aligned(factors, t.Size()) {
+		if a, kept, word := m.Action(t), m.kept[t], m.bits[0]; !a.Shift && m.arithmetic.Rule != Gaussian {
+			switch t.Size() {
+			case 2:
+				keep(wordsOf[uint16](factors), word, uint16(kept))
+			case 4:
+				keep(wordsOf[uint32](factors), word, uint32(kept))
+			default:
+				keep(wordsOf[uint64](factors), word, kept)
+			}
+			return a
+		}
+	}
+	return m.fillMany(t, factors, shifts, pitch)
+}
+
+// fillMany is Fill without its short way.
+func (m *Mask) fillMany(t Type, factors, shifts []byte, pitch int) Action {
 	if t >= dtype.Count {
 		panic(&ShapeError{"numbers of " + t.String(), "float32, float64, float16 or bfloat16"})
 	}
 	a := m.Action(t)
-	size := t.Size()
-	// The trials of a mask are in memory: eight times their number does not overflow.
-	if pitch != m.channels || len(factors) != m.samples*m.channels*size || !aligned(factors, size) {
-		if err := m.misfit("factors", factors, size, pitch); err != nil {
-			panic(err)
-		}
+	if err := m.misfit("factors", factors, t.Size(), pitch); err != nil {
+		panic(err)
 	}
 	if a.Shift {
-		if err := m.misfit("shifts", shifts, size, pitch); err != nil {
+		if err := m.misfit("shifts", shifts, t.Size(), pitch); err != nil {
 			panic(err)
 		}
 	}
@@ -170,11 +185,7 @@ func (m *Mask) write(t Type, factors, shifts []byte, pitch int, shift bool) {
 // fill is write for the types of one size.
 func fill[W uint16 | uint32 | uint64](m *Mask, t Type, factors, shifts []byte, pitch int, shift bool) {
 	dst := wordsOf[W](factors)
-	if pitch == m.channels && uint(len(dst)-1) < 64 {
-		expandWord(dst, m.bits[0], W(m.kept[t]), 0) // in a small call every step counts
-	} else {
-		expandRows(dst, m, pitch, W(m.kept[t]), 0)
-	}
+	expandRows(dst, m, pitch, W(m.kept[t]), 0)
 	if m.arithmetic.Rule == Gaussian {
 		fillNoise(dst, m, t, pitch)
 	}
@@ -231,6 +242,14 @@ func expandMany[W uint16 | uint32 | uint64](dst []W, bits []uint64, from uint, k
 		expandWord(some, word, kept, dropped)
 		dst = dst[k:]
 		from += k
+	}
+}
+
+// keep is expandWord where that of a dropped one is 0.
+func keep[W uint16 | uint32 | uint64](dst []W, word uint64, kept W) {
+	for i := range dst {
+		dst[i] = kept & -W(word&1)
+		word >>= 1
 	}
 }
 

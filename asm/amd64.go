@@ -546,18 +546,18 @@ func (p *x86) startTail() {
 	p.tailSize = p.GP64()
 	p.MOVQ(p.length, p.tailSize)
 	p.ANDQ(operand.I32(p.tier.width/p.size-1), p.tailSize)
-	p.lowLanes(p.tailSize)
+	p.lowLanes(p.tailSize, maskTail)
 	p.SHLQ(p.shift(), p.tailSize)
 }
 
-// lowLanes sets maskTail to the first n lanes: 2ⁿ − 1.
-func (p *x86) lowLanes(n reg.GPVirtual) {
+// lowLanes sets a mask to the first n lanes: 2ⁿ − 1.
+func (p *x86) lowLanes(n reg.GPVirtual, mask reg.Register) {
 	lanes := p.GP32()
 	p.MOVQ(n, reg.RCX)
 	p.MOVL(operand.U32(1), lanes)
 	p.SHLL(reg.CL, lanes)
 	p.DECL(lanes)
-	p.KMOVD(lanes, maskTail)
+	p.KMOVD(lanes, mask)
 }
 
 func (p *x86) tail(bytes int, label string, m moves, step func(block)) bool {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -45,12 +43,14 @@ type x86Compactor struct {
 	next  reg.GPVirtual // bytes from a plane to the next one that is gathered
 
 	// Of pixels.
-	limit reg.GPVirtual // the last place where packed has a whole vector
-	last  reg.GPVirtual // the last place where it has one after what is kept of a row
-	rest  reg.GPVirtual // channels of a row that are no whole step
-	n     reg.GPVirtual // how many channels of a step are kept
-	order reg.GPVirtual // the table
-	parts int           // calls of partIn and partOut, to name labels
+	limit  reg.GPVirtual // the last place where packed has a whole vector
+	last   reg.GPVirtual // the last place where it has one after what is kept of a row
+	rest   reg.GPVirtual // channels of a row that are no whole step
+	n      reg.GPVirtual // how many channels of a step are kept
+	order  reg.GPVirtual // the table
+	ladder               // where there are no masks
+
+	counting bool // the channels of a row that are kept
 }
 
 // orderTables are what the kernels of a file share on AVX2. An entry of the first two holds the
@@ -61,6 +61,40 @@ type orderTables struct{ compress, expand, nibbles operand.Mem }
 // lines of which two of them have a part each. Of 784 bytes Scatter writes 23 GB/s this way instead
 // of 16 and Gather as much as otherwise, of 196 bytes both less (128 MiB of float32, Zen 5).
 const streamedBytes = 512
+
+func (p *x86Compactor) jumpIf(c condition, to string) {
+	label := operand.LabelRef(to)
+	switch c {
+	case noPlane:
+		p.TESTQ(p.to, p.to)
+		p.JZ(label)
+	case anotherPlane:
+		p.LEAQ(mem(p.to, -1), p.left)
+		p.ANDQ(p.left, p.to)
+		p.JNZ(label)
+	case anotherGroup:
+		p.MOVQ(p.stride, p.left)
+		p.IMULQ(p.group, p.left)
+		p.ADDQ(p.left, p.base)
+		p.LEAQ(operand.Mem{Base: p.factors, Index: p.group, Scale: uint8(p.size)}, p.factors)
+		p.SUBQ(p.group, p.count)
+		p.JNZ(label)
+	case anotherStep:
+		p.ADDQ(operand.I32(p.memory().bytes), p.left)
+		p.JNZ(label)
+	case wholeRow:
+		p.TESTQ(p.rest, p.rest)
+		p.JZ(label)
+	case near:
+		p.CMPQ(p.packed(), p.limit)
+		p.JHI(label)
+	case last:
+		p.CMPQ(p.packed(), p.last)
+		p.JHI(label)
+	default:
+		p.x86.jumpIf(c, to)
+	}
+}
 
 // clears reports whether dropped planes are cleared.
 func (p *x86Compactor) clears() bool { return p.dropped == Zero }
@@ -123,11 +157,6 @@ func (p *x86Compactor) turnGroup() {
 	p.XORQ(p.kept, p.to)
 }
 
-func (p *x86Compactor) jumpIfNone(to string) {
-	p.TESTQ(p.to, p.to)
-	p.JZ(operand.LabelRef(to))
-}
-
 func (p *x86Compactor) toPlane() {
 	at, to := p.left, p.from // nothing is left of another plane
 	p.BSFQ(p.to, at)
@@ -166,25 +195,10 @@ func (p *x86Compactor) prefetch(bytes int) {
 	}
 }
 
-func (p *x86Compactor) afterPlane(from string) {
-	p.LEAQ(mem(p.to, -1), p.left)
-	p.ANDQ(p.left, p.to)
-	p.JNZ(operand.LabelRef(from))
-}
-
 func (p *x86Compactor) endGroups() {
 	if !p.kernel.gathers() {
 		p.dst = p.base
 	}
-}
-
-func (p *x86Compactor) nextGroup(from string) {
-	p.MOVQ(p.stride, p.left)
-	p.IMULQ(p.group, p.left)
-	p.ADDQ(p.left, p.base)
-	p.LEAQ(operand.Mem{Base: p.factors, Index: p.group, Scale: uint8(p.size)}, p.factors)
-	p.SUBQ(p.group, p.count)
-	p.JNZ(operand.LabelRef(from))
 }
 
 // wideLane is how many bytes a lane has in the vectors of a step.
@@ -226,7 +240,7 @@ func (p *x86Compactor) startLanes() {
 	p.MOVQ(p.length, p.rest)
 	p.ANDQ(operand.I32(p.lanes()-1), p.rest)
 	if p.masks {
-		p.lowLanes(p.rest)
+		p.lowLanes(p.rest, maskTail)
 	} else {
 		p.order = p.GP64()
 		p.VMOVUPS(p.nibbles(), p.vec(regNibbles, p.whole()))
@@ -237,18 +251,13 @@ func (p *x86Compactor) startLanes() {
 	p.ADDQ(p.length, p.factors)
 
 	p.XORL(p.limit.As32(), p.limit.As32())
-	p.MOVQ(p.length, p.left)
-	p.NEGQ(p.left)
-	p.JZ(operand.LabelRef("countRest"))
-	p.Label("count")
-	p.takeLanes(false)
-	p.ADDQ(p.n, p.limit)
-	p.againSteps("count")
-	p.Label("countRest")
-	p.jumpIfWhole("counted")
-	p.takeLanes(true)
-	p.ADDQ(p.n, p.limit)
-	p.Label("counted")
+	p.counting = true
+}
+
+func (p *x86Compactor) countLanes() { p.ADDQ(p.n, p.limit) }
+
+func (p *x86Compactor) endLanes() {
+	p.counting = false
 	p.SHLQ(p.shift(), p.limit)
 	p.MOVQ(p.limit, p.last)
 	p.IMULQ(p.count, p.limit)
@@ -259,14 +268,11 @@ func (p *x86Compactor) startLanes() {
 
 func (p *x86Compactor) startSteps(to string) {
 	p.MOVQ(p.length, p.left)
-	p.ADDQ(p.length, p.full())
+	if !p.counting {
+		p.ADDQ(p.length, p.full())
+	}
 	p.NEGQ(p.left)
 	p.JZ(operand.LabelRef(to))
-}
-
-func (p *x86Compactor) againSteps(from string) {
-	p.ADDQ(operand.I32(p.memory().bytes), p.left)
-	p.JNZ(operand.LabelRef(from))
 }
 
 // step returns where a step of a row begins: so many bytes before the end of the last one.
@@ -306,21 +312,6 @@ func (p *x86Compactor) takeLanes(tail bool) {
 	order := p.vec(regSource, whole)
 	p.VPBROADCASTD(operand.Mem{Base: p.order, Index: lanes, Scale: 4}, order)
 	p.VPSRLVD(p.vec(regNibbles, whole), order, order)
-}
-
-func (p *x86Compactor) jumpIfLast(to string) {
-	p.CMPQ(p.packed(), p.last)
-	p.JHI(operand.LabelRef(to))
-}
-
-func (p *x86Compactor) jumpIfNear(to string) {
-	p.CMPQ(p.packed(), p.limit)
-	p.JHI(operand.LabelRef(to))
-}
-
-func (p *x86Compactor) jumpIfWhole(to string) {
-	p.TESTQ(p.rest, p.rest)
-	p.JZ(operand.LabelRef(to))
 }
 
 func (p *x86Compactor) compress(tail bool) {
@@ -364,7 +355,7 @@ func (p *x86Compactor) putPacked(whole bool) {
 	if whole {
 		p.VMOVUPS(p.vec(p.result(), p.memory()), mem(p.dst, 0))
 	} else {
-		p.partMask(p.n)
+		p.partLanes()
 		p.partOut(p.result(), p.dst, p.n, maskPart)
 	}
 	p.LEAQ(operand.Mem{Base: p.packed(), Index: p.n, Scale: uint8(p.size)}, p.packed())
@@ -373,7 +364,7 @@ func (p *x86Compactor) putPacked(whole bool) {
 func (p *x86Compactor) takePacked(whole bool) {
 	switch {
 	case !whole:
-		p.partMask(p.n)
+		p.partLanes()
 		p.partIn(p.from, p.n, maskPart, regPacked)
 		if p.half {
 			p.widenInOrder(p.vec(regPacked, p.memory()), regPacked)
@@ -460,17 +451,11 @@ func (p *x86Compactor) keepOld() {
 	p.VPBLENDVB(chosen, sum, old, sum)
 }
 
-// partMask sets maskPart to the first n lanes.
-func (p *x86Compactor) partMask(n reg.GPVirtual) {
-	if !p.masks {
-		return
+// partLanes sets maskPart to as many lanes as are kept.
+func (p *x86Compactor) partLanes() {
+	if p.masks {
+		p.lowLanes(p.n, maskPart)
 	}
-	lanes := p.GP32()
-	p.MOVQ(n, reg.RCX)
-	p.MOVL(operand.U32(1), lanes)
-	p.SHLL(reg.CL, lanes)
-	p.DECL(lanes)
-	p.KMOVD(lanes, maskPart)
 }
 
 // partIn loads the first elements of a step, fewer than all, and clears the other lanes. Without masks it
@@ -488,12 +473,8 @@ func (p *x86Compactor) partIn(from, n reg.GPVirtual, mask reg.Register, to int) 
 	end := p.GP64()
 	p.LEAQ(operand.Mem{Base: from, Index: n, Scale: uint8(p.size)}, end)
 	p.VXORPS(value, value, value)
-	p.parts++
-	for elements := 1; elements < p.lanes(); elements *= 2 {
+	p.climb(partsUp(p.lanes()), p.unlessBit(n), p.Label, func(elements int) {
 		bytes := elements * p.size
-		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
-		p.TESTQ(operand.I32(elements), n)
-		p.JZ(operand.LabelRef(skip))
 		p.SUBQ(operand.I32(bytes), end)
 		into := part
 		if elements == 1 {
@@ -509,7 +490,14 @@ func (p *x86Compactor) partIn(from, n reg.GPVirtual, mask reg.Register, to int) 
 		default:
 			p.VUNPCKLPS(value, part, value)
 		}
-		p.Label(skip)
+	})
+}
+
+// unlessBit returns what jumps unless a number has a bit.
+func (p *x86Compactor) unlessBit(n reg.GPVirtual) func(int, string) {
+	return func(bit int, to string) {
+		p.TESTQ(operand.I32(bit), n)
+		p.JZ(operand.LabelRef(to))
 	}
 }
 
@@ -526,12 +514,8 @@ func (p *x86Compactor) partOut(from int, to, n reg.GPVirtual, mask reg.Register)
 	value := vectors[from].AsX()
 	at := p.GP64()
 	p.MOVQ(to, at)
-	p.parts++
-	for elements := p.lanes() / 2; elements >= 1; elements /= 2 {
+	p.climb(partsDown(p.lanes()), p.unlessBit(n), p.Label, func(elements int) {
 		bytes := elements * p.size
-		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
-		p.TESTQ(operand.I32(elements), n)
-		p.JZ(operand.LabelRef(skip))
 		p.store(value, mem(at, 0), block{bytes: bytes})
 		if elements > 1 {
 			p.ADDQ(operand.I32(bytes), at)
@@ -544,8 +528,7 @@ func (p *x86Compactor) partOut(from int, to, n reg.GPVirtual, mask reg.Register)
 				p.VPSRLQ(operand.U8(32), value, value)
 			}
 		}
-		p.Label(skip)
-	}
+	})
 }
 
 // widenInOrder sets a register to the halves of a step as float32.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -303,7 +301,7 @@ func (p *x86) walkJoined(l *loops) {
 	p.broadcastRaw(mem(p.factors, p.size), regNext)
 	p.ADDQ(operand.I32(p.size), p.factors)
 	if p.masks {
-		p.lowLanes(p.left)
+		p.lowLanes(p.left, maskTail)
 		p.VMOVDQU16(p.vec(regEnd, whole), maskTail, p.vec(regNext, whole))
 	} else {
 		ends := p.GP64()
@@ -325,16 +323,9 @@ func (p *x86) walkJoined(l *loops) {
 	p.Label("last")
 	n := p.GP64()
 	p.MOVQ(p.left, n)
-	for bytes := width / 2; bytes >= p.size; bytes /= 2 {
-		skip := fmt.Sprintf("joinedBelow%d", bytes)
-		p.TESTQ(operand.I32(bytes/p.size), n)
-		p.JZ(operand.LabelRef(skip))
-		step(block{bytes: bytes})
-		p.advance(m, operand.I32(bytes))
-		p.Label(skip)
-	}
-	p.VZEROUPPER()
-	p.RET()
+	p.left = n
+	l.rest("joined", width/2, m, true, step)
+	p.ret()
 }
 
 // Vector registers of joined planes.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/ir"
@@ -37,7 +38,37 @@ const (
 // neonCompactor is the machine of both tiers of arm64 with the loops of compaction.
 type neonCompactor struct {
 	*neon
-	parts int // calls of partIn and partOut, to name labels
+	ladder
+}
+
+func (p *neonCompactor) jumpIf(c condition, to string) {
+	switch c {
+	case noPlane:
+		p.branch("CBZ", to, x(xToWalk))
+	case anotherPlane:
+		p.ins("SUB", imm(1), x(xToWalk), x(xHelp))
+		p.ins("AND", x(xHelp), x(xToWalk), x(xToWalk))
+		p.branch("CBNZ", to, x(xToWalk))
+	case anotherGroup:
+		p.ins("MUL", x(xBytes), x(xGroup), x(xHelp))
+		p.ins("ADD", x(xHelp), x(xBase), x(xBase))
+		p.ins("LSL", imm(p.shift()), x(xGroup), x(xHelp))
+		p.ins("ADD", x(xHelp), x(xFactors), x(xFactors))
+		p.ins("SUBS", x(xGroup), x(xCount), x(xCount))
+		p.branch("BNE", to)
+	case anotherStep:
+		p.neon.jumpIf(again(p.lanes()), to)
+	case wholeRow:
+		p.branch("CBZ", to, x(xTail))
+	case near:
+		p.ins("CMP", x(xWhole), x(p.packed()))
+		p.branch("BHI", to)
+	case last:
+		p.ins("CMP", x(xLast), x(p.packed()))
+		p.branch("BHI", to)
+	default:
+		p.neon.jumpIf(c, to)
+	}
 }
 
 func (p *neonCompactor) startGroups(bool) {
@@ -78,8 +109,6 @@ func (p *neonCompactor) turnGroup() {
 	p.ins("EOR", x(xKept), x(xToWalk), x(xToWalk))
 }
 
-func (p *neonCompactor) jumpIfNone(to string) { p.branch("CBZ", to, x(xToWalk)) }
-
 func (p *neonCompactor) toPlane() {
 	to := xDst
 	if p.kernel.gathers() {
@@ -95,21 +124,6 @@ func (p *neonCompactor) toPlane() {
 	}
 	p.ins("MUL", x(xBytes), x(xHelp), x(xHelp))
 	p.ins("ADD", x(xBase), x(xHelp), x(to))
-}
-
-func (p *neonCompactor) afterPlane(from string) {
-	p.ins("SUB", imm(1), x(xToWalk), x(xHelp))
-	p.ins("AND", x(xHelp), x(xToWalk), x(xToWalk))
-	p.branch("CBNZ", from, x(xToWalk))
-}
-
-func (p *neonCompactor) nextGroup(from string) {
-	p.ins("MUL", x(xBytes), x(xGroup), x(xHelp))
-	p.ins("ADD", x(xHelp), x(xBase), x(xBase))
-	p.ins("LSL", imm(p.shift()), x(xGroup), x(xHelp))
-	p.ins("ADD", x(xHelp), x(xFactors), x(xFactors))
-	p.ins("SUBS", x(xGroup), x(xCount), x(xCount))
-	p.branch("BNE", from)
 }
 
 func (p *neonCompactor) endGroups() {}
@@ -140,16 +154,11 @@ func (p *neonCompactor) startLanes() {
 	p.ins("FMOVQ", at(xHelp), f(vWeights))
 	p.ins("AND", imm(p.lanes()-1), x(xLength), x(xTail))
 	p.ins("MOVD", imm(0), x(xWhole))
-	p.startSteps("countRest")
-	p.label("count")
-	p.takeLanes(false)
-	p.ins("ADD", x(xChosen), x(xWhole), x(xWhole))
-	p.againSteps("count")
-	p.label("countRest")
-	p.jumpIfWhole("counted")
-	p.takeLanes(true)
-	p.ins("ADD", x(xChosen), x(xWhole), x(xWhole))
-	p.label("counted")
+}
+
+func (p *neonCompactor) countLanes() { p.ins("ADD", x(xChosen), x(xWhole), x(xWhole)) }
+
+func (p *neonCompactor) endLanes() {
 	p.ins("LSL", imm(p.shift()), x(xWhole), x(xLast))
 	p.ins("MUL", x(xCount), x(xLast), x(xWhole))
 	p.ins("ADD", x(p.packed()), x(xWhole), x(xWhole))
@@ -162,8 +171,6 @@ func (p *neonCompactor) startSteps(to string) {
 	p.restart()
 	p.jumpIf(fewer(p.lanes()), to)
 }
-
-func (p *neonCompactor) againSteps(from string) { p.jumpIf(again(p.lanes()), from) }
 
 // countBits is how many bits of the sum of the weights count the channels that are kept. Above
 // them it has a bit for each.
@@ -193,18 +200,6 @@ func (p *neonCompactor) takeLanes(tail bool) {
 	p.ins("ADD", x(xTable), x(xHelp), x(xHelp))
 	p.ins(p.step().move(), at(xHelp), f(vSource))
 }
-
-func (p *neonCompactor) jumpIfNear(to string) {
-	p.ins("CMP", x(xWhole), x(p.packed()))
-	p.branch("BHI", to)
-}
-
-func (p *neonCompactor) jumpIfLast(to string) {
-	p.ins("CMP", x(xLast), x(p.packed()))
-	p.branch("BHI", to)
-}
-
-func (p *neonCompactor) jumpIfWhole(to string) { p.branch("CBZ", to, x(xTail)) }
 
 func (p *neonCompactor) permute() {
 	p.ins("VTBL", v16(vSource), raw(fmt.Sprintf("[V%d.B16]", vValue)), v16(vValue))
@@ -267,14 +262,11 @@ func (p *neonCompactor) move(pointer, elements int) {
 // partIn loads the first elements of a step, fewer than all, and clears the other lanes. It takes as
 // many from the end as the lowest bit of n says, and so on.
 func (p *neonCompactor) partIn(v, from, n int) {
-	p.parts++
 	p.ins("LSL", imm(p.shift()), x(n), x(xMore))
 	p.ins("ADD", x(from), x(xMore), x(xMore))
 	p.ins("VEOR", v16(v), v16(v), v16(v))
-	for elements := 1; elements < p.lanes(); elements *= 2 {
+	p.climb(partsUp(p.lanes()), p.unlessBit(n), p.label, func(elements int) {
 		w := width(elements * p.size)
-		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
-		p.jumpUnlessBit(elements, n, skip)
 		p.ins("SUB", imm(int(w)), x(xMore), x(xMore))
 		if elements == 1 {
 			p.peek(v, xMore, w)
@@ -283,28 +275,24 @@ func (p *neonCompactor) partIn(v, from, n int) {
 			p.peek(vPart, xMore, w)
 			p.ins("VZIP1", vec(v, lanes), vec(vPart, lanes), vec(v, lanes))
 		}
-		p.label(skip)
-	}
+	})
 }
 
 // partOut stores the first elements of a step, fewer than all, to dst, and moves it past them.
 func (p *neonCompactor) partOut(v, n int) {
-	p.parts++
-	for elements := p.lanes() / 2; elements >= 1; elements /= 2 {
+	p.climb(partsDown(p.lanes()), p.unlessBit(n), p.label, func(elements int) {
 		w := width(elements * p.size)
-		skip := fmt.Sprintf("part%dBelow%d", p.parts, 2*elements)
-		p.jumpUnlessBit(elements, n, skip)
 		p.store(v, w)
 		if elements > 1 {
 			lane := map[width]string{4: "S", 8: "D"}[w]
 			p.ins("VMOV", raw(fmt.Sprintf("V%d.%s[1]", v, lane)), raw(fmt.Sprintf("V%d.%s[0]", v, lane)))
 		}
-		p.label(skip)
-	}
+	})
 }
 
-func (p *neonCompactor) jumpUnlessBit(bit, n int, to string) {
-	p.branch("TBZ", to, imm(map[int]int{1: 0, 2: 1}[bit]), x(n))
+// unlessBit returns what jumps unless a number has a bit.
+func (p *neonCompactor) unlessBit(n int) func(int, string) {
+	return func(bit int, to string) { p.branch("TBZ", to, imm(bits.TrailingZeros(uint(bit))), x(n)) }
 }
 
 // table returns the name of the table of the kernel, and where in it the weights begin.

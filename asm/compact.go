@@ -1,5 +1,10 @@
 package main
 
+import (
+	"fmt"
+	"slices"
+)
+
 // A compactor is a machine with what the loops of compaction need besides. Packed is what
 // has kept planes or channels alone: dst where they are gathered, src where they are
 // scattered.
@@ -14,30 +19,21 @@ type compactor interface {
 	startGroups(short bool)
 	takeGroup(label string)
 	turnGroup()
-	// jumpIfNone jumps if no bit is left. toPlane goes to the plane of the lowest bit, and
-	// takes its factor. afterPlane takes that bit away and jumps if another is left.
-	jumpIfNone(to string)
+	// toPlane goes to the plane of the lowest bit, and takes its factor.
 	toPlane()
-	afterPlane(from string)
-	// nextGroup moves to the next group and jumps if there is one. endGroups ends the loop.
-	nextGroup(from string)
+	// endGroups ends the loop.
 	endGroups()
 
-	// startLanes sets up what all rows need, and finds out where packed ends.
+	// startLanes sets up what all rows need. countLanes counts what takeLanes has found, of each
+	// step of a row, and endLanes finds out from it where packed ends.
 	startLanes()
-	// startSteps begins with the channels of a row, and jumps if they are no whole step. againSteps
-	// moves to the next step and jumps if it is a whole one.
+	countLanes()
+	endLanes()
+	// startSteps begins with the channels of a row, and jumps if they are no whole step.
 	startSteps(to string)
-	againSteps(from string)
 	// takeLanes takes the factors of as many channels, or of those that are left if tail,
 	// and finds out which are kept.
 	takeLanes(tail bool)
-	// jumpIfNear jumps if from here packed has less than a whole vector, and jumpIfLast if it has less
-	// than one after what is kept of this row.
-	jumpIfNear(to string)
-	jumpIfLast(to string)
-	// jumpIfWhole jumps if nothing of a row is left.
-	jumpIfWhole(to string)
 
 	// compress leaves the products of the kept channels side by side. putPacked stores them,
 	// a whole vector or no more than there are, and moves on.
@@ -49,13 +45,22 @@ type compactor interface {
 	expand(tail bool)
 }
 
+// Conditions of a compactor.
+var (
+	noPlane      = condition{name: "no bit is left"}
+	anotherPlane = condition{name: "another bit is left"}      // takes one away
+	anotherGroup = condition{name: "another group is left"}    // moves to it
+	anotherStep  = condition{name: "another step is whole"}    // moves to it
+	wholeRow     = condition{name: "nothing of a row is left"} // after its steps
+	near         = condition{name: "packed has less than a vector from here"}
+	last         = condition{name: "packed has less than a vector after what is kept of this row"}
+)
+
 // compaction writes the loop of a kernel that compacts.
 func (l *loops) compaction() {
 	switch {
-	case l.pixels && l.gathers():
-		l.gatherRows()
 	case l.pixels:
-		l.scatterRows()
+		l.compactRows()
 	default:
 		if l.stream {
 			l.jumpIf(atLeast(streamedBytes/l.size), "long")
@@ -76,11 +81,11 @@ func (l *loops) compactPlanes(name string) {
 	l.label(name + "Group")
 	c.takeGroup(name + "Bit")
 	walk := func(label string, m moves, formula string, step func(block)) {
-		c.jumpIfNone(label + "None")
+		l.jumpIf(noPlane, label+"None")
 		l.label(label)
 		c.toPlane()
 		l.sweep(label, m, true, formula, step)
-		c.afterPlane(label)
+		l.jumpIf(anotherPlane, label)
 		l.label(label + "None")
 	}
 	walk(name+"Kept", moves{toDst, toSrc}, l.formula(choice{}), l.element(choice{}))
@@ -93,80 +98,94 @@ func (l *loops) compactPlanes(name string) {
 			l.put(b)
 		})
 	}
-	c.nextGroup(name + "Group")
+	l.jumpIf(anotherGroup, name+"Group")
 	c.endGroups()
 	l.ret()
 }
 
-// gatherRows walks rows, of which the products of the kept channels are stored side by side. A
-// store of a whole vector reaches into what is stored next, up to where dst ends. In place
-// that has been read before: what is stored lies before what is read.
-func (l *loops) gatherRows() {
+// compactRows walks rows, whose kept channels lie side by side in packed. A store of a whole vector there
+// reaches into what is stored next, and a load into what is loaded next, up to where packed ends. In
+// place that has been read before: what is stored lies before what is read.
+func (l *loops) compactRows() {
 	c := l.machine.(compactor)
+	before, packed, after, placed := c.takeLanes, c.takePacked, c.expand, "taken"
+	if l.gathers() {
+		before = func(tail bool) {
+			c.takeLanes(tail)
+			c.compress(tail)
+		}
+		packed, after, placed = c.putPacked, func(bool) {}, "placed"
+	}
+
+	steps := func(label, rest, end string, step func(tail bool)) {
+		l.label(label)
+		step(false)
+		l.jumpIf(anotherStep, label)
+		l.label(rest)
+		l.jumpIf(wholeRow, end)
+		step(true)
+		l.label(end)
+	}
+
 	c.startLanes()
+	c.startSteps("countRest")
+	steps("count", "countRest", "counted", func(tail bool) {
+		c.takeLanes(tail)
+		c.countLanes()
+	})
+	c.endLanes()
+
 	l.label("row")
 	c.startSteps("rest")
-	c.jumpIfLast("last")
-	l.comment(l.formula(choice{}))
-	l.label("vector")
-	c.takeLanes(false)
-	c.compress(false)
-	c.putPacked(true)
-	c.againSteps("vector")
-	l.label("rest")
-	c.jumpIfWhole("next")
-	c.takeLanes(true)
-	c.compress(true)
-	c.putPacked(false)
-	l.label("next")
+	l.jumpIf(last, "last")
+	l.comment(l.formula(choice{drop: !l.gathers()}))
+	steps("vector", "rest", "next", func(tail bool) {
+		before(tail)
+		packed(!tail)
+		after(tail)
+	})
 	l.jumpIf(another, "row")
 	l.ret()
 
 	l.label("last")
-	c.takeLanes(false)
-	c.compress(false)
-	c.jumpIfNear("near")
-	c.putPacked(true)
-	l.label("placed")
-	c.againSteps("last")
+	before(false)
+	l.jumpIf(near, "near")
+	packed(true)
+	l.label(placed)
+	after(false)
+	l.jumpIf(anotherStep, "last")
 	l.jump("rest")
 	l.label("near")
-	c.putPacked(false)
-	l.jump("placed")
+	packed(false)
+	l.jump(placed)
 }
 
-// scatterRows walks rows, whose kept channels lie side by side in src. A load of a whole
-// vector reaches into what is loaded next, up to where src ends.
-func (l *loops) scatterRows() {
-	c := l.machine.(compactor)
-	c.startLanes()
-	l.label("row")
-	c.startSteps("rest")
-	c.jumpIfLast("last")
-	l.comment(l.formula(choice{drop: true}))
-	l.label("vector")
-	c.takeLanes(false)
-	c.takePacked(true)
-	c.expand(false)
-	c.againSteps("vector")
-	l.label("rest")
-	c.jumpIfWhole("next")
-	c.takeLanes(true)
-	c.takePacked(false)
-	c.expand(true)
-	l.label("next")
-	l.jumpIf(another, "row")
-	l.ret()
+// A ladder takes fewer elements than a step in parts, without masks: of a number of them the part that the
+// lowest bit stands for, and so on, or from the highest one down.
+type ladder struct{ made int } // to name labels
 
-	l.label("last")
-	c.takeLanes(false)
-	c.jumpIfNear("near")
-	c.takePacked(true)
-	l.label("taken")
-	c.expand(false)
-	c.againSteps("last")
-	l.jump("rest")
-	l.label("near")
-	c.takePacked(false)
-	l.jump("taken")
+// climb does each part if unless does not jump.
+func (d *ladder) climb(parts []int, unless func(part int, to string), label func(string), do func(part int)) {
+	d.made++
+	for _, elements := range parts {
+		skip := fmt.Sprintf("part%dBelow%d", d.made, 2*elements)
+		unless(elements, skip)
+		do(elements)
+		label(skip)
+	}
+}
+
+// partsUp returns the powers of two below a number of lanes.
+func partsUp(lanes int) (parts []int) {
+	for part := 1; part < lanes; part *= 2 {
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// partsDown is partsUp from the greatest part on.
+func partsDown(lanes int) []int {
+	parts := partsUp(lanes)
+	slices.Reverse(parts)
+	return parts
 }

@@ -378,12 +378,6 @@ func (l *loops) set(label string, m moves, to *expr) {
 // overlaps the vector's place, which made planes of 7×7 in place half as fast and
 // those out of place no faster.
 func (l *loops) sweep(label string, m moves, apart bool, formula string, step func(block)) {
-	fetch := func(bytes int) {
-		streamed := l.stream && !l.cached // of these only what is read is prefetched, where that is worth it
-		if apart && bytes >= lineBytes && !l.readsDst() && (!streamed || l.family == compact || l.family == fused && !l.pixels && slices.Contains(m, toSrc)) {
-			l.prefetch(bytes)
-		}
-	}
 	turn := l.turn()
 	l.restart()
 	if l.stream && !l.cached && !l.pixels {
@@ -392,21 +386,33 @@ func (l *loops) sweep(label string, m moves, apart bool, formula string, step fu
 	l.jumpIf(fewer(turn/l.size), label+"Rest")
 	l.comment(formula)
 	l.label(label + "Turn")
-	fetch(turn)
+	l.fetch(turn, m, apart)
 	l.each(turn, m, step)
 	l.jumpIf(again(turn/l.size), label+"Turn")
 
-	// What is left, and so which of these branches are taken, is the same for every
-	// plane or row.
 	l.label(label + "Rest")
-	for bytes := turn / 2; bytes >= l.size; bytes /= 2 {
+	l.rest(label, turn/2, m, apart, step)
+}
+
+// rest is sweep for what is left, less than twice so many bytes. It is the same for every plane or row, and so
+// is which of these branches are taken.
+func (l *loops) rest(label string, bytes int, m moves, apart bool, step func(block)) {
+	for ; bytes >= l.size; bytes /= 2 {
 		if l.pixels && l.tail(bytes, label, m, step) {
 			return
 		}
 		skip := fmt.Sprintf("%sBelow%d", label, bytes)
 		l.jumpIf(without(bytes/l.size), skip)
-		fetch(bytes)
+		l.fetch(bytes, m, apart)
 		l.each(bytes, m, step)
 		l.label(skip)
+	}
+}
+
+// fetch prefetches lines for a part of a sweep.
+func (l *loops) fetch(bytes int, m moves, apart bool) {
+	streamed := l.stream && !l.cached // of these only what is read is prefetched, where that is worth it
+	if apart && bytes >= lineBytes && !l.readsDst() && (!streamed || l.family == compact || l.family == fused && !l.pixels && slices.Contains(m, toSrc)) {
+		l.prefetch(bytes)
 	}
 }

@@ -572,16 +572,16 @@ func (p *x86Compactor) narrowInOrder() {
 
 // orders returns the table by which lanes are compressed or expanded on AVX2.
 func (p *x86Compactor) orders() operand.Mem {
-	table, name, of := &p.tables.compress, "compress", compression
+	table, name := &p.tables.compress, "compress"
 	if !p.kernel.gathers() {
-		table, name, of = &p.tables.expand, "expand", expansion
+		table, name = &p.tables.expand, "expand"
 	}
 	if *table == (operand.Mem{}) {
 		lanes := p.lanes()
 		*table = p.data(name, func(add func(uint32)) {
 			for kept := range 1 << lanes {
 				entry := uint32(0)
-				for to, from := range of(kept, lanes) {
+				for to, from := range p.kernel.order(kept, lanes) {
 					for part := range 8 / lanes {
 						entry |= uint32(from*(8/lanes)+part) << (4 * (to*(8/lanes) + part))
 					}
@@ -609,31 +609,4 @@ func (p *x86Compactor) data(name string, fill func(add func(uint32))) operand.Me
 	p.DataAttributes(attr.RODATA | attr.NOPTR)
 	fill(func(v uint32) { p.AppendDatum(operand.U32(v)) })
 	return table
-}
-
-// compression returns for each lane of packed the lane that it comes from, 0 where there is
-// none.
-func compression(kept, lanes int) []int {
-	from := make([]int, lanes)
-	n := 0
-	for i := range lanes {
-		if kept>>i&1 == 1 {
-			from[n] = i
-			n++
-		}
-	}
-	return from
-}
-
-// expansion returns for each lane that is kept the lane of packed that it comes from.
-func expansion(kept, lanes int) []int {
-	from := make([]int, lanes)
-	n := 0
-	for i := range lanes {
-		if kept>>i&1 == 1 {
-			from[i] = n
-			n++
-		}
-	}
-	return from
 }

@@ -35,7 +35,10 @@ func arm64Program(kernels []kernel, t tier) (*ir.File, error) {
 			p.half = false
 		}
 		l := &loops{machine: p, kernel: k}
-		if k.family == compact {
+		switch k.family {
+		case fused:
+			l.machine = &neonFused{neon: p}
+		case compact:
 			c := &neonCompactor{neon: p}
 			l.machine = c
 			if name, _ := c.table(); k.pixels && !tables[name] {
@@ -102,10 +105,6 @@ type neon struct {
 	err error
 
 	accum int // the register of the accumulator
-
-	// Of fused kernels of halves.
-	home    int  // where the accumulator is rounded
-	rounded bool // the accumulator is
 }
 
 func (p *neon) begin() {
@@ -207,22 +206,18 @@ func (p *neon) factorBits() {
 
 func (p *neon) splat(e *expr) {
 	if e != F {
+		p.pass(moves{toFactors})
 		p.splatDropped()
 		return
 	}
 	p.next(vPlane, xFactors)
-	if p.family == fused {
-		p.fusedFactor()
-	} else if p.shifts() {
+	if p.shifts() {
 		p.next(vShift, xShifts)
 	}
 }
 
 // splatDropped sets as many registers as put stores to what a dropped plane becomes.
 func (p *neon) splatDropped() {
-	if p.family != compact {
-		p.pass(moves{toFactors})
-	}
 	all := width(p.turn()).vectors()
 	for u := range all {
 		switch {
@@ -243,18 +238,12 @@ func (p *neon) nextFactor() {} // splat or pass has
 
 func (p *neon) pass(m moves) {
 	for _, to := range m {
-		if to != toFactors {
-			r := map[pointer]int{toDst: xDst, toSrc: xSrc, toAux: xAux}[to]
-			p.ins("ADD", x(xBytes), x(r), x(r))
+		if to == toFactors {
+			p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
 			continue
 		}
-		p.ins("ADD", imm(p.size), x(xFactors), x(xFactors))
-		if p.family == fused {
-			p.ins("ADD", imm(p.size), x(xScales), x(xScales))
-			if p.shifts() {
-				p.ins("ADD", imm(p.size), x(xShifts), x(xShifts))
-			}
-		}
+		r := map[pointer]int{toDst: xDst, toSrc: xSrc, toAux: xAux}[to]
+		p.ins("ADD", x(xBytes), x(r), x(r))
 	}
 }
 
@@ -269,9 +258,6 @@ func (p *neon) choices(c choice) {
 
 func (p *neon) startRow() {
 	p.ins("MOVD", x(xFactors), x(xRow))
-	if p.family == fused {
-		p.ins("MOVD", x(xScales), x(xRowScales))
-	}
 	if p.shifts() {
 		p.ins("MOVD", x(xShifts), x(xRowShifts))
 	}
@@ -303,18 +289,11 @@ func (p *neon) take(e *expr, b block, c choice) {
 		p.load(vValue, xAux, width(b.bytes))
 	case F:
 		p.load(vFactor, xRow, width(b.bytes))
-		if p.family == fused {
-			p.load(vScaleRow, xRowScales, width(b.bytes))
-		}
 	}
 }
 
 // takeX keeps x apart from the result if a lane may stay as it is.
 func (p *neon) takeX(b block, c choice) {
-	if p.family == fused {
-		p.fusedX(b, c)
-		return
-	}
 	p.accum = vValue
 	if c.keep {
 		p.accum = vOther
@@ -337,10 +316,6 @@ func (p *neon) takeX(b block, c choice) {
 }
 
 func (p *neon) apply(s stage, b block, c choice) {
-	if p.family == fused {
-		p.fusedStep(s, b, c)
-		return
-	}
 	w := width(b.bytes)
 	switch {
 	case s.leaf == F && c.row:
@@ -362,9 +337,6 @@ func (p *neon) apply(s stage, b block, c choice) {
 }
 
 func (p *neon) finish(b block, c choice) {
-	if p.family == fused && p.half {
-		p.narrow(vValue, width(b.bytes))
-	}
 	for u := range width(b.bytes).vectors() {
 		mask, other := vLive, vOther+u
 		switch {
@@ -397,9 +369,6 @@ func (p *neon) constants() {
 	if p.bfloat() {
 		p.constant(vLast, 0x10000, "S4")
 		p.constant(vRound, 0x7fff, "S4")
-	}
-	if p.family == fused {
-		p.fusedConstants()
 	}
 }
 

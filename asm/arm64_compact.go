@@ -128,6 +128,8 @@ func (p *neonCompactor) toPlane() {
 
 func (p *neonCompactor) endGroups() {}
 
+func (p *neonCompactor) splat(*expr) { p.splatDropped() }
+
 // step is how many bytes of elements a step takes. Halves have half a vector, which becomes one of
 // float32.
 func (p *neonCompactor) step() width {
@@ -308,15 +310,11 @@ func (p *neonCompactor) table() (name string, weights int) {
 // it comes from, or the first one where nothing is. The weights follow.
 func (p *neonCompactor) orderTable() *ir.Global {
 	name, _ := p.table()
-	of := expansion
-	if p.kernel.gathers() {
-		of = compression
-	}
 	g := ir.NewStaticGlobal(name)
 	g.Attributes = attr.RODATA | attr.NOPTR
 	lanes := p.lanes()
 	for kept := range 1 << lanes {
-		for _, from := range of(kept, lanes) {
+		for _, from := range p.order(kept, lanes) {
 			var entry uint64
 			for b := range p.size {
 				entry |= uint64(from*p.size+b) << (8 * b)

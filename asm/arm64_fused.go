@@ -20,9 +20,18 @@ const (
 	vCap      = 27 // not a number in a gate if it is infinite
 )
 
-// fusedConstants takes the limit. Its product with 0 is no number if it is infinite: see
-// x86.unlimited.
-func (p *neon) fusedConstants() {
+// neonFused is the machine of fused kernels on both tiers of arm64.
+type neonFused struct {
+	*neon
+
+	// Of halves.
+	home    int  // where the accumulator is rounded
+	rounded bool // the accumulator is
+}
+
+// begin takes the limit besides. Its product with 0 is no number if it is infinite: see x86.unlimited.
+func (p *neonFused) begin() {
+	p.neon.begin()
 	p.ins("VEOR", v16(vZero), v16(vZero), v16(vZero))
 	if !p.value.has(L) {
 		return
@@ -39,8 +48,12 @@ func (p *neon) fusedConstants() {
 	}
 }
 
-// fusedFactor takes the scale of a plane, and its shift.
-func (p *neon) fusedFactor() {
+func (p *neonFused) splat(e *expr) {
+	if e != F {
+		p.pass(moves{toFactors})
+		p.splatDropped()
+		return
+	}
 	take := func(v, from int) {
 		if !p.half {
 			p.next(v, from)
@@ -49,14 +62,54 @@ func (p *neon) fusedFactor() {
 		p.ins("VLD1R.P", after(from, p.size), p.list(vValue, 1))
 		p.widen(v, vValue, vector/2)
 	}
+	p.next(vPlane, xFactors)
 	take(vScale, xScales)
 	if p.shifts() {
 		take(vShift, xShifts)
 	}
 }
 
-// fusedX takes x, and computes what decides in a gate before.
-func (p *neon) fusedX(b block, c choice) {
+func (p *neonFused) pass(m moves) {
+	for _, to := range m {
+		p.neon.pass(moves{to})
+		if to != toFactors {
+			continue
+		}
+		p.ins("ADD", imm(p.size), x(xScales), x(xScales))
+		if p.shifts() {
+			p.ins("ADD", imm(p.size), x(xShifts), x(xShifts))
+		}
+	}
+}
+
+func (p *neonFused) startRow() {
+	p.ins("MOVD", x(xFactors), x(xRow))
+	p.ins("MOVD", x(xScales), x(xRowScales))
+	if p.shifts() {
+		p.ins("MOVD", x(xShifts), x(xRowShifts))
+	}
+}
+
+func (p *neonFused) take(e *expr, b block, c choice) {
+	if e == X {
+		p.takeX(b, c)
+		return
+	}
+	p.neon.take(e, b, c)
+	if e == F {
+		p.load(vScaleRow, xRowScales, width(b.bytes))
+	}
+}
+
+func (p *neonFused) finish(b block, c choice) {
+	if p.half {
+		p.narrow(vValue, width(b.bytes))
+	}
+	p.neon.finish(b, c)
+}
+
+// takeX takes x, and computes what decides in a gate before.
+func (p *neonFused) takeX(b block, c choice) {
 	w := width(b.bytes)
 	p.accum, p.home, p.rounded = vValue, vValue, true
 	for _, s := range p.value.chain() {
@@ -75,7 +128,7 @@ func (p *neon) fusedX(b block, c choice) {
 			p.accum = vDecides
 		}
 		for _, of := range s.of.chainFrom(Z) {
-			p.fusedStep(of, b, choice{row: c.row})
+			p.apply(of, b, choice{row: c.row})
 		}
 		if p.half {
 			p.narrow(vHalfway, w)
@@ -90,7 +143,7 @@ func (p *neon) fusedX(b block, c choice) {
 }
 
 // settle rounds the accumulator to halves if it has to be.
-func (p *neon) settle(w width) {
+func (p *neonFused) settle(w width) {
 	if p.half && !p.rounded {
 		p.narrow(p.home, w)
 		p.widen(vWide, p.home, w)
@@ -100,7 +153,7 @@ func (p *neon) settle(w width) {
 
 // operands returns the first of the registers with a leaf, and how far the next one is: 0 if
 // one serves all.
-func (p *neon) operands(e *expr, b block, c choice) (first, each int) {
+func (p *neonFused) operands(e *expr, b block, c choice) (first, each int) {
 	w := width(b.bytes)
 	from, wide := vFactor, vSecond
 	switch {
@@ -126,8 +179,8 @@ func (p *neon) operands(e *expr, b block, c choice) (first, each int) {
 	return from, 1
 }
 
-// fusedStep applies an operator of a chain to the accumulator.
-func (p *neon) fusedStep(s stage, b block, c choice) {
+// apply applies an operator of a chain to the accumulator.
+func (p *neonFused) apply(s stage, b block, c choice) {
 	w := width(b.bytes)
 	n, t := w.vectors(), vDecides
 	if p.half {

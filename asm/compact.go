@@ -160,6 +160,25 @@ func (l *loops) compactRows() {
 	l.jump(placed)
 }
 
+// order returns for each lane the one that it comes from where packed elements are compressed, or expanded. A bit of
+// kept stands for each lane.
+func (k kernel) order(kept, lanes int) []int {
+	from := make([]int, lanes)
+	n := 0
+	for i := range lanes {
+		switch {
+		case kept>>i&1 == 0:
+			continue
+		case k.gathers():
+			from[n] = i
+		default:
+			from[i] = n
+		}
+		n++
+	}
+	return from
+}
+
 // A ladder takes fewer elements than a step in parts, without masks: of a number of them the part that the
 // lowest bit stands for, and so on, or from the highest one down.
 type ladder struct{ made int } // to name labels

@@ -137,6 +137,7 @@ type x86 struct {
 	bits     reg.GPVirtual    // of a plane's factor
 	from     reg.GPVirtual    // where src is read: elsewhere if the plane is dropped
 	row      [2]reg.GPVirtual // the factors of a row, and its shifts
+	strides  [2]reg.GPVirtual // bytes from a row to the next, and to the third after it
 	nowhere  reg.GPVirtual    // zeros to read a dropped plane from
 	unread   reg.GPVirtual    // bytes from dst to the src to prefetch, if dropped planes are not read
 	tailSize reg.GPVirtual    // bytes of the last, partial vector of a row
@@ -144,11 +145,11 @@ type x86 struct {
 	fetches int           // calls of whereAhead, to name labels
 	ahead   reg.GPVirtual // bytes from a store to the line that is prefetched with it
 
-	factor int          // the register with the plane's factor
-	held   bool         // registers hold factors, scales and shifts of a strip
-	fill   int          // the register with what a dropped plane is set to
-	taken  reg.Register // the accumulator if it is neither x nor computed
-	signs  int          // the register with notPositive, 0 if there is none
+	factor int                      // the register with the plane's factor
+	held   bool                     // registers hold factors, scales and shifts of a strip
+	fill   int                      // the register with what a dropped plane is set to
+	taken  func(block) reg.Register // the accumulator if it is neither x nor computed
+	signs  int                      // the register with notPositive, 0 if there is none
 	// at says where the element of dst and of src lies if not at the pointers.
 	at func(p pointer) operand.Mem
 }
@@ -409,25 +410,30 @@ func (p *x86) take(e *expr, b block, c choice) {
 	case F:
 		p.lanes(b, mem(p.row[0], b.at), mem(p.row[1], b.at))
 	case Z:
-		p.taken = p.vec(regValue, b)
-		p.load(p.place(toAux, b), p.taken, b)
+		p.taken = func(b block) reg.Register { return p.vec(regValue+b.beside, b) }
+		for _, v := range p.parts(b) {
+			p.load(p.place(toAux, v), p.taken(v), v)
+		}
 	default:
-		p.taken = p.vec(p.fill, b)
+		p.taken = func(b block) reg.Register { return p.vec(p.fill, b) }
 	}
 }
 
 // value returns the register with the accumulator.
 func (p *x86) value(b block) reg.Register {
 	if p.taken != nil {
-		return p.taken
+		return p.taken(b)
 	}
 	return p.arithmetic.value(b)
 }
 
-// turn is a cache line in fused kernels of halves, which have work enough in it.
+// turn is a cache line in fused kernels of halves, which have work enough in it, or what is computed side by side.
 func (p *x86) turn() int {
-	if p.family == fused && p.half {
+	switch {
+	case p.family == fused && p.half && p.pixels:
 		return lineBytes
+	case p.family == fused && p.half:
+		return max(lineBytes, p.sideBySide()*p.tier.width)
 	}
 	return unroll * p.tier.width
 }
@@ -438,8 +444,12 @@ func (p *x86) each(bytes int, m moves, step func(block)) {
 	if bytes < p.tier.width {
 		step(block{bytes: bytes})
 	}
-	for u := range bytes / p.tier.width {
-		step(block{bytes: p.tier.width, vector: u, at: u * p.tier.width})
+	beside := 1
+	if !p.pixels {
+		beside = min(p.sideBySide(), bytes/p.tier.width)
+	}
+	for u := 0; u < bytes/p.tier.width; u += beside {
+		step(block{bytes: p.tier.width, vector: u, at: u * p.tier.width, vectors: beside})
 	}
 	p.advance(m, operand.I32(bytes))
 }
@@ -460,6 +470,9 @@ func (p *x86) register(to pointer) reg.GPVirtual {
 func (p *x86) place(to pointer, b block) operand.Mem {
 	if p.at != nil {
 		return p.at(to)
+	}
+	if b.rows > 0 {
+		return p.inRow(p.register(to), b.beside, b.at)
 	}
 	return mem(p.register(to), b.at)
 }
@@ -523,7 +536,23 @@ func (p *x86) whereAhead(prefetch func()) {
 	p.Label(done)
 }
 
-func (p *x86) put(b block) { p.store(p.value(b), p.place(toDst, b), b) }
+func (p *x86) put(b block) {
+	for _, v := range p.parts(b) {
+		p.store(p.value(v), p.place(toDst, v), v)
+	}
+}
+
+// parts returns the vectors of a block that are computed side by side.
+func (p *x86) parts(b block) []block {
+	all := make([]block, max(1, b.vectors, b.rows))
+	for i := range all {
+		all[i] = b
+		if all[i].beside = i; b.rows == 0 {
+			all[i].at += i * p.tier.width
+		}
+	}
+	return all
+}
 
 // head takes the elements before the first cache line that begins in dst.
 func (p *x86) head(label string, m moves, step func(block)) {

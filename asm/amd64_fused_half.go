@@ -14,7 +14,8 @@ const (
 )
 
 // x86FusedHalves is the arithmetic of fused kernels of float16 and bfloat16. The accumulator
-// is float32 in regLow and regHigh. It is rounded before what follows depends on that.
+// is float32 in two registers, for each of the vectors that are computed side by side. It is rounded before what
+// follows depends on that.
 type x86FusedHalves struct {
 	*x86Halves
 	rounded bool
@@ -26,7 +27,7 @@ func (p *x86FusedHalves) constants() {
 		return
 	}
 	p.broadcastWide(mem(p.limit, 0), regWideLimit)
-	p.unlimited(instructions["F32"], p.vec(regWideLimit, p.whole()), p.vec(regOld, p.whole()))
+	p.unlimited(instructions["F32"], p.vec(regWideLimit, p.whole()), p.vec(regHelp, p.whole()))
 }
 
 func (p *x86FusedHalves) plane(factor, shift operand.Mem, to int) {
@@ -39,8 +40,39 @@ func (p *x86FusedHalves) plane(factor, shift operand.Mem, to int) {
 
 // lanes finds out which factors are 0.
 func (p *x86FusedHalves) lanes(b block, _, _ operand.Mem) {
-	p.load(p.channels(p.factors, b), p.vec(regRaw, b), b)
-	p.dropLanes(b)
+	b = p.parts(b)[0]
+	p.load(p.channels(p.factors, b), p.vec(regFactorLow, b), b)
+	p.dropLanes(regFactorLow, b)
+}
+
+// sideBySide returns how many vectors are computed side by side. The result of an instruction is there
+// after two cycles or more, and the processor looks ahead over the instructions of two or three vectors. Side by
+// side, one vector does not wait for another to be done. Registers set the bound.
+func (p *x86) sideBySide() int {
+	if p.family != fused || !p.half {
+		return 1
+	}
+	from := false // a chain decides in a gate, which needs registers of its own
+	for _, s := range p.kernel.value.chain() {
+		from = from || s.of != nil && s.of != Z
+	}
+	switch {
+	case p.pixels && p.masks && !from:
+		return 4
+	case p.pixels && p.masks || !from:
+		return 2
+	}
+	return 1
+}
+
+// pairs returns two registers for a vector, by its number among those side by side. The first two are those
+// of planes, too.
+func (p *x86FusedHalves) pairs(i int) [2]int {
+	last := regSigns
+	if p.signs != 0 { // then nothing is compared with 0
+		last = regZero
+	}
+	return [][2]int{{regLow, regHigh}, {regRaw, regOld}, {regWideShift, regPlane}, {regWideScale, last}}[i]
 }
 
 // pair returns the registers with a leaf as float32. It may take regFactorLow and
@@ -50,11 +82,6 @@ func (p *x86FusedHalves) pair(e *expr, b block, c choice) [2]int {
 	switch {
 	case e == L:
 		return [2]int{regWideLimit, regWideLimit}
-	case e == Z && c.drop:
-		// The bits are what a dropped lane gets.
-		p.load(p.place(toAux, b), p.vec(regOld, b), b)
-		p.widen(regOld, regFactorLow, regFactorHigh, b)
-		return [2]int{regFactorLow, regFactorHigh}
 	case e == Z:
 		from = p.place(toAux, b)
 	case e == F && c.row:
@@ -75,94 +102,177 @@ func (p *x86FusedHalves) pair(e *expr, b block, c choice) [2]int {
 }
 
 func (p *x86FusedHalves) takeX(b block, _ choice) {
-	p.loadWide(p.place(toSrc, b), regLow, regHigh, b)
+	for i, v := range p.parts(b) {
+		accum := p.pairs(i)
+		p.loadWide(p.place(toSrc, v), accum[0], accum[1], v)
+	}
 	p.rounded = true
 }
 
 func (p *x86FusedHalves) apply(s stage, b block, c choice) {
-	p.step(s, [2]int{regLow, regHigh}, &p.rounded, b, c)
+	p.step(s, p.pairs, &p.rounded, b, c)
 }
 
-// step applies an operator of a chain to what two registers hold.
-func (p *x86FusedHalves) step(s stage, accum [2]int, rounded *bool, b block, c choice) {
-	set, w := instructions["F32"], p.wideBlock(b)
-	all := accum[:p.wides(b)]
-	aside, limit := p.vec(regOld, w), p.vec(regWideLimit, w)
-	var t [2]int
-	if s.of != nil {
-		t = p.deciding(s.of, b, c)
+// step applies an operator of a chain to the registers of each vector.
+func (p *x86FusedHalves) step(s stage, accum func(int) [2]int, rounded *bool, b block, c choice) {
+	set, parts := instructions["F32"], p.parts(b)
+	decides := func(int) [2]int { return [2]int{regFactorLow, regFactorHigh} }
+	if s.of != nil && s.of != Z {
+		decides = p.deciding(s.of, b, c)
 	}
 	if !*rounded && s.operator != clipping && s.operator != gating {
-		for _, x := range all {
-			p.round(x, b)
-		}
+		p.settle(accum, b)
 		*rounded = true
 	}
-	switch s.operator {
-	case product, sum:
-		with := p.pair(s.leaf, b, c)
-		for i, x := range all {
-			if s.operator == product {
-				set.mul(p.Context, p.vec(with[i], w), p.vec(x, w), p.vec(x, w))
-			} else {
-				set.add(p.Context, p.vec(with[i], w), p.vec(x, w), p.vec(x, w))
+	var leaf [2]int
+	for i, v := range parts {
+		w := p.wideBlock(v)
+		help, limit := p.vec(regHelp, w), p.vec(regWideLimit, w)
+		switch {
+		case s.of == Z:
+			p.pair(Z, v, c)
+		case (s.operator == product || s.operator == sum) && (i == 0 || s.leaf == Z || !p.sharesLeaves(b)):
+			leaf = p.pair(s.leaf, v, c)
+		}
+		registers, t := accum(i), decides(i)
+		for k, x := range registers[:p.wides(v)] {
+			value, t := p.vec(x, w), p.vec(t[k], w)
+			switch s.operator {
+			case product:
+				set.mul(p.Context, p.vec(leaf[k], w), value, value)
+			case sum:
+				set.add(p.Context, p.vec(leaf[k], w), value, value)
+			case clipping:
+				p.clip(set, value, help, limit, w)
+			case leaking:
+				p.attenuate(set, value, value, help, p.vec(regFactorLow, w), limit, w)
+			case sloping:
+				p.attenuate(set, t, value, t, help, limit, w)
+			case gating:
+				p.shut(set, s.leaf == L, t, value, t, help, limit, w)
 			}
 		}
-		*rounded = false
-		return
 	}
-	for i, x := range all {
-		value, decides := p.vec(x, w), p.vec(t[i], w)
-		switch s.operator {
-		case clipping:
-			p.clip(set, value, aside, limit, w)
-		case leaking:
-			p.attenuate(set, value, value, p.vec(regHelp, w), aside, limit, w)
-			*rounded = false
-		case sloping:
-			p.attenuate(set, decides, value, p.vec(regHelp, w), aside, limit, w)
-			*rounded = false
-		case gating:
-			p.shut(set, s.leaf == L, decides, value, decides, aside, limit, w)
+	if s.operator != clipping && s.operator != gating {
+		*rounded = false
+	}
+}
+
+// sharesLeaves reports whether the vectors of a step have the same factors, scales and shifts.
+func (p *x86) sharesLeaves(b block) bool { return b.rows > 1 || !p.pixels }
+
+// settle rounds the registers of each vector.
+func (p *x86FusedHalves) settle(accum func(int) [2]int, b block) {
+	for i, v := range p.parts(b) {
+		registers := accum(i)
+		for _, x := range registers[:p.wides(v)] {
+			p.round(x, v)
 		}
 	}
 }
 
-// deciding computes what decides in a gate.
-func (p *x86FusedHalves) deciding(of *expr, b block, c choice) [2]int {
-	t := [2]int{regFactorLow, regFactorHigh}
-	if c.row { // those are needed for leaves, and the registers of a plane are not
-		t = [2]int{regPlane, regWideShift}
+// deciding computes what decides in a gate. It returns the registers with it.
+func (p *x86FusedHalves) deciding(of *expr, b block, c choice) func(int) [2]int {
+	// Leaves need regFactorLow and regFactorHigh in rows, and the registers of a plane are free there.
+	t := func(i int) [2]int { return p.pairs(2 + i) }
+	if !c.row {
+		t = func(int) [2]int { return [2]int{regFactorLow, regFactorHigh} }
 	}
-	p.loadWide(p.place(toAux, b), t[0], t[1], b)
+	for i, v := range p.parts(b) {
+		p.loadWide(p.place(toAux, v), t(i)[0], t(i)[1], v)
+	}
 	rounded := true
 	for _, s := range of.chainFrom(Z) {
 		p.step(s, t, &rounded, b, choice{row: c.row})
 	}
 	if !rounded {
-		for _, x := range t[:p.wides(b)] {
-			p.round(x, b)
-		}
+		p.settle(t, b)
 	}
 	return t
 }
 
-// finish makes halves of the accumulator and gives dropped lanes z or 0.
+func (p *x86FusedHalves) value(b block) reg.Register { return p.vec(p.pairs(b.beside)[0], b) }
+
+// finish makes halves of the accumulators and gives dropped lanes z or 0.
 func (p *x86FusedHalves) finish(b block, c choice) {
-	raw, old := reg.Register(p.vec(regRaw, b)), p.vec(regOld, b)
-	p.narrow(b)
-	drop, keep := p.chosen(b, c)
-	switch {
-	case !c.drop:
-	case p.dropped == Z && p.masks:
-		p.VMOVDQU16(raw, keep, old)
-		raw = old
-	case p.dropped == Z:
-		p.VPBLENDVB(drop, old, raw, raw)
-	case p.masks:
-		p.VMOVDQU16_Z(raw, keep, raw)
-	default:
-		p.VPANDN(raw, drop, raw)
+	for i, v := range p.parts(b) {
+		accum := p.pairs(i)
+		raw, old := p.vec(accum[0], v), p.vec(regFactorLow, v)
+		p.narrow(accum[0], accum[1], accum[0], v)
+		drop, keep := p.chosen(v, c)
+		switch {
+		case !c.drop:
+		case p.dropped == Z:
+			p.load(p.place(toAux, v), old, v)
+			if p.masks {
+				p.VPBLENDMW(raw, old, keep, raw)
+			} else {
+				p.VPBLENDVB(drop, old, raw, raw)
+			}
+		case p.masks:
+			p.VMOVDQU16_Z(raw, keep, raw)
+		default:
+			p.VPANDN(raw, drop, raw)
+		}
 	}
-	p.raw = raw
+}
+
+// walkSideBySide walks rows of whole cache lines several at a time, which share what there is for each channel.
+// It leaves the others to the label row.
+func (p *x86) walkSideBySide(l *loops) {
+	rows := p.sideBySide()
+	if rows == 1 {
+		return
+	}
+	p.jumpIf(ragged, "row")
+	p.CMPQ(p.count, operand.I32(rows))
+	p.JB(operand.LabelRef("row"))
+	p.strides = [2]reg.GPVirtual{p.GP64(), p.GP64()}
+	one, three := p.strides[0], p.strides[1]
+	p.MOVQ(p.length, one)
+	p.SHLQ(p.shift(), one)
+	between := one // from the last line of a row to the next one that comes first
+	if rows == 4 {
+		p.LEAQ(operand.Mem{Base: one, Index: one, Scale: 2}, three)
+		between = three
+	}
+	p.Label("abreast")
+	p.startRow()
+	p.Comment(p.formula(choice{row: true, drop: p.drops()}))
+	p.Label("abreastLine")
+	if p.prefetches() {
+		p.whereAhead(func() {
+			ahead := p.GP64()
+			p.LEAQ(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1}, ahead)
+			for r := range rows {
+				p.PREFETCHT0(p.inRow(ahead, r, 0))
+			}
+		})
+	}
+	for at := 0; at < lineBytes; at += p.tier.width {
+		l.element(choice{row: true, drop: p.drops()})(block{bytes: p.tier.width, at: at, rows: rows})
+	}
+	m := l.elements()
+	p.advance(append(m, toFactors), operand.I32(lineBytes))
+	p.CMPQ(p.row[0], one)
+	p.JB(operand.LabelRef("abreastLine"))
+	p.advance(m, between)
+	p.SUBQ(operand.I32(rows), p.count)
+	p.CMPQ(p.count, operand.I32(rows))
+	p.JAE(operand.LabelRef("abreast"))
+	p.TESTQ(p.count, p.count)
+	p.JNZ(operand.LabelRef("row"))
+	p.ret()
+}
+
+// inRow returns where one of several rows side by side lies.
+func (p *x86) inRow(base reg.GPVirtual, row, at int) operand.Mem {
+	m := operand.Mem{Base: base, Disp: at}
+	switch row {
+	case 1, 2:
+		m.Index, m.Scale = p.strides[0], uint8(row)
+	case 3:
+		m.Index, m.Scale = p.strides[1], 1
+	}
+	return m
 }

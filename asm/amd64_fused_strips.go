@@ -26,7 +26,11 @@ var (
 // take 1.3 to 2 times as long at 0.2 MB, since stores no longer follow each other. A line of four
 // rows at a time is as slow. AVX2 has too few registers for a row of two lines.
 func (p *x86) walkStrips(l *loops) {
-	if !p.masks || p.half {
+	if p.half {
+		p.walkSideBySide(l)
+		return
+	}
+	if !p.masks {
 		return
 	}
 	lanes := p.tier.width / p.size

@@ -86,7 +86,7 @@ var amd64Forms = func() map[string]amd64Form {
 		{"VPANDD VPANDQ VPXORD VPTERNLOGD VPROLD VPROLQ VMOVDQU32", amd64Form{evex: avx512f}},
 		{"VPCMPUD VPCMPUQ VPTESTMD VFIXUPIMMPS VINSERTI64X4 VEXTRACTI64X4 VPMOVDW", amd64Form{evex: avx512f}},
 		{"VCOMPRESSPS VCOMPRESSPD VEXPANDPS VEXPANDPD", amd64Form{evex: avx512f}},
-		{"VPCMPW VPTESTMW VMOVDQU16", amd64Form{evex: avx512bw}},
+		{"VPCMPW VPTESTMW VPBLENDMW VMOVDQU16", amd64Form{evex: avx512bw}},
 
 		// Encoded with VEX, but on the masks of AVX-512.
 		{"KMOVW KUNPCKBW", amd64Form{evex: avx512f, scalar: true}},

@@ -105,13 +105,13 @@ func (p *x86Halves) mixed(from int) {
 func (p *x86Halves) factorLanes(w block) {
 	p.widen(regRaw, regFactorLow, regFactorHigh, w)
 	if p.drops() {
-		p.dropLanes(w)
+		p.dropLanes(regRaw, w)
 	}
 }
 
-// dropLanes finds out which of the factors in regRaw are 0.
-func (p *x86Halves) dropLanes(w block) {
-	raw, twice := p.vec(regRaw, w), p.vec(regHelp, w)
+// dropLanes finds out which of the factors in a register are 0.
+func (p *x86Halves) dropLanes(factors int, w block) {
+	raw, twice := p.vec(factors, w), p.vec(regHelp, w)
 	p.VPADDW(raw, raw, twice)
 	if p.masks {
 		p.VPTESTMW(twice, twice, maskOf(0))
@@ -166,7 +166,7 @@ func (p *x86Halves) rectifyShift() int {
 		p.VADDPS(p.vec(regZero, whole), p.vec(regWide, whole), p.vec(x, whole))
 		p.rectify(instructions["F32"], p.vec(x, whole), p.vec(regFactorLow, whole), maskOf(1), whole)
 	}
-	p.narrow(whole)
+	p.narrow(regLow, regHigh, regRaw, whole)
 	return regRaw
 }
 
@@ -219,7 +219,7 @@ func (p *x86Halves) add(leaf *expr, accum []int, b block, c choice) {
 // left as they are, what regOld has for them.
 func (p *x86Halves) finish(b block, c choice) {
 	raw, old := p.vec(regRaw, b), p.vec(regOld, b)
-	p.narrow(b)
+	p.narrow(regLow, regHigh, regRaw, b)
 	drop, keep := p.chosen(b, c)
 	switch {
 	case !c.drop:
@@ -275,31 +275,30 @@ func (p *x86) broadcastWide(from operand.Mem, to int) {
 	p.VCVTPH2PS(half, p.vec(to, whole))
 }
 
-// widen sets two registers to the halves of another, as float32.
+// widen sets two registers to the halves of another, which may be high, as float32.
 func (p *x86) widen(from, low, high int, w block) {
 	if p.elem.name == "BF16" {
 		raw := p.vec(from, w)
+		p.VPSLLD(operand.U8(16), raw, p.vec(low, w))
 		if w.bytes == 64 {
 			p.VPANDD(raw, p.vec(regUpper, w), p.vec(high, w))
 		} else {
 			p.VPAND(raw, p.vec(regUpper, w), p.vec(high, w))
 		}
-		p.VPSLLD(operand.U8(16), raw, p.vec(low, w))
 		return
 	}
-	lower := p.vec(from, block{bytes: max(16, p.wideSource(w))})
+	p.VCVTPH2PS(p.vec(from, block{bytes: max(16, p.wideSource(w))}), p.wide(low, w))
 	if p.wides(w) == 2 {
 		p.extractUpper(p.vec(from, w), p.vec(high, block{bytes: w.bytes / 2}))
 		p.VCVTPH2PS(p.vec(high, block{bytes: w.bytes / 2}), p.wide(high, w))
 	}
-	p.VCVTPH2PS(lower, p.wide(low, w))
 }
 
 // loadWide sets two registers to halves from memory, as float32.
 func (p *x86) loadWide(from operand.Mem, low, high int, w block) {
 	if p.elem.name == "BF16" || w.tail || w.bytes < 8 {
-		p.load(from, p.vec(regRaw, w), w)
-		p.widen(regRaw, low, high, w)
+		p.load(from, p.vec(high, w), w)
+		p.widen(high, low, high, w)
 		return
 	}
 	// From memory the conversion does not need the port that moves lanes.
@@ -355,19 +354,23 @@ func (p *x86) roundBits(x int, w block) {
 	p.VPADDD(p.vec(regBias, w), bits, bits)
 }
 
-// narrowBits rounds two registers at a time. It puts their upper halves into one register and the lower ones
+// narrowBits rounds two registers at a time. If to is the first, regFactorLow must be free. It puts their upper halves into one register and the lower ones
 // into another. An upper half goes up by one if the lower one is more than half of that, or half and the upper
 // one odd. Without the subtraction of 1 where that is even, the first bit of the lower one says so.
-func (p *x86) narrowBits(low, high, raw reg.Register, w block) {
-	help := p.vec(regHelp, w)
-	p.VPSRLD(operand.U8(16), low, raw)
-	p.VPBLENDW(operand.U8(0xaa), high, raw, raw)
-	p.VPSLLD(operand.U8(16), high, high)
-	p.VPBLENDW(operand.U8(0xaa), high, low, low)
-	p.VPANDN(p.vec(regLast, w), raw, help) // 1 where even
-	p.VPSUBUSW(help, low, low)
-	p.VPSRLW(operand.U8(15), low, low)
-	p.VPADDW(low, raw, raw)
+func (p *x86) narrowBits(low, high, to int, w block) {
+	upper, even := p.vec(to, w), p.vec(regHelp, w)
+	if to == low {
+		upper, even = even, p.vec(regFactorLow, w)
+	}
+	first, second := p.vec(low, w), p.vec(high, w)
+	p.VPSRLD(operand.U8(16), first, upper)
+	p.VPBLENDW(operand.U8(0xaa), second, upper, upper)
+	p.VPSLLD(operand.U8(16), second, second)
+	p.VPBLENDW(operand.U8(0xaa), second, first, first)
+	p.VPANDN(p.vec(regLast, w), upper, even) // 1 where even
+	p.VPSUBUSW(even, first, first)
+	p.VPSRLW(operand.U8(15), first, first)
+	p.VPADDW(first, upper, p.vec(to, w))
 }
 
 // joinBits joins those bits to a register that two others have in common.
@@ -375,30 +378,28 @@ func (p *x86) joinBits(a, b, to reg.Register) {
 	p.VPTERNLOGD(operand.U8(0xf8), b, a, to)
 }
 
-// narrow rounds the float32 in regLow and regHigh to the halves of regRaw.
-func (p *x86) narrow(w block) {
-	raw := p.vec(regRaw, w)
+// narrow rounds the float32 in two registers to the halves of another, which may be the first.
+func (p *x86) narrow(low, high, to int, w block) {
+	raw := p.vec(to, w)
 	if p.elem.name == "BF16" {
-		low, high := p.vec(regLow, w), p.vec(regHigh, w)
 		if !p.masks {
-			p.narrowBits(low, high, raw, w)
+			p.narrowBits(low, high, to, w)
 			return
 		}
-		p.roundBits(regLow, w)
-		p.roundBits(regHigh, w)
-		p.VPSRLD(operand.U8(16), low, raw)
+		p.roundBits(low, w)
+		p.roundBits(high, w)
+		p.VPSRLD(operand.U8(16), p.vec(low, w), raw)
 		if w.bytes == 64 {
-			p.joinBits(high, p.vec(regUpper, w), raw)
+			p.joinBits(p.vec(high, w), p.vec(regUpper, w), raw)
 		} else {
-			p.VPBLENDW(operand.U8(0xaa), high, raw, raw)
+			p.VPBLENDW(operand.U8(0xaa), p.vec(high, w), raw, raw)
 		}
 		return
 	}
-	lower := p.vec(regRaw, block{bytes: max(16, p.wideSource(w))})
-	p.VCVTPS2PH(operand.U8(0), p.wide(regLow, w), lower)
+	p.VCVTPS2PH(operand.U8(0), p.wide(low, w), p.vec(to, block{bytes: max(16, p.wideSource(w))}))
 	if p.wides(w) == 2 {
 		upper := p.vec(regHelp, block{bytes: w.bytes / 2})
-		p.VCVTPS2PH(operand.U8(0), p.wide(regHigh, w), upper)
+		p.VCVTPS2PH(operand.U8(0), p.wide(high, w), upper)
 		if w.bytes == 64 {
 			p.VINSERTI64X4(operand.U8(1), upper, raw, raw)
 		} else {

@@ -122,6 +122,9 @@ type block struct {
 	at     int  // bytes from the pointers
 	tail   bool // only the lanes of the mask at the end of a row
 	cached bool // not streamed although the kernel streams
+
+	// Vectors, or rows with a vector each, that are computed side by side, and the number of one of them.
+	vectors, rows, beside int
 }
 
 // A choice says what a step may have to leave out.

@@ -61,9 +61,9 @@ apartTurn:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -76,9 +76,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -91,9 +91,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -106,9 +106,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -136,9 +136,9 @@ apartRest:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -151,9 +151,9 @@ prefetched2:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -172,9 +172,9 @@ prefetched2:
 apartBelow64:
 	TESTQ    $+16, R8
 	JZ       apartBelow32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -193,9 +193,9 @@ apartBelow64:
 apartBelow32:
 	TESTQ    $+8, R8
 	JZ       apartBelow16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -214,9 +214,9 @@ apartBelow32:
 apartBelow16:
 	TESTQ    $+4, R8
 	JZ       apartBelow8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -235,9 +235,9 @@ apartBelow16:
 apartBelow8:
 	TESTQ    $+2, R8
 	JZ       apartBelow4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -256,9 +256,9 @@ apartBelow8:
 apartBelow4:
 	TESTQ    $+1, R8
 	JZ       apartBelow2
-	VPINSRW  $0x00, (R12), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (R12), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -300,8 +300,8 @@ short:
 	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -316,8 +316,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -332,8 +332,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
 	VMOVUPS   64(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -348,8 +348,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   96(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -373,8 +373,8 @@ shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -389,8 +389,8 @@ shortRest:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -411,8 +411,8 @@ shortBelow64:
 	TESTQ     $+16, DI
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -433,8 +433,8 @@ shortBelow32:
 	TESTQ     $+8, DI
 	JZ        shortBelow16
 	VMOVUPS   (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -455,8 +455,8 @@ shortBelow16:
 	TESTQ     $+4, DI
 	JZ        shortBelow8
 	VMOVSD    (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -477,8 +477,8 @@ shortBelow8:
 	TESTQ     $+2, DI
 	JZ        shortBelow4
 	VMOVSS    (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -499,8 +499,8 @@ shortBelow4:
 	TESTQ     $+1, DI
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -552,9 +552,9 @@ keptTurn:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched3:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -566,9 +566,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -580,9 +580,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -594,9 +594,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -622,9 +622,9 @@ keptRest:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched4:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -636,9 +636,9 @@ prefetched4:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -656,9 +656,9 @@ prefetched4:
 keptBelow64:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -676,9 +676,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R9
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -696,9 +696,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R9
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -716,9 +716,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R9
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -736,9 +736,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R9
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1020,13 +1020,13 @@ quartersLine:
 
 prefetched1:
 	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1039,9 +1039,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R10*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R10*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1054,9 +1054,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R10*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R10*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1069,9 +1069,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(R8*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R8*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1089,13 +1089,13 @@ prefetched1:
 	VMOVUPS  Y14, (AX)(R10*2)
 	VMOVUPS  Y15, (AX)(R8*1)
 	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1108,9 +1108,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R10*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R10*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1123,9 +1123,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R10*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R10*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1138,9 +1138,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(R8*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R8*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1184,13 +1184,13 @@ singleLine:
 
 prefetched2:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1205,13 +1205,13 @@ prefetched2:
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1253,13 +1253,13 @@ rowTurn:
 
 prefetched3:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1273,13 +1273,13 @@ prefetched3:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1293,13 +1293,13 @@ prefetched3:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, 32(AX)
 	VMOVUPS  64(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1313,13 +1313,13 @@ prefetched3:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, 64(AX)
 	VMOVUPS  96(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1348,13 +1348,13 @@ rowRest:
 
 prefetched4:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1368,13 +1368,13 @@ prefetched4:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1395,13 +1395,13 @@ rowBelow64:
 	TESTQ    $+16, R8
 	JZ       rowBelow32
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1422,13 +1422,13 @@ rowBelow32:
 	TESTQ    $+8, R8
 	JZ       rowBelow16
 	VMOVUPS  (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1449,13 +1449,13 @@ rowBelow16:
 	TESTQ    $+4, R8
 	JZ       rowBelow8
 	VMOVSD   (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1476,13 +1476,13 @@ rowBelow8:
 	TESTQ    $+2, R8
 	JZ       rowBelow4
 	VMOVSS   (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1503,13 +1503,13 @@ rowBelow4:
 	TESTQ    $+1, R8
 	JZ       rowBelow2
 	VPINSRW  $0x00, (R9), X13, X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1574,9 +1574,9 @@ apartTurn:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1588,9 +1588,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1602,9 +1602,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1616,9 +1616,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1644,9 +1644,9 @@ apartRest:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1658,9 +1658,9 @@ prefetched2:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1678,9 +1678,9 @@ prefetched2:
 apartBelow64:
 	TESTQ    $+16, R8
 	JZ       apartBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1698,9 +1698,9 @@ apartBelow64:
 apartBelow32:
 	TESTQ    $+8, R8
 	JZ       apartBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1718,9 +1718,9 @@ apartBelow32:
 apartBelow16:
 	TESTQ    $+4, R8
 	JZ       apartBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1738,9 +1738,9 @@ apartBelow16:
 apartBelow8:
 	TESTQ    $+2, R8
 	JZ       apartBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1758,9 +1758,9 @@ apartBelow8:
 apartBelow4:
 	TESTQ    $+1, R8
 	JZ       apartBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1800,8 +1800,8 @@ short:
 	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -1815,8 +1815,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -1830,8 +1830,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
 	VMOVUPS   64(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -1845,8 +1845,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   96(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -1869,8 +1869,8 @@ shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -1884,8 +1884,8 @@ shortRest:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -1905,8 +1905,8 @@ shortBelow64:
 	TESTQ     $+16, DI
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -1926,8 +1926,8 @@ shortBelow32:
 	TESTQ     $+8, DI
 	JZ        shortBelow16
 	VMOVUPS   (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -1947,8 +1947,8 @@ shortBelow16:
 	TESTQ     $+4, DI
 	JZ        shortBelow8
 	VMOVSD    (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -1968,8 +1968,8 @@ shortBelow8:
 	TESTQ     $+2, DI
 	JZ        shortBelow4
 	VMOVSS    (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -1989,8 +1989,8 @@ shortBelow4:
 	TESTQ     $+1, DI
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -2038,9 +2038,9 @@ keptTurn:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched3:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2052,9 +2052,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2066,9 +2066,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2080,9 +2080,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2108,9 +2108,9 @@ keptRest:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched4:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2122,9 +2122,9 @@ prefetched4:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2142,9 +2142,9 @@ prefetched4:
 keptBelow64:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2162,9 +2162,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R9
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2182,9 +2182,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R9
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2202,9 +2202,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R9
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2222,9 +2222,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R9
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2308,11 +2308,11 @@ quartersLine:
 
 prefetched1:
 	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2324,9 +2324,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R10*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R10*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2338,9 +2338,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R10*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R10*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2352,9 +2352,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(R8*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R8*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2371,11 +2371,11 @@ prefetched1:
 	VMOVUPS  Y14, (AX)(R10*2)
 	VMOVUPS  Y15, (AX)(R8*1)
 	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2387,9 +2387,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R10*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R10*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2401,9 +2401,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R10*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R10*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2415,9 +2415,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(R8*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R8*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2460,11 +2460,11 @@ singleLine:
 
 prefetched2:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2478,11 +2478,11 @@ prefetched2:
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2523,11 +2523,11 @@ rowTurn:
 
 prefetched3:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2540,11 +2540,11 @@ prefetched3:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2557,11 +2557,11 @@ prefetched3:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
 	VMOVUPS  64(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2574,11 +2574,11 @@ prefetched3:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
 	VMOVUPS  96(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2606,11 +2606,11 @@ rowRest:
 
 prefetched4:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2623,11 +2623,11 @@ prefetched4:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2647,11 +2647,11 @@ rowBelow64:
 	TESTQ    $+16, R8
 	JZ       rowBelow32
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2671,11 +2671,11 @@ rowBelow32:
 	TESTQ    $+8, R8
 	JZ       rowBelow16
 	VMOVUPS  (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2695,11 +2695,11 @@ rowBelow16:
 	TESTQ    $+4, R8
 	JZ       rowBelow8
 	VMOVSD   (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2719,11 +2719,11 @@ rowBelow8:
 	TESTQ    $+2, R8
 	JZ       rowBelow4
 	VMOVSS   (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2743,11 +2743,11 @@ rowBelow4:
 	TESTQ    $+1, R8
 	JZ       rowBelow2
 	VPINSRW  $0x00, (R9), X13, X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2826,9 +2826,9 @@ apartTurn:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2841,9 +2841,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2856,9 +2856,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2871,9 +2871,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2901,9 +2901,9 @@ apartRest:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2916,9 +2916,9 @@ prefetched2:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y15, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2937,9 +2937,9 @@ prefetched2:
 apartBelow64:
 	TESTQ    $+16, R8
 	JZ       apartBelow32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2958,9 +2958,9 @@ apartBelow64:
 apartBelow32:
 	TESTQ    $+8, R8
 	JZ       apartBelow16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2979,9 +2979,9 @@ apartBelow32:
 apartBelow16:
 	TESTQ    $+4, R8
 	JZ       apartBelow8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3000,9 +3000,9 @@ apartBelow16:
 apartBelow8:
 	TESTQ    $+2, R8
 	JZ       apartBelow4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3021,9 +3021,9 @@ apartBelow8:
 apartBelow4:
 	TESTQ    $+1, R8
 	JZ       apartBelow2
-	VPINSRW  $0x00, (R12), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (R12), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3065,8 +3065,8 @@ short:
 	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -3081,8 +3081,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -3097,8 +3097,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
 	VMOVUPS   64(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -3113,8 +3113,8 @@ shortTurn:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   96(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -3138,8 +3138,8 @@ shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -3154,8 +3154,8 @@ shortRest:
 	VPBLENDVB Y7, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -3176,8 +3176,8 @@ shortBelow64:
 	TESTQ     $+16, DI
 	JZ        shortBelow32
 	VMOVUPS   (CX), Y5
-	VPAND     Y5, Y11, Y1
 	VPSLLD    $0x10, Y5, Y0
+	VPAND     Y5, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -3198,8 +3198,8 @@ shortBelow32:
 	TESTQ     $+8, DI
 	JZ        shortBelow16
 	VMOVUPS   (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -3220,8 +3220,8 @@ shortBelow16:
 	TESTQ     $+4, DI
 	JZ        shortBelow8
 	VMOVSD    (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -3242,8 +3242,8 @@ shortBelow8:
 	TESTQ     $+2, DI
 	JZ        shortBelow4
 	VMOVSS    (CX), X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -3264,8 +3264,8 @@ shortBelow4:
 	TESTQ     $+1, DI
 	JZ        shortBelow2
 	VPINSRW   $0x00, (CX), X13, X5
-	VPAND     X5, X11, X1
 	VPSLLD    $0x10, X5, X0
+	VPAND     X5, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -3317,9 +3317,9 @@ keptTurn:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched3:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3331,9 +3331,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3345,9 +3345,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3359,9 +3359,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3387,9 +3387,9 @@ keptRest:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched4:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3401,9 +3401,9 @@ prefetched4:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3421,9 +3421,9 @@ prefetched4:
 keptBelow64:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3441,9 +3441,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R9
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3461,9 +3461,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R9
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3481,9 +3481,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R9
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3501,9 +3501,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R9
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3655,13 +3655,13 @@ quartersLine:
 
 prefetched1:
 	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3674,9 +3674,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R10*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R10*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3689,9 +3689,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R10*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R10*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3704,9 +3704,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(R8*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R8*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3724,13 +3724,13 @@ prefetched1:
 	VMOVUPS  Y14, (AX)(R10*2)
 	VMOVUPS  Y15, (AX)(R8*1)
 	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3743,9 +3743,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R10*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R10*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3758,9 +3758,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R10*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R10*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3773,9 +3773,9 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(R8*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R8*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3819,13 +3819,13 @@ singleLine:
 
 prefetched2:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3840,13 +3840,13 @@ prefetched2:
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3888,13 +3888,13 @@ rowTurn:
 
 prefetched3:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3908,13 +3908,13 @@ prefetched3:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3928,13 +3928,13 @@ prefetched3:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, 32(AX)
 	VMOVUPS  64(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3948,13 +3948,13 @@ prefetched3:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, 64(AX)
 	VMOVUPS  96(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3983,13 +3983,13 @@ rowRest:
 
 prefetched4:
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4003,13 +4003,13 @@ prefetched4:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4030,13 +4030,13 @@ rowBelow64:
 	TESTQ    $+16, R8
 	JZ       rowBelow32
 	VMOVUPS  (R9), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4057,13 +4057,13 @@ rowBelow32:
 	TESTQ    $+8, R8
 	JZ       rowBelow16
 	VMOVUPS  (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X2, X0, X0
 	VDIVPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -4084,13 +4084,13 @@ rowBelow16:
 	TESTQ    $+4, R8
 	JZ       rowBelow8
 	VMOVSD   (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X2, X0, X0
 	VDIVPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -4111,13 +4111,13 @@ rowBelow8:
 	TESTQ    $+2, R8
 	JZ       rowBelow4
 	VMOVSS   (R9), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X2, X0, X0
 	VDIVPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -4138,13 +4138,13 @@ rowBelow4:
 	TESTQ    $+1, R8
 	JZ       rowBelow2
 	VPINSRW  $0x00, (R9), X13, X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X2, X0, X0
 	VDIVPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -4201,9 +4201,9 @@ short:
 
 	// y = y + x * f; where f = 0: y = y
 shortTurn:
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -4217,8 +4217,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -4231,9 +4231,9 @@ shortTurn:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -4247,8 +4247,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -4261,9 +4261,9 @@ shortTurn:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
-	VMOVUPS   64(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   64(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   64(AX), Y5
@@ -4277,8 +4277,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -4291,9 +4291,9 @@ shortTurn:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
-	VMOVUPS   96(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   96(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   96(AX), Y5
@@ -4307,8 +4307,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -4330,9 +4330,9 @@ shortTurn:
 shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -4346,8 +4346,8 @@ shortRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -4360,9 +4360,9 @@ shortRest:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -4376,8 +4376,8 @@ shortRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -4396,9 +4396,9 @@ shortRest:
 shortBelow64:
 	TESTQ     $+16, DI
 	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -4412,8 +4412,8 @@ shortBelow64:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -4432,9 +4432,9 @@ shortBelow64:
 shortBelow32:
 	TESTQ     $+8, DI
 	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VMOVUPS   (AX), X5
@@ -4448,8 +4448,8 @@ shortBelow32:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -4468,9 +4468,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ     $+4, DI
 	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSD    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VMOVSD    (AX), X5
@@ -4484,8 +4484,8 @@ shortBelow16:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -4504,9 +4504,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ     $+2, DI
 	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSS    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VMOVSS    (AX), X5
@@ -4520,8 +4520,8 @@ shortBelow8:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -4540,9 +4540,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ     $+1, DI
 	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VPINSRW   $0x00, (AX), X13, X5
@@ -4556,8 +4556,8 @@ shortBelow4:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -4596,9 +4596,9 @@ plane:
 
 	// y = y + x * f
 keptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -4612,8 +4612,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4625,9 +4625,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -4641,8 +4641,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4654,9 +4654,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  64(AX), Y5
@@ -4670,8 +4670,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4683,9 +4683,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  96(AX), Y5
@@ -4699,8 +4699,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4721,9 +4721,9 @@ keptTurn:
 keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -4737,8 +4737,8 @@ keptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4750,9 +4750,9 @@ keptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -4766,8 +4766,8 @@ keptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4785,9 +4785,9 @@ keptRest:
 keptBelow64:
 	TESTQ    $+16, R8
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -4801,8 +4801,8 @@ keptBelow64:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -4820,9 +4820,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R8
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVUPS  (AX), X5
@@ -4836,8 +4836,8 @@ keptBelow32:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -4855,9 +4855,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R8
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVSD   (AX), X5
@@ -4871,8 +4871,8 @@ keptBelow16:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -4890,9 +4890,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R8
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVSS   (AX), X5
@@ -4906,8 +4906,8 @@ keptBelow8:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -4925,9 +4925,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R8
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPINSRW  $0x00, (AX), X13, X5
@@ -4941,8 +4941,8 @@ keptBelow4:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -5000,13 +5000,13 @@ next:
 	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -5020,8 +5020,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -5035,13 +5035,13 @@ rowTurn:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -5055,8 +5055,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -5070,13 +5070,13 @@ rowTurn:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
 	VMOVUPS   64(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   64(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   64(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VMOVUPS   64(AX), Y5
@@ -5090,8 +5090,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -5105,13 +5105,13 @@ rowTurn:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   96(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   96(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   96(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VMOVUPS   96(AX), Y5
@@ -5125,8 +5125,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -5150,13 +5150,13 @@ rowRest:
 	TESTQ     $+32, DI
 	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -5170,8 +5170,8 @@ rowRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -5185,13 +5185,13 @@ rowRest:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -5205,8 +5205,8 @@ rowRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -5227,13 +5227,13 @@ rowBelow64:
 	TESTQ     $+16, DI
 	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -5247,8 +5247,8 @@ rowBelow64:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -5269,13 +5269,13 @@ rowBelow32:
 	TESTQ     $+8, DI
 	JZ        rowBelow16
 	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VMOVUPS   (AX), X5
@@ -5289,8 +5289,8 @@ rowBelow32:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -5311,13 +5311,13 @@ rowBelow16:
 	TESTQ     $+4, DI
 	JZ        rowBelow8
 	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSD    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VMOVSD    (AX), X5
@@ -5331,8 +5331,8 @@ rowBelow16:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -5353,13 +5353,13 @@ rowBelow8:
 	TESTQ     $+2, DI
 	JZ        rowBelow4
 	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSS    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VMOVSS    (AX), X5
@@ -5373,8 +5373,8 @@ rowBelow8:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -5395,13 +5395,13 @@ rowBelow4:
 	TESTQ     $+1, DI
 	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VPINSRW   $0x00, (AX), X13, X5
@@ -5415,8 +5415,8 @@ rowBelow4:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -5469,9 +5469,9 @@ plane:
 
 	// y = y + x * f
 keptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -5485,8 +5485,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5498,9 +5498,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -5514,8 +5514,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5527,9 +5527,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  64(AX), Y5
@@ -5543,8 +5543,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5556,9 +5556,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  96(AX), Y5
@@ -5572,8 +5572,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5594,9 +5594,9 @@ keptTurn:
 keptRest:
 	TESTQ    $+32, DI
 	JZ       keptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -5610,8 +5610,8 @@ keptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5623,9 +5623,9 @@ keptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -5639,8 +5639,8 @@ keptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5658,9 +5658,9 @@ keptRest:
 keptBelow64:
 	TESTQ    $+16, DI
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -5674,8 +5674,8 @@ keptBelow64:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5693,9 +5693,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, DI
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVUPS  (AX), X5
@@ -5709,8 +5709,8 @@ keptBelow32:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -5728,9 +5728,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, DI
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVSD   (AX), X5
@@ -5744,8 +5744,8 @@ keptBelow16:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -5763,9 +5763,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, DI
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVSS   (AX), X5
@@ -5779,8 +5779,8 @@ keptBelow8:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -5798,9 +5798,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, DI
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPINSRW  $0x00, (AX), X13, X5
@@ -5814,8 +5814,8 @@ keptBelow4:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -5865,11 +5865,11 @@ next:
 	// y = y + x * f
 rowTurn:
 	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -5883,8 +5883,8 @@ rowTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5897,11 +5897,11 @@ rowTurn:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -5915,8 +5915,8 @@ rowTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5929,11 +5929,11 @@ rowTurn:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
 	VMOVUPS  64(R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VMOVUPS  64(AX), Y5
@@ -5947,8 +5947,8 @@ rowTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -5961,11 +5961,11 @@ rowTurn:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
 	VMOVUPS  96(R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VMOVUPS  96(AX), Y5
@@ -5979,8 +5979,8 @@ rowTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6003,11 +6003,11 @@ rowRest:
 	TESTQ    $+32, DI
 	JZ       rowBelow64
 	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -6021,8 +6021,8 @@ rowRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6035,11 +6035,11 @@ rowRest:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -6053,8 +6053,8 @@ rowRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6074,11 +6074,11 @@ rowBelow64:
 	TESTQ    $+16, DI
 	JZ       rowBelow32
 	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -6092,8 +6092,8 @@ rowBelow64:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6113,11 +6113,11 @@ rowBelow32:
 	TESTQ    $+8, DI
 	JZ       rowBelow16
 	VMOVUPS  (R8), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VMOVUPS  (AX), X5
@@ -6131,8 +6131,8 @@ rowBelow32:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -6152,11 +6152,11 @@ rowBelow16:
 	TESTQ    $+4, DI
 	JZ       rowBelow8
 	VMOVSD   (R8), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VMOVSD   (AX), X5
@@ -6170,8 +6170,8 @@ rowBelow16:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -6191,11 +6191,11 @@ rowBelow8:
 	TESTQ    $+2, DI
 	JZ       rowBelow4
 	VMOVSS   (R8), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VMOVSS   (AX), X5
@@ -6209,8 +6209,8 @@ rowBelow8:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -6230,11 +6230,11 @@ rowBelow4:
 	TESTQ    $+1, DI
 	JZ       rowBelow2
 	VPINSRW  $0x00, (R8), X13, X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPINSRW  $0x00, (AX), X13, X5
@@ -6248,8 +6248,8 @@ rowBelow4:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -6305,9 +6305,9 @@ short:
 
 	// y = y + x / f; where f = 0: y = y
 shortTurn:
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -6321,8 +6321,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -6335,9 +6335,9 @@ shortTurn:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -6351,8 +6351,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -6365,9 +6365,9 @@ shortTurn:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
-	VMOVUPS   64(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   64(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VMOVUPS   64(AX), Y5
@@ -6381,8 +6381,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -6395,9 +6395,9 @@ shortTurn:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
-	VMOVUPS   96(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   96(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VMOVUPS   96(AX), Y5
@@ -6411,8 +6411,8 @@ shortTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -6434,9 +6434,9 @@ shortTurn:
 shortRest:
 	TESTQ     $+32, DI
 	JZ        shortBelow64
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -6450,8 +6450,8 @@ shortRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -6464,9 +6464,9 @@ shortRest:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -6480,8 +6480,8 @@ shortRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -6500,9 +6500,9 @@ shortRest:
 shortBelow64:
 	TESTQ     $+16, DI
 	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y12, Y0, Y0
 	VDIVPS    Y12, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -6516,8 +6516,8 @@ shortBelow64:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -6536,9 +6536,9 @@ shortBelow64:
 shortBelow32:
 	TESTQ     $+8, DI
 	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VMOVUPS   (AX), X5
@@ -6552,8 +6552,8 @@ shortBelow32:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -6572,9 +6572,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ     $+4, DI
 	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSD    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VMOVSD    (AX), X5
@@ -6588,8 +6588,8 @@ shortBelow16:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -6608,9 +6608,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ     $+2, DI
 	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSS    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VMOVSS    (AX), X5
@@ -6624,8 +6624,8 @@ shortBelow8:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -6644,9 +6644,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ     $+1, DI
 	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X12, X0, X0
 	VDIVPS    X12, X1, X1
 	VPINSRW   $0x00, (AX), X13, X5
@@ -6660,8 +6660,8 @@ shortBelow4:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -6700,9 +6700,9 @@ plane:
 
 	// y = y + x / f
 keptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -6716,8 +6716,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6729,9 +6729,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -6745,8 +6745,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6758,9 +6758,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  64(AX), Y5
@@ -6774,8 +6774,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6787,9 +6787,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  96(AX), Y5
@@ -6803,8 +6803,8 @@ keptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6825,9 +6825,9 @@ keptTurn:
 keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -6841,8 +6841,8 @@ keptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6854,9 +6854,9 @@ keptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  32(AX), Y5
@@ -6870,8 +6870,8 @@ keptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6889,9 +6889,9 @@ keptRest:
 keptBelow64:
 	TESTQ    $+16, R8
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  (AX), Y5
@@ -6905,8 +6905,8 @@ keptBelow64:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -6924,9 +6924,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R8
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VMOVUPS  (AX), X5
@@ -6940,8 +6940,8 @@ keptBelow32:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -6959,9 +6959,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R8
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VMOVSD   (AX), X5
@@ -6975,8 +6975,8 @@ keptBelow16:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -6994,9 +6994,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R8
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VMOVSS   (AX), X5
@@ -7010,8 +7010,8 @@ keptBelow8:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -7029,9 +7029,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R8
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPINSRW  $0x00, (AX), X13, X5
@@ -7045,8 +7045,8 @@ keptBelow4:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -7104,13 +7104,13 @@ next:
 	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y2, Y0, Y0
 	VDIVPS    Y3, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -7124,8 +7124,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -7139,13 +7139,13 @@ rowTurn:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y2, Y0, Y0
 	VDIVPS    Y3, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -7159,8 +7159,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -7174,13 +7174,13 @@ rowTurn:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
 	VMOVUPS   64(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   64(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   64(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y2, Y0, Y0
 	VDIVPS    Y3, Y1, Y1
 	VMOVUPS   64(AX), Y5
@@ -7194,8 +7194,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -7209,13 +7209,13 @@ rowTurn:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   96(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   96(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   96(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y2, Y0, Y0
 	VDIVPS    Y3, Y1, Y1
 	VMOVUPS   96(AX), Y5
@@ -7229,8 +7229,8 @@ rowTurn:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -7254,13 +7254,13 @@ rowRest:
 	TESTQ     $+32, DI
 	JZ        rowBelow64
 	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y2, Y0, Y0
 	VDIVPS    Y3, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -7274,8 +7274,8 @@ rowRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -7289,13 +7289,13 @@ rowRest:
 	VPBLENDVB Y8, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y2, Y0, Y0
 	VDIVPS    Y3, Y1, Y1
 	VMOVUPS   32(AX), Y5
@@ -7309,8 +7309,8 @@ rowRest:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -7331,13 +7331,13 @@ rowBelow64:
 	TESTQ     $+16, DI
 	JZ        rowBelow32
 	VMOVUPS   (R8), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VDIVPS    Y2, Y0, Y0
 	VDIVPS    Y3, Y1, Y1
 	VMOVUPS   (AX), Y5
@@ -7351,8 +7351,8 @@ rowBelow64:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -7373,13 +7373,13 @@ rowBelow32:
 	TESTQ     $+8, DI
 	JZ        rowBelow16
 	VMOVUPS   (R8), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X2, X0, X0
 	VDIVPS    X3, X1, X1
 	VMOVUPS   (AX), X5
@@ -7393,8 +7393,8 @@ rowBelow32:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -7415,13 +7415,13 @@ rowBelow16:
 	TESTQ     $+4, DI
 	JZ        rowBelow8
 	VMOVSD    (R8), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSD    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X2, X0, X0
 	VDIVPS    X3, X1, X1
 	VMOVSD    (AX), X5
@@ -7435,8 +7435,8 @@ rowBelow16:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -7457,13 +7457,13 @@ rowBelow8:
 	TESTQ     $+2, DI
 	JZ        rowBelow4
 	VMOVSS    (R8), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSS    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X2, X0, X0
 	VDIVPS    X3, X1, X1
 	VMOVSS    (AX), X5
@@ -7477,8 +7477,8 @@ rowBelow8:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -7499,13 +7499,13 @@ rowBelow4:
 	TESTQ     $+1, DI
 	JZ        rowBelow2
 	VPINSRW   $0x00, (R8), X13, X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VDIVPS    X2, X0, X0
 	VDIVPS    X3, X1, X1
 	VPINSRW   $0x00, (AX), X13, X5
@@ -7519,8 +7519,8 @@ rowBelow4:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -7589,9 +7589,9 @@ shortTurn:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   Y14, Y5
@@ -7617,9 +7617,9 @@ prefetched1:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   Y14, Y5
@@ -7645,9 +7645,9 @@ prefetched1:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, 32(AX)
-	VMOVUPS   64(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   64(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   Y14, Y5
@@ -7673,9 +7673,9 @@ prefetched1:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, 64(AX)
-	VMOVUPS   96(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   96(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   Y14, Y5
@@ -7715,9 +7715,9 @@ shortRest:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched2:
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   Y14, Y5
@@ -7743,9 +7743,9 @@ prefetched2:
 	VPADDW    Y0, Y4, Y4
 	VPBLENDVB Y15, Y5, Y4, Y4
 	VMOVUPS   Y4, (AX)
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   Y14, Y5
@@ -7777,9 +7777,9 @@ prefetched2:
 shortBelow64:
 	TESTQ     $+16, R9
 	JZ        shortBelow32
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y12, Y0, Y0
 	VMULPS    Y12, Y1, Y1
 	VMOVUPS   Y14, Y5
@@ -7811,9 +7811,9 @@ shortBelow64:
 shortBelow32:
 	TESTQ     $+8, R9
 	JZ        shortBelow16
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VMOVUPS   X14, X5
@@ -7845,9 +7845,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ     $+4, R9
 	JZ        shortBelow8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSD    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VMOVUPS   X14, X5
@@ -7879,9 +7879,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ     $+2, R9
 	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSS    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VMOVUPS   X14, X5
@@ -7913,9 +7913,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ     $+1, R9
 	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X12, X0, X0
 	VMULPS    X12, X1, X1
 	VMOVUPS   X14, X5
@@ -7976,9 +7976,9 @@ keptTurn:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8002,9 +8002,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8028,9 +8028,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8054,9 +8054,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8094,9 +8094,9 @@ keptRest:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched4:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8120,9 +8120,9 @@ prefetched4:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8152,9 +8152,9 @@ prefetched4:
 keptBelow64:
 	TESTQ    $+16, R10
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8184,9 +8184,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R10
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -8216,9 +8216,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R10
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -8248,9 +8248,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R10
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -8280,9 +8280,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R10
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -8431,13 +8431,13 @@ rowTurn:
 prefetched1:
 	VMOVUPS   (R11), Y5
 	VMOVUPS   (R10), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y6
@@ -8450,8 +8450,8 @@ prefetched1:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -8466,13 +8466,13 @@ prefetched1:
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(R11), Y5
 	VMOVUPS   32(R10), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y6
@@ -8485,8 +8485,8 @@ prefetched1:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -8501,13 +8501,13 @@ prefetched1:
 	VMOVUPS   Y4, 32(AX)
 	VMOVUPS   64(R11), Y5
 	VMOVUPS   64(R10), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   64(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   64(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y6
@@ -8520,8 +8520,8 @@ prefetched1:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -8536,13 +8536,13 @@ prefetched1:
 	VMOVUPS   Y4, 64(AX)
 	VMOVUPS   96(R11), Y5
 	VMOVUPS   96(R10), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   96(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   96(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y6
@@ -8555,8 +8555,8 @@ prefetched1:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -8587,13 +8587,13 @@ rowRest:
 prefetched2:
 	VMOVUPS   (R11), Y5
 	VMOVUPS   (R10), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y6
@@ -8606,8 +8606,8 @@ prefetched2:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -8622,13 +8622,13 @@ prefetched2:
 	VMOVUPS   Y4, (AX)
 	VMOVUPS   32(R11), Y5
 	VMOVUPS   32(R10), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   32(CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y6
@@ -8641,8 +8641,8 @@ prefetched2:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -8665,13 +8665,13 @@ rowBelow64:
 	JZ        rowBelow32
 	VMOVUPS   (R11), Y5
 	VMOVUPS   (R10), Y4
-	VPAND     Y4, Y11, Y3
 	VPSLLD    $0x10, Y4, Y2
+	VPAND     Y4, Y11, Y3
 	VPADDW    Y4, Y4, Y6
 	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y4
-	VPAND     Y4, Y11, Y1
-	VPSLLD    $0x10, Y4, Y0
+	VMOVUPS   (CX), Y1
+	VPSLLD    $0x10, Y1, Y0
+	VPAND     Y1, Y11, Y1
 	VMULPS    Y2, Y0, Y0
 	VMULPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y6
@@ -8684,8 +8684,8 @@ rowBelow64:
 	VPOR      Y6, Y1, Y1
 	VPADDD    Y9, Y1, Y1
 	VPAND     Y1, Y11, Y1
-	VPAND     Y5, Y11, Y3
 	VPSLLD    $0x10, Y5, Y2
+	VPAND     Y5, Y11, Y3
 	VADDPS    Y2, Y0, Y0
 	VADDPS    Y3, Y1, Y1
 	VPSRLD    $0x10, Y0, Y4
@@ -8708,13 +8708,13 @@ rowBelow32:
 	JZ        rowBelow16
 	VMOVUPS   (R11), X5
 	VMOVUPS   (R10), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVUPS   (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVUPS   (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X6
@@ -8727,8 +8727,8 @@ rowBelow32:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -8751,13 +8751,13 @@ rowBelow16:
 	JZ        rowBelow8
 	VMOVSD    (R11), X5
 	VMOVSD    (R10), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVSD    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSD    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X6
@@ -8770,8 +8770,8 @@ rowBelow16:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -8794,13 +8794,13 @@ rowBelow8:
 	JZ        rowBelow4
 	VMOVSS    (R11), X5
 	VMOVSS    (R10), X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VMOVSS    (CX), X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VMOVSS    (CX), X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X6
@@ -8813,8 +8813,8 @@ rowBelow8:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -8837,13 +8837,13 @@ rowBelow4:
 	JZ        rowBelow2
 	VPINSRW   $0x00, (R11), X13, X5
 	VPINSRW   $0x00, (R10), X13, X4
-	VPAND     X4, X11, X3
 	VPSLLD    $0x10, X4, X2
+	VPAND     X4, X11, X3
 	VPADDW    X4, X4, X6
 	VPCMPEQW  X6, X13, X8
-	VPINSRW   $0x00, (CX), X13, X4
-	VPAND     X4, X11, X1
-	VPSLLD    $0x10, X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VPSLLD    $0x10, X1, X0
+	VPAND     X1, X11, X1
 	VMULPS    X2, X0, X0
 	VMULPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X6
@@ -8856,8 +8856,8 @@ rowBelow4:
 	VPOR      X6, X1, X1
 	VPADDD    X9, X1, X1
 	VPAND     X1, X11, X1
-	VPAND     X5, X11, X3
 	VPSLLD    $0x10, X5, X2
+	VPAND     X5, X11, X3
 	VADDPS    X2, X0, X0
 	VADDPS    X3, X1, X1
 	VPSRLD    $0x10, X0, X4
@@ -8922,9 +8922,9 @@ keptTurn:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8948,9 +8948,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -8974,9 +8974,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9000,9 +9000,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9040,9 +9040,9 @@ keptRest:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched2:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9066,9 +9066,9 @@ prefetched2:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9098,9 +9098,9 @@ prefetched2:
 keptBelow64:
 	TESTQ    $+16, R9
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9130,9 +9130,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R9
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9162,9 +9162,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R9
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9194,9 +9194,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R9
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9226,9 +9226,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R9
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9301,11 +9301,11 @@ rowTurn:
 prefetched1:
 	VMOVUPS  (R11), Y5
 	VMOVUPS  (R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9318,8 +9318,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -9333,11 +9333,11 @@ prefetched1:
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R11), Y5
 	VMOVUPS  32(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9350,8 +9350,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -9365,11 +9365,11 @@ prefetched1:
 	VMOVUPS  Y4, 32(AX)
 	VMOVUPS  64(R11), Y5
 	VMOVUPS  64(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9382,8 +9382,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -9397,11 +9397,11 @@ prefetched1:
 	VMOVUPS  Y4, 64(AX)
 	VMOVUPS  96(R11), Y5
 	VMOVUPS  96(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9414,8 +9414,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -9445,11 +9445,11 @@ rowRest:
 prefetched2:
 	VMOVUPS  (R11), Y5
 	VMOVUPS  (R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9462,8 +9462,8 @@ prefetched2:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -9477,11 +9477,11 @@ prefetched2:
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R11), Y5
 	VMOVUPS  32(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9494,8 +9494,8 @@ prefetched2:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -9517,11 +9517,11 @@ rowBelow64:
 	JZ       rowBelow32
 	VMOVUPS  (R11), Y5
 	VMOVUPS  (R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9534,8 +9534,8 @@ rowBelow64:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -9557,11 +9557,11 @@ rowBelow32:
 	JZ       rowBelow16
 	VMOVUPS  (R11), X5
 	VMOVUPS  (R10), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9574,8 +9574,8 @@ rowBelow32:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -9597,11 +9597,11 @@ rowBelow16:
 	JZ       rowBelow8
 	VMOVSD   (R11), X5
 	VMOVSD   (R10), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9614,8 +9614,8 @@ rowBelow16:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -9637,11 +9637,11 @@ rowBelow8:
 	JZ       rowBelow4
 	VMOVSS   (R11), X5
 	VMOVSS   (R10), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9654,8 +9654,8 @@ rowBelow8:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -9677,11 +9677,11 @@ rowBelow4:
 	JZ       rowBelow2
 	VPINSRW  $0x00, (R11), X13, X5
 	VPINSRW  $0x00, (R10), X13, X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X3
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -9694,8 +9694,8 @@ rowBelow4:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -9766,8 +9766,8 @@ shortTurn:
 prefetched1:
 	VMOVUPS  (CX), Y4
 	VPANDN   Y4, Y15, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9797,8 +9797,8 @@ prefetched1:
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(CX), Y4
 	VPANDN   Y4, Y15, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9828,8 +9828,8 @@ prefetched1:
 	VMOVUPS  Y4, 32(AX)
 	VMOVUPS  64(CX), Y4
 	VPANDN   Y4, Y15, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9859,8 +9859,8 @@ prefetched1:
 	VMOVUPS  Y4, 64(AX)
 	VMOVUPS  96(CX), Y4
 	VPANDN   Y4, Y15, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9904,8 +9904,8 @@ shortRest:
 prefetched2:
 	VMOVUPS  (CX), Y4
 	VPANDN   Y4, Y15, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9935,8 +9935,8 @@ prefetched2:
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(CX), Y4
 	VPANDN   Y4, Y15, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -9972,8 +9972,8 @@ shortBelow64:
 	JZ       shortBelow32
 	VMOVUPS  (CX), Y4
 	VPANDN   Y4, Y15, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10009,8 +10009,8 @@ shortBelow32:
 	JZ       shortBelow16
 	VMOVUPS  (CX), X4
 	VPANDN   X4, X15, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10046,8 +10046,8 @@ shortBelow16:
 	JZ       shortBelow8
 	VMOVSD   (CX), X4
 	VPANDN   X4, X15, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10083,8 +10083,8 @@ shortBelow8:
 	JZ       shortBelow4
 	VMOVSS   (CX), X4
 	VPANDN   X4, X15, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10120,8 +10120,8 @@ shortBelow4:
 	JZ       shortBelow2
 	VPINSRW  $0x00, (CX), X13, X4
 	VPANDN   X4, X15, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10184,9 +10184,9 @@ keptTurn:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10214,9 +10214,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10244,9 +10244,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10274,9 +10274,9 @@ prefetched3:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10318,9 +10318,9 @@ keptRest:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched4:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10348,9 +10348,9 @@ prefetched4:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10384,9 +10384,9 @@ prefetched4:
 keptBelow64:
 	TESTQ    $+16, R10
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10420,9 +10420,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R10
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10456,9 +10456,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R10
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10492,9 +10492,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R10
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10528,9 +10528,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R10
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -10697,14 +10697,14 @@ rowTurn:
 prefetched1:
 	VMOVUPS  (R11), Y5
 	VMOVUPS  (R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
 	VMOVUPS  (CX), Y4
 	VPANDN   Y4, Y8, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10717,8 +10717,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -10736,14 +10736,14 @@ prefetched1:
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R11), Y5
 	VMOVUPS  32(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
 	VMOVUPS  32(CX), Y4
 	VPANDN   Y4, Y8, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10756,8 +10756,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -10775,14 +10775,14 @@ prefetched1:
 	VMOVUPS  Y4, 32(AX)
 	VMOVUPS  64(R11), Y5
 	VMOVUPS  64(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
 	VMOVUPS  64(CX), Y4
 	VPANDN   Y4, Y8, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10795,8 +10795,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -10814,14 +10814,14 @@ prefetched1:
 	VMOVUPS  Y4, 64(AX)
 	VMOVUPS  96(R11), Y5
 	VMOVUPS  96(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
 	VMOVUPS  96(CX), Y4
 	VPANDN   Y4, Y8, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10834,8 +10834,8 @@ prefetched1:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -10869,14 +10869,14 @@ rowRest:
 prefetched2:
 	VMOVUPS  (R11), Y5
 	VMOVUPS  (R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
 	VMOVUPS  (CX), Y4
 	VPANDN   Y4, Y8, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10889,8 +10889,8 @@ prefetched2:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -10908,14 +10908,14 @@ prefetched2:
 	VMOVUPS  Y4, (AX)
 	VMOVUPS  32(R11), Y5
 	VMOVUPS  32(R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
 	VMOVUPS  32(CX), Y4
 	VPANDN   Y4, Y8, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10928,8 +10928,8 @@ prefetched2:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -10955,14 +10955,14 @@ rowBelow64:
 	JZ       rowBelow32
 	VMOVUPS  (R11), Y5
 	VMOVUPS  (R10), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
 	VMOVUPS  (CX), Y4
 	VPANDN   Y4, Y8, Y4
-	VPAND    Y4, Y11, Y1
 	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y6
@@ -10975,8 +10975,8 @@ rowBelow64:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -11002,14 +11002,14 @@ rowBelow32:
 	JZ       rowBelow16
 	VMOVUPS  (R11), X5
 	VMOVUPS  (R10), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
 	VMOVUPS  (CX), X4
 	VPANDN   X4, X8, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -11022,8 +11022,8 @@ rowBelow32:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VCMPPS   $0x16, X13, X0, X2
@@ -11049,14 +11049,14 @@ rowBelow16:
 	JZ       rowBelow8
 	VMOVSD   (R11), X5
 	VMOVSD   (R10), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
 	VMOVSD   (CX), X4
 	VPANDN   X4, X8, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -11069,8 +11069,8 @@ rowBelow16:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VCMPPS   $0x16, X13, X0, X2
@@ -11096,14 +11096,14 @@ rowBelow8:
 	JZ       rowBelow4
 	VMOVSS   (R11), X5
 	VMOVSS   (R10), X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
 	VMOVSS   (CX), X4
 	VPANDN   X4, X8, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -11116,8 +11116,8 @@ rowBelow8:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VCMPPS   $0x16, X13, X0, X2
@@ -11143,14 +11143,14 @@ rowBelow4:
 	JZ       rowBelow2
 	VPINSRW  $0x00, (R11), X13, X5
 	VPINSRW  $0x00, (R10), X13, X4
-	VPAND    X4, X11, X3
 	VPSLLD   $0x10, X4, X2
+	VPAND    X4, X11, X3
 	VPADDW   X4, X4, X6
 	VPCMPEQW X6, X13, X8
 	VPINSRW  $0x00, (CX), X13, X4
 	VPANDN   X4, X8, X4
-	VPAND    X4, X11, X1
 	VPSLLD   $0x10, X4, X0
+	VPAND    X4, X11, X1
 	VMULPS   X2, X0, X0
 	VMULPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X6
@@ -11163,8 +11163,8 @@ rowBelow4:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VCMPPS   $0x16, X13, X0, X2
@@ -11220,9 +11220,9 @@ TEXT ·streamScalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           joinedAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -11242,9 +11242,9 @@ TEXT ·streamScalePlanesBF16AVX2(SB), NOSPLIT, $0-40
 joinedAligned2:
 	TESTQ    $+4, AX
 	JZ       joinedAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11264,9 +11264,9 @@ joinedAligned2:
 joinedAligned4:
 	TESTQ    $+8, AX
 	JZ       joinedAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11286,9 +11286,9 @@ joinedAligned4:
 joinedAligned8:
 	TESTQ    $+16, AX
 	JZ       joinedAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11308,9 +11308,9 @@ joinedAligned8:
 joinedAligned16:
 	TESTQ    $+32, AX
 	JZ       joinedAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11334,9 +11334,9 @@ joined:
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11367,13 +11367,13 @@ border:
 	VMOVUPS      32(DI)(R9*1), Y7
 	VPBLENDVB    Y7, Y4, Y14, Y14
 	VMOVUPS      Y14, Y4
-	VPAND        Y4, Y11, Y3
 	VPSLLD       $0x10, Y4, Y2
+	VPAND        Y4, Y11, Y3
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y8
-	VMOVUPS      (CX), Y4
-	VPAND        Y4, Y11, Y1
-	VPSLLD       $0x10, Y4, Y0
+	VMOVUPS      (CX), Y1
+	VPSLLD       $0x10, Y1, Y0
+	VPAND        Y1, Y11, Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VPSRLD       $0x10, Y0, Y4
@@ -11401,9 +11401,9 @@ last:
 	MOVQ     R8, DX
 	TESTQ    $+8, DX
 	JZ       joinedBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11422,9 +11422,9 @@ last:
 joinedBelow16:
 	TESTQ    $+4, DX
 	JZ       joinedBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11443,9 +11443,9 @@ joinedBelow16:
 joinedBelow8:
 	TESTQ    $+2, DX
 	JZ       joinedBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11464,9 +11464,9 @@ joinedBelow8:
 joinedBelow4:
 	TESTQ    $+1, DX
 	JZ       joinedBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11500,9 +11500,9 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -11521,9 +11521,9 @@ plane:
 keptAligned2:
 	TESTQ    $+4, AX
 	JZ       keptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11542,9 +11542,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ    $+8, AX
 	JZ       keptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11563,9 +11563,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ    $+16, AX
 	JZ       keptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11584,9 +11584,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ    $+32, AX
 	JZ       keptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11608,9 +11608,9 @@ keptAligned32:
 
 	// y = x * f
 keptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11622,9 +11622,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11636,9 +11636,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11650,9 +11650,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11673,9 +11673,9 @@ keptTurn:
 keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11687,9 +11687,9 @@ keptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11707,9 +11707,9 @@ keptRest:
 keptBelow64:
 	TESTQ    $+16, R8
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11727,9 +11727,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R8
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11747,9 +11747,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R8
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11767,9 +11767,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R8
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11787,9 +11787,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R8
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -11950,13 +11950,13 @@ quarters:
 	// y = x * f; where f = 0: y = 0
 quartersLine:
 	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11969,9 +11969,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R9*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R9*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11984,9 +11984,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R9*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R9*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -11999,9 +11999,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(DI*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(DI*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12019,13 +12019,13 @@ quartersLine:
 	VMOVNTPS Y14, (AX)(R9*2)
 	VMOVNTPS Y15, (AX)(DI*1)
 	VMOVUPS  32(R11), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12038,9 +12038,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R9*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R9*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12053,9 +12053,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R9*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R9*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12068,9 +12068,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(DI*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(DI*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12108,13 +12108,13 @@ single:
 	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12129,13 +12129,13 @@ singleLine:
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, (AX)
 	VMOVUPS  32(R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12189,9 +12189,9 @@ TEXT ·streamMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           joinedAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -12210,9 +12210,9 @@ TEXT ·streamMultiplyPlanesBF16AVX2(SB), NOSPLIT, $0-40
 joinedAligned2:
 	TESTQ    $+4, AX
 	JZ       joinedAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12231,9 +12231,9 @@ joinedAligned2:
 joinedAligned4:
 	TESTQ    $+8, AX
 	JZ       joinedAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12252,9 +12252,9 @@ joinedAligned4:
 joinedAligned8:
 	TESTQ    $+16, AX
 	JZ       joinedAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12273,9 +12273,9 @@ joinedAligned8:
 joinedAligned16:
 	TESTQ    $+32, AX
 	JZ       joinedAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12298,9 +12298,9 @@ joined:
 
 	// y = x * f
 vector:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12330,11 +12330,11 @@ border:
 	VMOVUPS      32(DI)(R9*1), Y7
 	VPBLENDVB    Y7, Y4, Y14, Y14
 	VMOVUPS      Y14, Y4
-	VPAND        Y4, Y11, Y3
 	VPSLLD       $0x10, Y4, Y2
-	VMOVUPS      (CX), Y4
-	VPAND        Y4, Y11, Y1
-	VPSLLD       $0x10, Y4, Y0
+	VPAND        Y4, Y11, Y3
+	VMOVUPS      (CX), Y1
+	VPSLLD       $0x10, Y1, Y0
+	VPAND        Y1, Y11, Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VPSRLD       $0x10, Y0, Y4
@@ -12360,9 +12360,9 @@ last:
 	MOVQ     R8, DX
 	TESTQ    $+8, DX
 	JZ       joinedBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12380,9 +12380,9 @@ last:
 joinedBelow16:
 	TESTQ    $+4, DX
 	JZ       joinedBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12400,9 +12400,9 @@ joinedBelow16:
 joinedBelow8:
 	TESTQ    $+2, DX
 	JZ       joinedBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12420,9 +12420,9 @@ joinedBelow8:
 joinedBelow4:
 	TESTQ    $+1, DX
 	JZ       joinedBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12451,9 +12451,9 @@ plane:
 	MOVQ         BX, DI
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -12472,9 +12472,9 @@ plane:
 keptAligned2:
 	TESTQ    $+4, AX
 	JZ       keptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12493,9 +12493,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ    $+8, AX
 	JZ       keptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12514,9 +12514,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ    $+16, AX
 	JZ       keptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12535,9 +12535,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ    $+32, AX
 	JZ       keptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12559,9 +12559,9 @@ keptAligned32:
 
 	// y = x * f
 keptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12573,9 +12573,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12587,9 +12587,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12601,9 +12601,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12624,9 +12624,9 @@ keptTurn:
 keptRest:
 	TESTQ    $+32, DI
 	JZ       keptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12638,9 +12638,9 @@ keptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12658,9 +12658,9 @@ keptRest:
 keptBelow64:
 	TESTQ    $+16, DI
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12678,9 +12678,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, DI
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12698,9 +12698,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, DI
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12718,9 +12718,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, DI
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12738,9 +12738,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, DI
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -12796,11 +12796,11 @@ quarters:
 	// y = x * f
 quartersLine:
 	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12812,9 +12812,9 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R9*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R9*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12826,9 +12826,9 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R9*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R9*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12840,9 +12840,9 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(DI*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(DI*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12859,11 +12859,11 @@ quartersLine:
 	VMOVNTPS Y14, (AX)(R9*2)
 	VMOVNTPS Y15, (AX)(DI*1)
 	VMOVUPS  32(R11), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12875,9 +12875,9 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R9*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R9*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12889,9 +12889,9 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R9*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R9*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12903,9 +12903,9 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(DI*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(DI*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12942,11 +12942,11 @@ single:
 	// y = x * f
 singleLine:
 	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -12960,11 +12960,11 @@ singleLine:
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, (AX)
 	VMOVUPS  32(R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VPAND    Y4, Y11, Y3
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
 	VMULPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13018,9 +13018,9 @@ TEXT ·streamDividePlanesBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           joinedAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VDIVPS       X12, X0, X0
 	VDIVPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -13040,9 +13040,9 @@ TEXT ·streamDividePlanesBF16AVX2(SB), NOSPLIT, $0-40
 joinedAligned2:
 	TESTQ    $+4, AX
 	JZ       joinedAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13062,9 +13062,9 @@ joinedAligned2:
 joinedAligned4:
 	TESTQ    $+8, AX
 	JZ       joinedAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13084,9 +13084,9 @@ joinedAligned4:
 joinedAligned8:
 	TESTQ    $+16, AX
 	JZ       joinedAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13106,9 +13106,9 @@ joinedAligned8:
 joinedAligned16:
 	TESTQ    $+32, AX
 	JZ       joinedAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13132,9 +13132,9 @@ joined:
 
 	// y = x / f; where f = 0: y = 0
 vector:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13165,13 +13165,13 @@ border:
 	VMOVUPS      32(DI)(R9*1), Y7
 	VPBLENDVB    Y7, Y4, Y14, Y14
 	VMOVUPS      Y14, Y4
-	VPAND        Y4, Y11, Y3
 	VPSLLD       $0x10, Y4, Y2
+	VPAND        Y4, Y11, Y3
 	VPADDW       Y4, Y4, Y6
 	VPCMPEQW     Y6, Y13, Y8
-	VMOVUPS      (CX), Y4
-	VPAND        Y4, Y11, Y1
-	VPSLLD       $0x10, Y4, Y0
+	VMOVUPS      (CX), Y1
+	VPSLLD       $0x10, Y1, Y0
+	VPAND        Y1, Y11, Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VPSRLD       $0x10, Y0, Y4
@@ -13199,9 +13199,9 @@ last:
 	MOVQ     R8, DX
 	TESTQ    $+8, DX
 	JZ       joinedBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13220,9 +13220,9 @@ last:
 joinedBelow16:
 	TESTQ    $+4, DX
 	JZ       joinedBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13241,9 +13241,9 @@ joinedBelow16:
 joinedBelow8:
 	TESTQ    $+2, DX
 	JZ       joinedBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13262,9 +13262,9 @@ joinedBelow8:
 joinedBelow4:
 	TESTQ    $+1, DX
 	JZ       joinedBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13298,9 +13298,9 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VDIVPS       X12, X0, X0
 	VDIVPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -13319,9 +13319,9 @@ plane:
 keptAligned2:
 	TESTQ    $+4, AX
 	JZ       keptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13340,9 +13340,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ    $+8, AX
 	JZ       keptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13361,9 +13361,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ    $+16, AX
 	JZ       keptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13382,9 +13382,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ    $+32, AX
 	JZ       keptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13406,9 +13406,9 @@ keptAligned32:
 
 	// y = x / f
 keptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13420,9 +13420,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13434,9 +13434,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 32(AX)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13448,9 +13448,9 @@ keptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 64(AX)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13471,9 +13471,9 @@ keptTurn:
 keptRest:
 	TESTQ    $+32, R8
 	JZ       keptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13485,9 +13485,9 @@ keptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (AX)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13505,9 +13505,9 @@ keptRest:
 keptBelow64:
 	TESTQ    $+16, R8
 	JZ       keptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13525,9 +13525,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ    $+8, R8
 	JZ       keptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13545,9 +13545,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ    $+4, R8
 	JZ       keptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13565,9 +13565,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ    $+2, R8
 	JZ       keptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13585,9 +13585,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ    $+1, R8
 	JZ       keptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VDIVPS   X12, X0, X0
 	VDIVPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -13738,13 +13738,13 @@ quarters:
 	// y = x / f; where f = 0: y = 0
 quartersLine:
 	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13757,9 +13757,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R9*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R9*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13772,9 +13772,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R9*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(R9*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13787,9 +13787,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(DI*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX)(DI*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13807,13 +13807,13 @@ quartersLine:
 	VMOVNTPS Y14, (AX)(R9*2)
 	VMOVNTPS Y15, (AX)(DI*1)
 	VMOVUPS  32(R11), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13826,9 +13826,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R9*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R9*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13841,9 +13841,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R9*2), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(R9*2), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13856,9 +13856,9 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(DI*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX)(DI*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13896,13 +13896,13 @@ single:
 	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS  (R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13917,13 +13917,13 @@ singleLine:
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, (AX)
 	VMOVUPS  32(R8), Y4
-	VPAND    Y4, Y11, Y3
 	VPSLLD   $0x10, Y4, Y2
+	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
 	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
 	VDIVPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -13999,9 +13999,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS  (DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14013,9 +14013,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  (R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y14, Y0, Y0
 	VMULPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14027,9 +14027,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  (R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y15, Y0, Y0
 	VMULPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14041,9 +14041,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y7, Y0, Y0
 	VMULPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14059,9 +14059,9 @@ near:
 	VMOVUPS  Y3, (R8)
 	VMOVUPS  Y5, (R9)
 	VMOVUPS  Y8, (R10)
-	VMOVUPS  32(DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14073,9 +14073,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  32(R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y14, Y0, Y0
 	VMULPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14087,9 +14087,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  32(R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y15, Y0, Y0
 	VMULPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14101,9 +14101,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y7, Y0, Y0
 	VMULPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14190,9 +14190,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS  (DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14204,9 +14204,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  (R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y14, Y0, Y0
 	VMULPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14218,9 +14218,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  (R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y15, Y0, Y0
 	VMULPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14232,9 +14232,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y7, Y0, Y0
 	VMULPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14250,9 +14250,9 @@ near:
 	VMOVNTPS Y3, (R8)
 	VMOVNTPS Y5, (R9)
 	VMOVNTPS Y8, (R10)
-	VMOVUPS  32(DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14264,9 +14264,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  32(R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y14, Y0, Y0
 	VMULPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14278,9 +14278,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  32(R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y15, Y0, Y0
 	VMULPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14292,9 +14292,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y7, Y0, Y0
 	VMULPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14381,9 +14381,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS  (DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (DI), Y5
@@ -14397,8 +14397,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14410,9 +14410,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (DI)
-	VMOVUPS  (R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y14, Y0, Y0
 	VMULPS   Y14, Y1, Y1
 	VMOVUPS  (R8), Y5
@@ -14426,8 +14426,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14439,9 +14439,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R8)
-	VMOVUPS  (R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y15, Y0, Y0
 	VMULPS   Y15, Y1, Y1
 	VMOVUPS  (R9), Y5
@@ -14455,8 +14455,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14468,9 +14468,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R9)
-	VMOVUPS  (R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y7, Y0, Y0
 	VMULPS   Y7, Y1, Y1
 	VMOVUPS  (R10), Y5
@@ -14484,8 +14484,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14497,9 +14497,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R10)
-	VMOVUPS  32(DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  32(DI), Y5
@@ -14513,8 +14513,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14526,9 +14526,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(DI)
-	VMOVUPS  32(R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y14, Y0, Y0
 	VMULPS   Y14, Y1, Y1
 	VMOVUPS  32(R8), Y5
@@ -14542,8 +14542,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14555,9 +14555,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R8)
-	VMOVUPS  32(R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y15, Y0, Y0
 	VMULPS   Y15, Y1, Y1
 	VMOVUPS  32(R9), Y5
@@ -14571,8 +14571,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14584,9 +14584,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R9)
-	VMOVUPS  32(R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y7, Y0, Y0
 	VMULPS   Y7, Y1, Y1
 	VMOVUPS  32(R10), Y5
@@ -14600,8 +14600,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14684,9 +14684,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS  (DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14698,9 +14698,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  (R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y14, Y0, Y0
 	VDIVPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14712,9 +14712,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  (R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y15, Y0, Y0
 	VDIVPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14726,9 +14726,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y7, Y0, Y0
 	VDIVPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14744,9 +14744,9 @@ near:
 	VMOVUPS  Y3, (R8)
 	VMOVUPS  Y5, (R9)
 	VMOVUPS  Y8, (R10)
-	VMOVUPS  32(DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14758,9 +14758,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  32(R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y14, Y0, Y0
 	VDIVPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14772,9 +14772,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  32(R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y15, Y0, Y0
 	VDIVPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14786,9 +14786,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y7, Y0, Y0
 	VDIVPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14875,9 +14875,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS  (DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14889,9 +14889,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  (R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y14, Y0, Y0
 	VDIVPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14903,9 +14903,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  (R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y15, Y0, Y0
 	VDIVPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14917,9 +14917,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y7, Y0, Y0
 	VDIVPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14935,9 +14935,9 @@ near:
 	VMOVNTPS Y3, (R8)
 	VMOVNTPS Y5, (R9)
 	VMOVNTPS Y8, (R10)
-	VMOVUPS  32(DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14949,9 +14949,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y2
-	VMOVUPS  32(R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y14, Y0, Y0
 	VDIVPS   Y14, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14963,9 +14963,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y3
-	VMOVUPS  32(R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y15, Y0, Y0
 	VDIVPS   Y15, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -14977,9 +14977,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y7, Y0, Y0
 	VDIVPS   Y7, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15066,9 +15066,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS  (DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  (DI), Y5
@@ -15082,8 +15082,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15095,9 +15095,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (DI)
-	VMOVUPS  (R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y14, Y0, Y0
 	VDIVPS   Y14, Y1, Y1
 	VMOVUPS  (R8), Y5
@@ -15111,8 +15111,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15124,9 +15124,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R8)
-	VMOVUPS  (R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y15, Y0, Y0
 	VDIVPS   Y15, Y1, Y1
 	VMOVUPS  (R9), Y5
@@ -15140,8 +15140,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15153,9 +15153,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R9)
-	VMOVUPS  (R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y7, Y0, Y0
 	VDIVPS   Y7, Y1, Y1
 	VMOVUPS  (R10), Y5
@@ -15169,8 +15169,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15182,9 +15182,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R10)
-	VMOVUPS  32(DI)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(DI)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y12, Y0, Y0
 	VDIVPS   Y12, Y1, Y1
 	VMOVUPS  32(DI), Y5
@@ -15198,8 +15198,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15211,9 +15211,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(DI)
-	VMOVUPS  32(R8)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R8)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y14, Y0, Y0
 	VDIVPS   Y14, Y1, Y1
 	VMOVUPS  32(R8), Y5
@@ -15227,8 +15227,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15240,9 +15240,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R8)
-	VMOVUPS  32(R9)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R9)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y15, Y0, Y0
 	VDIVPS   Y15, Y1, Y1
 	VMOVUPS  32(R9), Y5
@@ -15256,8 +15256,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -15269,9 +15269,9 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R9)
-	VMOVUPS  32(R10)(CX*1), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R10)(CX*1), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VDIVPS   Y7, Y0, Y0
 	VDIVPS   Y7, Y1, Y1
 	VMOVUPS  32(R10), Y5
@@ -15285,8 +15285,8 @@ near:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4

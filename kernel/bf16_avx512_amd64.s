@@ -65,9 +65,9 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -80,9 +80,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -95,9 +95,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -110,9 +110,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -142,9 +142,9 @@ apartRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -157,9 +157,9 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -184,9 +184,9 @@ apartBelow128:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -205,9 +205,9 @@ prefetched3:
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VMOVUPS     (R12), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R12), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -226,9 +226,9 @@ apartBelow64:
 apartBelow32:
 	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VMOVUPS     (R12), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R12), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -247,9 +247,9 @@ apartBelow32:
 apartBelow16:
 	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VMOVSD      (R12), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R12), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -268,9 +268,9 @@ apartBelow16:
 apartBelow8:
 	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R12), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R12), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -289,9 +289,9 @@ apartBelow8:
 apartBelow4:
 	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R12), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R12), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -333,8 +333,8 @@ short:
 	// y = x * f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS     (CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -349,8 +349,8 @@ shortTurn:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, (AX)
 	VMOVUPS     64(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -365,8 +365,8 @@ shortTurn:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, 64(AX)
 	VMOVUPS     128(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -381,8 +381,8 @@ shortTurn:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, 128(AX)
 	VMOVUPS     192(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -406,8 +406,8 @@ shortRest:
 	TESTQ       $+64, DI
 	JZ          shortBelow128
 	VMOVUPS     (CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -422,8 +422,8 @@ shortRest:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, (AX)
 	VMOVUPS     64(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -444,8 +444,8 @@ shortBelow128:
 	TESTQ       $+32, DI
 	JZ          shortBelow64
 	VMOVUPS     (CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -466,8 +466,8 @@ shortBelow64:
 	TESTQ       $+16, DI
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y5
-	VPAND       Y5, Y11, Y1
 	VPSLLD      $0x10, Y5, Y0
+	VPAND       Y5, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -488,8 +488,8 @@ shortBelow32:
 	TESTQ       $+8, DI
 	JZ          shortBelow16
 	VMOVUPS     (CX), X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -510,8 +510,8 @@ shortBelow16:
 	TESTQ       $+4, DI
 	JZ          shortBelow8
 	VMOVSD      (CX), X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -532,8 +532,8 @@ shortBelow8:
 	TESTQ       $+2, DI
 	JZ          shortBelow4
 	VMOVSS      (CX), X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -554,8 +554,8 @@ shortBelow4:
 	TESTQ       $+1, DI
 	JZ          shortBelow2
 	VPINSRW     $0x00, (CX), X13, X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -609,9 +609,9 @@ keptTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -623,9 +623,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -637,9 +637,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -651,9 +651,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -680,9 +680,9 @@ keptRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -694,9 +694,9 @@ prefetched5:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -719,9 +719,9 @@ keptBelow128:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched6:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -739,9 +739,9 @@ prefetched6:
 keptBelow64:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -759,9 +759,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -779,9 +779,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -799,9 +799,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -819,9 +819,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1117,13 +1117,13 @@ quartersLine:
 
 prefetched1:
 	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1136,9 +1136,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (DX)(R10*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX)(R10*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1151,9 +1151,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (DX)(R10*2), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX)(R10*2), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1166,9 +1166,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (DX)(CX*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX)(CX*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1212,13 +1212,13 @@ singleLine:
 
 prefetched2:
 	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1271,13 +1271,13 @@ rowTurn:
 
 prefetched3:
 	VMOVUPS     (R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1291,13 +1291,13 @@ prefetched3:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
 	VMOVUPS     64(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1311,13 +1311,13 @@ prefetched3:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 64(AX)
 	VMOVUPS     128(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1331,13 +1331,13 @@ prefetched3:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 128(AX)
 	VMOVUPS     192(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1367,13 +1367,13 @@ rowRest:
 
 prefetched4:
 	VMOVUPS     (R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1387,13 +1387,13 @@ prefetched4:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
 	VMOVUPS     64(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1419,13 +1419,13 @@ rowBelow128:
 
 prefetched5:
 	VMOVUPS     (R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1446,13 +1446,13 @@ rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (R10), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1519,9 +1519,9 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1533,9 +1533,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1547,9 +1547,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1561,9 +1561,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1590,9 +1590,9 @@ apartRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1604,9 +1604,9 @@ prefetched2:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1629,9 +1629,9 @@ apartBelow128:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1649,9 +1649,9 @@ prefetched3:
 apartBelow64:
 	TESTQ      $+16, R8
 	JZ         apartBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -1669,9 +1669,9 @@ apartBelow64:
 apartBelow32:
 	TESTQ      $+8, R8
 	JZ         apartBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1689,9 +1689,9 @@ apartBelow32:
 apartBelow16:
 	TESTQ      $+4, R8
 	JZ         apartBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1709,9 +1709,9 @@ apartBelow16:
 apartBelow8:
 	TESTQ      $+2, R8
 	JZ         apartBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1729,9 +1729,9 @@ apartBelow8:
 apartBelow4:
 	TESTQ      $+1, R8
 	JZ         apartBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1771,8 +1771,8 @@ short:
 	// y = x * f; where f = 1: y stays
 shortTurn:
 	VMOVUPS    (CX), Z5
-	VPANDD     Z5, Z11, Z1
 	VPSLLD     $0x10, Z5, Z0
+	VPANDD     Z5, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1786,8 +1786,8 @@ shortTurn:
 	VMOVDQU16  Z4, K3, Z5
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(CX), Z5
-	VPANDD     Z5, Z11, Z1
 	VPSLLD     $0x10, Z5, Z0
+	VPANDD     Z5, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1801,8 +1801,8 @@ shortTurn:
 	VMOVDQU16  Z4, K3, Z5
 	VMOVUPS    Z5, 64(AX)
 	VMOVUPS    128(CX), Z5
-	VPANDD     Z5, Z11, Z1
 	VPSLLD     $0x10, Z5, Z0
+	VPANDD     Z5, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1816,8 +1816,8 @@ shortTurn:
 	VMOVDQU16  Z4, K3, Z5
 	VMOVUPS    Z5, 128(AX)
 	VMOVUPS    192(CX), Z5
-	VPANDD     Z5, Z11, Z1
 	VPSLLD     $0x10, Z5, Z0
+	VPANDD     Z5, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1840,8 +1840,8 @@ shortRest:
 	TESTQ      $+64, DI
 	JZ         shortBelow128
 	VMOVUPS    (CX), Z5
-	VPANDD     Z5, Z11, Z1
 	VPSLLD     $0x10, Z5, Z0
+	VPANDD     Z5, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1855,8 +1855,8 @@ shortRest:
 	VMOVDQU16  Z4, K3, Z5
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(CX), Z5
-	VPANDD     Z5, Z11, Z1
 	VPSLLD     $0x10, Z5, Z0
+	VPANDD     Z5, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1876,8 +1876,8 @@ shortBelow128:
 	TESTQ      $+32, DI
 	JZ         shortBelow64
 	VMOVUPS    (CX), Z5
-	VPANDD     Z5, Z11, Z1
 	VPSLLD     $0x10, Z5, Z0
+	VPANDD     Z5, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1897,8 +1897,8 @@ shortBelow64:
 	TESTQ      $+16, DI
 	JZ         shortBelow32
 	VMOVUPS    (CX), Y5
-	VPAND      Y5, Y11, Y1
 	VPSLLD     $0x10, Y5, Y0
+	VPAND      Y5, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -1918,8 +1918,8 @@ shortBelow32:
 	TESTQ      $+8, DI
 	JZ         shortBelow16
 	VMOVUPS    (CX), X5
-	VPAND      X5, X11, X1
 	VPSLLD     $0x10, X5, X0
+	VPAND      X5, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1939,8 +1939,8 @@ shortBelow16:
 	TESTQ      $+4, DI
 	JZ         shortBelow8
 	VMOVSD     (CX), X5
-	VPAND      X5, X11, X1
 	VPSLLD     $0x10, X5, X0
+	VPAND      X5, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1960,8 +1960,8 @@ shortBelow8:
 	TESTQ      $+2, DI
 	JZ         shortBelow4
 	VMOVSS     (CX), X5
-	VPAND      X5, X11, X1
 	VPSLLD     $0x10, X5, X0
+	VPAND      X5, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1981,8 +1981,8 @@ shortBelow4:
 	TESTQ      $+1, DI
 	JZ         shortBelow2
 	VPINSRW    $0x00, (CX), X13, X5
-	VPAND      X5, X11, X1
 	VPSLLD     $0x10, X5, X0
+	VPAND      X5, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2032,9 +2032,9 @@ keptTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2046,9 +2046,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2060,9 +2060,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2074,9 +2074,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2103,9 +2103,9 @@ keptRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2117,9 +2117,9 @@ prefetched5:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2142,9 +2142,9 @@ keptBelow128:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched6:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2162,9 +2162,9 @@ prefetched6:
 keptBelow64:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2182,9 +2182,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2202,9 +2202,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2222,9 +2222,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2242,9 +2242,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2328,11 +2328,11 @@ quartersLine:
 
 prefetched1:
 	VMOVUPS    (R12), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2344,9 +2344,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
-	VMOVUPS    (DX)(R10*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX)(R10*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2358,9 +2358,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z12
-	VMOVUPS    (DX)(R10*2), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX)(R10*2), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2372,9 +2372,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z14
-	VMOVUPS    (DX)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2417,11 +2417,11 @@ singleLine:
 
 prefetched2:
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2473,11 +2473,11 @@ rowTurn:
 
 prefetched3:
 	VMOVUPS    (R10), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2490,11 +2490,11 @@ prefetched3:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    64(R10), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2507,11 +2507,11 @@ prefetched3:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
 	VMOVUPS    128(R10), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2524,11 +2524,11 @@ prefetched3:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
 	VMOVUPS    192(R10), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2557,11 +2557,11 @@ rowRest:
 
 prefetched4:
 	VMOVUPS    (R10), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2574,11 +2574,11 @@ prefetched4:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    64(R10), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2603,11 +2603,11 @@ rowBelow128:
 
 prefetched5:
 	VMOVUPS    (R10), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2627,11 +2627,11 @@ rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (R10), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z3
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2714,9 +2714,9 @@ apartTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2729,9 +2729,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2744,9 +2744,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2759,9 +2759,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2791,9 +2791,9 @@ apartRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2806,9 +2806,9 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2833,9 +2833,9 @@ apartBelow128:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R12), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2854,9 +2854,9 @@ prefetched3:
 apartBelow64:
 	TESTQ       $+16, R8
 	JZ          apartBelow32
-	VMOVUPS     (R12), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R12), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -2875,9 +2875,9 @@ apartBelow64:
 apartBelow32:
 	TESTQ       $+8, R8
 	JZ          apartBelow16
-	VMOVUPS     (R12), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R12), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2896,9 +2896,9 @@ apartBelow32:
 apartBelow16:
 	TESTQ       $+4, R8
 	JZ          apartBelow8
-	VMOVSD      (R12), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R12), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2917,9 +2917,9 @@ apartBelow16:
 apartBelow8:
 	TESTQ       $+2, R8
 	JZ          apartBelow4
-	VMOVSS      (R12), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R12), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2938,9 +2938,9 @@ apartBelow8:
 apartBelow4:
 	TESTQ       $+1, R8
 	JZ          apartBelow2
-	VPINSRW     $0x00, (R12), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R12), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2982,8 +2982,8 @@ short:
 	// y = x / f; where f = 0: y = 0; where f = 1: y stays
 shortTurn:
 	VMOVUPS     (CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2998,8 +2998,8 @@ shortTurn:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, (AX)
 	VMOVUPS     64(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3014,8 +3014,8 @@ shortTurn:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, 64(AX)
 	VMOVUPS     128(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3030,8 +3030,8 @@ shortTurn:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, 128(AX)
 	VMOVUPS     192(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3055,8 +3055,8 @@ shortRest:
 	TESTQ       $+64, DI
 	JZ          shortBelow128
 	VMOVUPS     (CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3071,8 +3071,8 @@ shortRest:
 	VMOVDQU16   Z4, K3, Z5
 	VMOVUPS     Z5, (AX)
 	VMOVUPS     64(CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3093,8 +3093,8 @@ shortBelow128:
 	TESTQ       $+32, DI
 	JZ          shortBelow64
 	VMOVUPS     (CX), Z5
-	VPANDD      Z5, Z11, Z1
 	VPSLLD      $0x10, Z5, Z0
+	VPANDD      Z5, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3115,8 +3115,8 @@ shortBelow64:
 	TESTQ       $+16, DI
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y5
-	VPAND       Y5, Y11, Y1
 	VPSLLD      $0x10, Y5, Y0
+	VPAND       Y5, Y11, Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -3137,8 +3137,8 @@ shortBelow32:
 	TESTQ       $+8, DI
 	JZ          shortBelow16
 	VMOVUPS     (CX), X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -3159,8 +3159,8 @@ shortBelow16:
 	TESTQ       $+4, DI
 	JZ          shortBelow8
 	VMOVSD      (CX), X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -3181,8 +3181,8 @@ shortBelow8:
 	TESTQ       $+2, DI
 	JZ          shortBelow4
 	VMOVSS      (CX), X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -3203,8 +3203,8 @@ shortBelow4:
 	TESTQ       $+1, DI
 	JZ          shortBelow2
 	VPINSRW     $0x00, (CX), X13, X5
-	VPAND       X5, X11, X1
 	VPSLLD      $0x10, X5, X0
+	VPAND       X5, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -3258,9 +3258,9 @@ keptTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3272,9 +3272,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3286,9 +3286,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3300,9 +3300,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3329,9 +3329,9 @@ keptRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3343,9 +3343,9 @@ prefetched5:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3368,9 +3368,9 @@ keptBelow128:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched6:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3388,9 +3388,9 @@ prefetched6:
 keptBelow64:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VDIVPS     Y12, Y0, Y0
 	VDIVPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -3408,9 +3408,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3428,9 +3428,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3448,9 +3448,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3468,9 +3468,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3636,13 +3636,13 @@ quartersLine:
 
 prefetched1:
 	VMOVUPS     (R12), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3655,9 +3655,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (DX)(R10*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX)(R10*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3670,9 +3670,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (DX)(R10*2), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX)(R10*2), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3685,9 +3685,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (DX)(CX*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX)(CX*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3731,13 +3731,13 @@ singleLine:
 
 prefetched2:
 	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3790,13 +3790,13 @@ rowTurn:
 
 prefetched3:
 	VMOVUPS     (R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3810,13 +3810,13 @@ prefetched3:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
 	VMOVUPS     64(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3830,13 +3830,13 @@ prefetched3:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 64(AX)
 	VMOVUPS     128(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     128(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3850,13 +3850,13 @@ prefetched3:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, 128(AX)
 	VMOVUPS     192(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     192(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3886,13 +3886,13 @@ rowRest:
 
 prefetched4:
 	VMOVUPS     (R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3906,13 +3906,13 @@ prefetched4:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, (AX)
 	VMOVUPS     64(R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     64(DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3938,13 +3938,13 @@ rowBelow128:
 
 prefetched5:
 	VMOVUPS     (R10), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3965,13 +3965,13 @@ rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (R10), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4028,9 +4028,9 @@ short:
 
 	// y = y + x * f; where f = 0: y = y
 shortTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -4042,8 +4042,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4056,9 +4056,9 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -4070,8 +4070,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4084,9 +4084,9 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -4098,8 +4098,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4112,9 +4112,9 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -4126,8 +4126,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4149,9 +4149,9 @@ shortTurn:
 shortRest:
 	TESTQ      $+64, DI
 	JZ         shortBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -4163,8 +4163,8 @@ shortRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4177,9 +4177,9 @@ shortRest:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -4191,8 +4191,8 @@ shortRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4211,9 +4211,9 @@ shortRest:
 shortBelow128:
 	TESTQ      $+32, DI
 	JZ         shortBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -4225,8 +4225,8 @@ shortBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4245,9 +4245,9 @@ shortBelow128:
 shortBelow64:
 	TESTQ      $+16, DI
 	JZ         shortBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VMOVUPS    (AX), Y5
@@ -4259,8 +4259,8 @@ shortBelow64:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
 	VPSLLD     $0x10, Y5, Y2
+	VPAND      Y5, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -4279,9 +4279,9 @@ shortBelow64:
 shortBelow32:
 	TESTQ      $+8, DI
 	JZ         shortBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    (AX), X5
@@ -4293,8 +4293,8 @@ shortBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4313,9 +4313,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ      $+4, DI
 	JZ         shortBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSD     (AX), X5
@@ -4327,8 +4327,8 @@ shortBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4347,9 +4347,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ      $+2, DI
 	JZ         shortBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSS     (AX), X5
@@ -4361,8 +4361,8 @@ shortBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4381,9 +4381,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ      $+1, DI
 	JZ         shortBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPINSRW    $0x00, (AX), X13, X5
@@ -4395,8 +4395,8 @@ shortBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4435,9 +4435,9 @@ plane:
 
 	// y = y + x * f
 keptTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -4449,8 +4449,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4462,9 +4462,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -4476,8 +4476,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4489,9 +4489,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -4503,8 +4503,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4516,9 +4516,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -4530,8 +4530,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4552,9 +4552,9 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -4566,8 +4566,8 @@ keptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4579,9 +4579,9 @@ keptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -4593,8 +4593,8 @@ keptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4612,9 +4612,9 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -4626,8 +4626,8 @@ keptBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4645,9 +4645,9 @@ keptBelow128:
 keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VMOVUPS    (AX), Y5
@@ -4659,8 +4659,8 @@ keptBelow64:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
 	VPSLLD     $0x10, Y5, Y2
+	VPAND      Y5, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -4678,9 +4678,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    (AX), X5
@@ -4692,8 +4692,8 @@ keptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4711,9 +4711,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSD     (AX), X5
@@ -4725,8 +4725,8 @@ keptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4744,9 +4744,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSS     (AX), X5
@@ -4758,8 +4758,8 @@ keptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4777,9 +4777,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPINSRW    $0x00, (AX), X13, X5
@@ -4791,8 +4791,8 @@ keptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -4858,13 +4858,13 @@ next:
 	// y = y + x * f; where f = 0: y = y
 rowTurn:
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -4876,8 +4876,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4891,13 +4891,13 @@ rowTurn:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -4909,8 +4909,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4924,13 +4924,13 @@ rowTurn:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, 64(AX)
 	VMOVUPS    128(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -4942,8 +4942,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4957,13 +4957,13 @@ rowTurn:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, 128(AX)
 	VMOVUPS    192(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -4975,8 +4975,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5000,13 +5000,13 @@ rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5018,8 +5018,8 @@ rowRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5033,13 +5033,13 @@ rowRest:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -5051,8 +5051,8 @@ rowRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5073,13 +5073,13 @@ rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5091,8 +5091,8 @@ rowBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5113,13 +5113,13 @@ rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VMOVDQU16.Z (AX), K1, Z5
@@ -5131,8 +5131,8 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -5185,9 +5185,9 @@ plane:
 
 	// y = y + x * f
 keptTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5199,8 +5199,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5212,9 +5212,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -5226,8 +5226,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5239,9 +5239,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -5253,8 +5253,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5266,9 +5266,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -5280,8 +5280,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5302,9 +5302,9 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, DI
 	JZ         keptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5316,8 +5316,8 @@ keptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5329,9 +5329,9 @@ keptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -5343,8 +5343,8 @@ keptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5362,9 +5362,9 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, DI
 	JZ         keptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5376,8 +5376,8 @@ keptBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5395,9 +5395,9 @@ keptBelow128:
 keptBelow64:
 	TESTQ      $+16, DI
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VMOVUPS    (AX), Y5
@@ -5409,8 +5409,8 @@ keptBelow64:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
 	VPSLLD     $0x10, Y5, Y2
+	VPAND      Y5, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -5428,9 +5428,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, DI
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    (AX), X5
@@ -5442,8 +5442,8 @@ keptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5461,9 +5461,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, DI
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSD     (AX), X5
@@ -5475,8 +5475,8 @@ keptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5494,9 +5494,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, DI
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSS     (AX), X5
@@ -5508,8 +5508,8 @@ keptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5527,9 +5527,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, DI
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPINSRW    $0x00, (AX), X13, X5
@@ -5541,8 +5541,8 @@ keptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5600,11 +5600,11 @@ next:
 	// y = y + x * f
 rowTurn:
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5616,8 +5616,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5630,11 +5630,11 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    64(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -5646,8 +5646,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5660,11 +5660,11 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
 	VMOVUPS    128(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -5676,8 +5676,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5690,11 +5690,11 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
 	VMOVUPS    192(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -5706,8 +5706,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5730,11 +5730,11 @@ rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5746,8 +5746,8 @@ rowRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5760,11 +5760,11 @@ rowRest:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    64(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -5776,8 +5776,8 @@ rowRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5797,11 +5797,11 @@ rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5813,8 +5813,8 @@ rowBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5834,11 +5834,11 @@ rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z3
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VMOVDQU16.Z (AX), K1, Z5
@@ -5850,8 +5850,8 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -5907,9 +5907,9 @@ short:
 
 	// y = y + x / f; where f = 0: y = y
 shortTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -5921,8 +5921,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5935,9 +5935,9 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -5949,8 +5949,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5963,9 +5963,9 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -5977,8 +5977,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5991,9 +5991,9 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -6005,8 +6005,8 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6028,9 +6028,9 @@ shortTurn:
 shortRest:
 	TESTQ      $+64, DI
 	JZ         shortBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6042,8 +6042,8 @@ shortRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6056,9 +6056,9 @@ shortRest:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -6070,8 +6070,8 @@ shortRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6090,9 +6090,9 @@ shortRest:
 shortBelow128:
 	TESTQ      $+32, DI
 	JZ         shortBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6104,8 +6104,8 @@ shortBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6124,9 +6124,9 @@ shortBelow128:
 shortBelow64:
 	TESTQ      $+16, DI
 	JZ         shortBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VDIVPS     Y12, Y0, Y0
 	VDIVPS     Y12, Y1, Y1
 	VMOVUPS    (AX), Y5
@@ -6138,8 +6138,8 @@ shortBelow64:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
 	VPSLLD     $0x10, Y5, Y2
+	VPAND      Y5, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -6158,9 +6158,9 @@ shortBelow64:
 shortBelow32:
 	TESTQ      $+8, DI
 	JZ         shortBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VMOVUPS    (AX), X5
@@ -6172,8 +6172,8 @@ shortBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6192,9 +6192,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ      $+4, DI
 	JZ         shortBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VMOVSD     (AX), X5
@@ -6206,8 +6206,8 @@ shortBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6226,9 +6226,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ      $+2, DI
 	JZ         shortBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VMOVSS     (AX), X5
@@ -6240,8 +6240,8 @@ shortBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6260,9 +6260,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ      $+1, DI
 	JZ         shortBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPINSRW    $0x00, (AX), X13, X5
@@ -6274,8 +6274,8 @@ shortBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6314,9 +6314,9 @@ plane:
 
 	// y = y + x / f
 keptTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6328,8 +6328,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6341,9 +6341,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -6355,8 +6355,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6368,9 +6368,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -6382,8 +6382,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6395,9 +6395,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -6409,8 +6409,8 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6431,9 +6431,9 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6445,8 +6445,8 @@ keptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6458,9 +6458,9 @@ keptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -6472,8 +6472,8 @@ keptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6491,9 +6491,9 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6505,8 +6505,8 @@ keptBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6524,9 +6524,9 @@ keptBelow128:
 keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VDIVPS     Y12, Y0, Y0
 	VDIVPS     Y12, Y1, Y1
 	VMOVUPS    (AX), Y5
@@ -6538,8 +6538,8 @@ keptBelow64:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
 	VPSLLD     $0x10, Y5, Y2
+	VPAND      Y5, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -6557,9 +6557,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VMOVUPS    (AX), X5
@@ -6571,8 +6571,8 @@ keptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6590,9 +6590,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VMOVSD     (AX), X5
@@ -6604,8 +6604,8 @@ keptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6623,9 +6623,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VMOVSS     (AX), X5
@@ -6637,8 +6637,8 @@ keptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6656,9 +6656,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPINSRW    $0x00, (AX), X13, X5
@@ -6670,8 +6670,8 @@ keptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6737,13 +6737,13 @@ next:
 	// y = y + x / f; where f = 0: y = y
 rowTurn:
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z2, Z0, Z0
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6755,8 +6755,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6770,13 +6770,13 @@ rowTurn:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z2, Z0, Z0
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -6788,8 +6788,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6803,13 +6803,13 @@ rowTurn:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, 64(AX)
 	VMOVUPS    128(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z2, Z0, Z0
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    128(AX), Z5
@@ -6821,8 +6821,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6836,13 +6836,13 @@ rowTurn:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, 128(AX)
 	VMOVUPS    192(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z2, Z0, Z0
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    192(AX), Z5
@@ -6854,8 +6854,8 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6879,13 +6879,13 @@ rowRest:
 	TESTQ      $+64, CX
 	JZ         rowBelow128
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z2, Z0, Z0
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6897,8 +6897,8 @@ rowRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6912,13 +6912,13 @@ rowRest:
 	VMOVDQU16  Z4, K4, Z5
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z2, Z0, Z0
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    64(AX), Z5
@@ -6930,8 +6930,8 @@ rowRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6952,13 +6952,13 @@ rowBelow128:
 	TESTQ      $+32, CX
 	JZ         rowBelow64
 	VMOVUPS    (R9), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z2, Z0, Z0
 	VDIVPS     Z3, Z1, Z1
 	VMOVUPS    (AX), Z5
@@ -6970,8 +6970,8 @@ rowBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6992,13 +6992,13 @@ rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
 	VMOVDQU16.Z (R9), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VMOVDQU16.Z (AX), K1, Z5
@@ -7010,8 +7010,8 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -7082,9 +7082,9 @@ shortTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
@@ -7108,9 +7108,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
@@ -7134,9 +7134,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
@@ -7160,9 +7160,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
@@ -7201,9 +7201,9 @@ shortRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
@@ -7227,9 +7227,9 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K2, Z5
 	VMOVUPS    Z5, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
@@ -7264,9 +7264,9 @@ shortBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched3:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    Z14, Z5
@@ -7296,9 +7296,9 @@ prefetched3:
 shortBelow64:
 	TESTQ      $+16, R9
 	JZ         shortBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VMOVUPS    Y14, Y5
@@ -7328,9 +7328,9 @@ shortBelow64:
 shortBelow32:
 	TESTQ      $+8, R9
 	JZ         shortBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    X14, X5
@@ -7360,9 +7360,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ      $+4, R9
 	JZ         shortBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    X14, X5
@@ -7392,9 +7392,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ      $+2, R9
 	JZ         shortBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    X14, X5
@@ -7424,9 +7424,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ      $+1, R9
 	JZ         shortBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    X14, X5
@@ -7487,9 +7487,9 @@ keptTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7511,9 +7511,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7535,9 +7535,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7559,9 +7559,9 @@ prefetched4:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7598,9 +7598,9 @@ keptRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched5:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7622,9 +7622,9 @@ prefetched5:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7657,9 +7657,9 @@ keptBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched6:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7687,9 +7687,9 @@ prefetched6:
 keptBelow64:
 	TESTQ      $+16, R10
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -7717,9 +7717,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R10
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -7747,9 +7747,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R10
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -7777,9 +7777,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R10
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -7807,9 +7807,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R10
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -7980,13 +7980,13 @@ rowTurn:
 prefetched1:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -7997,8 +7997,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8013,13 +8013,13 @@ prefetched1:
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(R12), Z5
 	VMOVUPS    64(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8030,8 +8030,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8046,13 +8046,13 @@ prefetched1:
 	VMOVUPS    Z5, 64(AX)
 	VMOVUPS    128(R12), Z5
 	VMOVUPS    128(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8063,8 +8063,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8079,13 +8079,13 @@ prefetched1:
 	VMOVUPS    Z5, 128(AX)
 	VMOVUPS    192(R12), Z5
 	VMOVUPS    192(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8096,8 +8096,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8129,13 +8129,13 @@ rowRest:
 prefetched2:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8146,8 +8146,8 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8162,13 +8162,13 @@ prefetched2:
 	VMOVUPS    Z5, (AX)
 	VMOVUPS    64(R12), Z5
 	VMOVUPS    64(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8179,8 +8179,8 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8208,13 +8208,13 @@ rowBelow128:
 prefetched3:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
+	VPANDD     Z4, Z11, Z3
 	VPADDW     Z4, Z4, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8225,8 +8225,8 @@ prefetched3:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8249,13 +8249,13 @@ rowBelow64:
 	JZ          rowEnd
 	VMOVDQU16.Z (R12), K1, Z5
 	VMOVDQU16.Z (R11), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -8266,8 +8266,8 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -8334,9 +8334,9 @@ keptTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8358,9 +8358,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8382,9 +8382,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8406,9 +8406,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8445,9 +8445,9 @@ keptRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8469,9 +8469,9 @@ prefetched2:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8504,9 +8504,9 @@ keptBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched3:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8534,9 +8534,9 @@ prefetched3:
 keptBelow64:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -8564,9 +8564,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -8594,9 +8594,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -8624,9 +8624,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -8654,9 +8654,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -8737,11 +8737,11 @@ rowTurn:
 prefetched1:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8752,8 +8752,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8767,11 +8767,11 @@ prefetched1:
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    64(R12), Z5
 	VMOVUPS    64(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8782,8 +8782,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8797,11 +8797,11 @@ prefetched1:
 	VMOVUPS    Z4, 64(AX)
 	VMOVUPS    128(R12), Z5
 	VMOVUPS    128(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8812,8 +8812,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8827,11 +8827,11 @@ prefetched1:
 	VMOVUPS    Z4, 128(AX)
 	VMOVUPS    192(R12), Z5
 	VMOVUPS    192(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8842,8 +8842,8 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8874,11 +8874,11 @@ rowRest:
 prefetched2:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8889,8 +8889,8 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8904,11 +8904,11 @@ prefetched2:
 	VMOVUPS    Z4, (AX)
 	VMOVUPS    64(R12), Z5
 	VMOVUPS    64(R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8919,8 +8919,8 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8947,11 +8947,11 @@ rowBelow128:
 prefetched3:
 	VMOVUPS    (R12), Z5
 	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8962,8 +8962,8 @@ prefetched3:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -8985,11 +8985,11 @@ rowBelow64:
 	JZ          rowEnd
 	VMOVDQU16.Z (R12), K1, Z5
 	VMOVDQU16.Z (R11), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z3
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9000,8 +9000,8 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9076,8 +9076,8 @@ shortTurn:
 
 prefetched1:
 	VMOVDQU16.Z (CX), K2, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9102,8 +9102,8 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
 	VMOVDQU16.Z 64(CX), K2, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9128,8 +9128,8 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
 	VMOVDQU16.Z 128(CX), K2, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9154,8 +9154,8 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 128(AX)
 	VMOVDQU16.Z 192(CX), K2, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9195,8 +9195,8 @@ shortRest:
 
 prefetched2:
 	VMOVDQU16.Z (CX), K2, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9221,8 +9221,8 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
 	VMOVDQU16.Z 64(CX), K2, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9258,8 +9258,8 @@ shortBelow128:
 
 prefetched3:
 	VMOVDQU16.Z (CX), K2, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9291,8 +9291,8 @@ shortBelow64:
 	JZ          shortBelow32
 	VMOVUPS     (CX), Y4
 	VMOVDQU16.Z Y4, K2, Y4
-	VPAND       Y4, Y11, Y1
 	VPSLLD      $0x10, Y4, Y0
+	VPAND       Y4, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -9324,8 +9324,8 @@ shortBelow32:
 	JZ          shortBelow16
 	VMOVUPS     (CX), X4
 	VMOVDQU16.Z X4, K2, X4
-	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
+	VPAND       X4, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -9357,8 +9357,8 @@ shortBelow16:
 	JZ          shortBelow8
 	VMOVSD      (CX), X4
 	VMOVDQU16.Z X4, K2, X4
-	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
+	VPAND       X4, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -9390,8 +9390,8 @@ shortBelow8:
 	JZ          shortBelow4
 	VMOVSS      (CX), X4
 	VMOVDQU16.Z X4, K2, X4
-	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
+	VPAND       X4, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -9423,8 +9423,8 @@ shortBelow4:
 	JZ          shortBelow2
 	VPINSRW     $0x00, (CX), X13, X4
 	VMOVDQU16.Z X4, K2, X4
-	VPAND       X4, X11, X1
 	VPSLLD      $0x10, X4, X0
+	VPAND       X4, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -9485,9 +9485,9 @@ keptTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9511,9 +9511,9 @@ prefetched4:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9537,9 +9537,9 @@ prefetched4:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     128(CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9563,9 +9563,9 @@ prefetched4:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     192(CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9604,9 +9604,9 @@ keptRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched5:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9630,9 +9630,9 @@ prefetched5:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     64(CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9667,9 +9667,9 @@ keptBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched6:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9699,9 +9699,9 @@ prefetched6:
 keptBelow64:
 	TESTQ       $+16, R10
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -9731,9 +9731,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ       $+8, R10
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -9763,9 +9763,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ       $+4, R10
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -9795,9 +9795,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R10
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -9827,9 +9827,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R10
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10017,14 +10017,14 @@ rowTurn:
 prefetched1:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2048(DX)
 	VMOVDQU16.Z (DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10035,8 +10035,8 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10052,14 +10052,14 @@ prefetched1:
 	VMOVUPS     Z4, (AX)
 	VMOVUPS     64(R12), Z5
 	VMOVUPS     64(R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2112(DX)
 	VMOVDQU16.Z 64(DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10070,8 +10070,8 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10087,14 +10087,14 @@ prefetched1:
 	VMOVUPS     Z4, 64(AX)
 	VMOVUPS     128(R12), Z5
 	VMOVUPS     128(R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2176(DX)
 	VMOVDQU16.Z 128(DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10105,8 +10105,8 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10122,14 +10122,14 @@ prefetched1:
 	VMOVUPS     Z4, 128(AX)
 	VMOVUPS     192(R12), Z5
 	VMOVUPS     192(R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2240(DX)
 	VMOVDQU16.Z 192(DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10140,8 +10140,8 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10174,14 +10174,14 @@ rowRest:
 prefetched2:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2048(DX)
 	VMOVDQU16.Z (DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10192,8 +10192,8 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10209,14 +10209,14 @@ prefetched2:
 	VMOVUPS     Z4, (AX)
 	VMOVUPS     64(R12), Z5
 	VMOVUPS     64(R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2112(DX)
 	VMOVDQU16.Z 64(DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10227,8 +10227,8 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10257,14 +10257,14 @@ rowBelow128:
 prefetched3:
 	VMOVUPS     (R12), Z5
 	VMOVUPS     (R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2048(DX)
 	VMOVDQU16.Z (DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10275,8 +10275,8 @@ prefetched3:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10300,14 +10300,14 @@ rowBelow64:
 	JZ          rowEnd
 	VMOVDQU16.Z (R12), K1, Z5
 	VMOVDQU16.Z (R11), K1, Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
 	PREFETCHT0  2048(DX)
 	VMOVDQU16.Z (DX), K4, Z4
-	VPANDD      Z4, Z11, Z1
 	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10318,8 +10318,8 @@ rowBelow64:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VPANDD      Z5, Z11, Z3
 	VPSLLD      $0x10, Z5, Z2
+	VPANDD      Z5, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -10372,9 +10372,9 @@ TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
 	JZ           joinedAligned2
-	VPINSRW      $0x00, (DX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (DX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -10394,9 +10394,9 @@ TEXT ·streamScalePlanesBF16AVX512(SB), NOSPLIT, $0-40
 joinedAligned2:
 	TESTQ       $+4, AX
 	JZ          joinedAligned4
-	VMOVSS      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10416,9 +10416,9 @@ joinedAligned2:
 joinedAligned4:
 	TESTQ       $+8, AX
 	JZ          joinedAligned8
-	VMOVSD      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10438,9 +10438,9 @@ joinedAligned4:
 joinedAligned8:
 	TESTQ       $+16, AX
 	JZ          joinedAligned16
-	VMOVUPS     (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10460,9 +10460,9 @@ joinedAligned8:
 joinedAligned16:
 	TESTQ       $+32, AX
 	JZ          joinedAligned32
-	VMOVUPS     (DX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -10486,9 +10486,9 @@ joined:
 
 	// y = x * f; where f = 0: y = 0
 vector:
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10520,13 +10520,13 @@ border:
 	KMOVD        R9, K1
 	VMOVDQU16    Z4, K1, Z14
 	VMOVUPS      Z14, Z4
-	VPANDD       Z4, Z11, Z3
 	VPSLLD       $0x10, Z4, Z2
+	VPANDD       Z4, Z11, Z3
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
-	VMOVUPS      (DX), Z4
-	VPANDD       Z4, Z11, Z1
-	VPSLLD       $0x10, Z4, Z0
+	VMOVUPS      (DX), Z1
+	VPSLLD       $0x10, Z1, Z0
+	VPANDD       Z1, Z11, Z1
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
 	VPSRLD       $0x10, Z0, Z6
@@ -10554,9 +10554,9 @@ last:
 	MOVQ        R8, CX
 	TESTQ       $+16, CX
 	JZ          joinedBelow32
-	VMOVUPS     (DX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -10575,9 +10575,9 @@ last:
 joinedBelow32:
 	TESTQ       $+8, CX
 	JZ          joinedBelow16
-	VMOVUPS     (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10596,9 +10596,9 @@ joinedBelow32:
 joinedBelow16:
 	TESTQ       $+4, CX
 	JZ          joinedBelow8
-	VMOVSD      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10617,9 +10617,9 @@ joinedBelow16:
 joinedBelow8:
 	TESTQ       $+2, CX
 	JZ          joinedBelow4
-	VMOVSS      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10638,9 +10638,9 @@ joinedBelow8:
 joinedBelow4:
 	TESTQ       $+1, CX
 	JZ          joinedBelow2
-	VPINSRW     $0x00, (DX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (DX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10674,9 +10674,9 @@ plane:
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (DX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (DX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -10695,9 +10695,9 @@ plane:
 keptAligned2:
 	TESTQ      $+4, AX
 	JZ         keptAligned4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10716,9 +10716,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ      $+8, AX
 	JZ         keptAligned8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10737,9 +10737,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ      $+16, AX
 	JZ         keptAligned16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10758,9 +10758,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ      $+32, AX
 	JZ         keptAligned32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -10782,9 +10782,9 @@ keptAligned32:
 
 	// y = x * f
 keptTurn:
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -10796,9 +10796,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -10810,9 +10810,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -10824,9 +10824,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -10847,9 +10847,9 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -10861,9 +10861,9 @@ keptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -10881,9 +10881,9 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -10901,9 +10901,9 @@ keptBelow128:
 keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -10921,9 +10921,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10941,9 +10941,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10961,9 +10961,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10981,9 +10981,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (DX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (DX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11140,13 +11140,13 @@ quarters:
 	// y = x * f; where f = 0: y = 0
 quartersLine:
 	VMOVUPS     (R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11159,9 +11159,9 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (CX)(R9*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX)(R9*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11174,9 +11174,9 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (CX)(R9*2), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX)(R9*2), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11189,9 +11189,9 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (CX)(DI*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX)(DI*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11229,13 +11229,13 @@ single:
 	// y = x * f; where f = 0: y = 0
 singleLine:
 	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11288,9 +11288,9 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
 	JZ           joinedAligned2
-	VPINSRW      $0x00, (DX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (DX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -11309,9 +11309,9 @@ TEXT ·streamMultiplyPlanesBF16AVX512(SB), NOSPLIT, $0-40
 joinedAligned2:
 	TESTQ      $+4, AX
 	JZ         joinedAligned4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11330,9 +11330,9 @@ joinedAligned2:
 joinedAligned4:
 	TESTQ      $+8, AX
 	JZ         joinedAligned8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11351,9 +11351,9 @@ joinedAligned4:
 joinedAligned8:
 	TESTQ      $+16, AX
 	JZ         joinedAligned16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11372,9 +11372,9 @@ joinedAligned8:
 joinedAligned16:
 	TESTQ      $+32, AX
 	JZ         joinedAligned32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -11397,9 +11397,9 @@ joined:
 
 	// y = x * f
 vector:
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11430,11 +11430,11 @@ border:
 	KMOVD        R9, K1
 	VMOVDQU16    Z4, K1, Z14
 	VMOVUPS      Z14, Z4
-	VPANDD       Z4, Z11, Z3
 	VPSLLD       $0x10, Z4, Z2
-	VMOVUPS      (DX), Z4
-	VPANDD       Z4, Z11, Z1
-	VPSLLD       $0x10, Z4, Z0
+	VPANDD       Z4, Z11, Z3
+	VMOVUPS      (DX), Z1
+	VPSLLD       $0x10, Z1, Z0
+	VPANDD       Z1, Z11, Z1
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
 	VPSRLD       $0x10, Z0, Z6
@@ -11460,9 +11460,9 @@ last:
 	MOVQ       R8, CX
 	TESTQ      $+16, CX
 	JZ         joinedBelow32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -11480,9 +11480,9 @@ last:
 joinedBelow32:
 	TESTQ      $+8, CX
 	JZ         joinedBelow16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11500,9 +11500,9 @@ joinedBelow32:
 joinedBelow16:
 	TESTQ      $+4, CX
 	JZ         joinedBelow8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11520,9 +11520,9 @@ joinedBelow16:
 joinedBelow8:
 	TESTQ      $+2, CX
 	JZ         joinedBelow4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11540,9 +11540,9 @@ joinedBelow8:
 joinedBelow4:
 	TESTQ      $+1, CX
 	JZ         joinedBelow2
-	VPINSRW    $0x00, (DX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (DX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11571,9 +11571,9 @@ plane:
 	MOVQ         SI, CX
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (DX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (DX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -11592,9 +11592,9 @@ plane:
 keptAligned2:
 	TESTQ      $+4, AX
 	JZ         keptAligned4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11613,9 +11613,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ      $+8, AX
 	JZ         keptAligned8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11634,9 +11634,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ      $+16, AX
 	JZ         keptAligned16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11655,9 +11655,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ      $+32, AX
 	JZ         keptAligned32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -11679,9 +11679,9 @@ keptAligned32:
 
 	// y = x * f
 keptTurn:
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11693,9 +11693,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11707,9 +11707,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11721,9 +11721,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11744,9 +11744,9 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, CX
 	JZ         keptBelow128
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11758,9 +11758,9 @@ keptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11778,9 +11778,9 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, CX
 	JZ         keptBelow64
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11798,9 +11798,9 @@ keptBelow128:
 keptBelow64:
 	TESTQ      $+16, CX
 	JZ         keptBelow32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -11818,9 +11818,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, CX
 	JZ         keptBelow16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11838,9 +11838,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, CX
 	JZ         keptBelow8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11858,9 +11858,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, CX
 	JZ         keptBelow4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11878,9 +11878,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, CX
 	JZ         keptBelow2
-	VPINSRW    $0x00, (DX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (DX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11936,11 +11936,11 @@ quarters:
 	// y = x * f
 quartersLine:
 	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11952,9 +11952,9 @@ quartersLine:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
-	VMOVUPS    (CX)(R9*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX)(R9*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11966,9 +11966,9 @@ quartersLine:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z12
-	VMOVUPS    (CX)(R9*2), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX)(R9*2), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11980,9 +11980,9 @@ quartersLine:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z14
-	VMOVUPS    (CX)(DI*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX)(DI*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12019,11 +12019,11 @@ single:
 	// y = x * f
 singleLine:
 	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
 	VPSLLD     $0x10, Z4, Z2
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VPANDD     Z4, Z11, Z3
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12076,9 +12076,9 @@ TEXT ·streamDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
 	JZ           joinedAligned2
-	VPINSRW      $0x00, (DX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (DX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VDIVPS       X12, X0, X0
 	VDIVPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -12098,9 +12098,9 @@ TEXT ·streamDividePlanesBF16AVX512(SB), NOSPLIT, $0-40
 joinedAligned2:
 	TESTQ       $+4, AX
 	JZ          joinedAligned4
-	VMOVSS      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12120,9 +12120,9 @@ joinedAligned2:
 joinedAligned4:
 	TESTQ       $+8, AX
 	JZ          joinedAligned8
-	VMOVSD      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12142,9 +12142,9 @@ joinedAligned4:
 joinedAligned8:
 	TESTQ       $+16, AX
 	JZ          joinedAligned16
-	VMOVUPS     (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12164,9 +12164,9 @@ joinedAligned8:
 joinedAligned16:
 	TESTQ       $+32, AX
 	JZ          joinedAligned32
-	VMOVUPS     (DX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -12190,9 +12190,9 @@ joined:
 
 	// y = x / f; where f = 0: y = 0
 vector:
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z12, Z0, Z0
 	VDIVPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12224,13 +12224,13 @@ border:
 	KMOVD        R9, K1
 	VMOVDQU16    Z4, K1, Z14
 	VMOVUPS      Z14, Z4
-	VPANDD       Z4, Z11, Z3
 	VPSLLD       $0x10, Z4, Z2
+	VPANDD       Z4, Z11, Z3
 	VPADDW       Z4, Z4, Z6
 	VPTESTMW     Z6, Z6, K4
-	VMOVUPS      (DX), Z4
-	VPANDD       Z4, Z11, Z1
-	VPSLLD       $0x10, Z4, Z0
+	VMOVUPS      (DX), Z1
+	VPSLLD       $0x10, Z1, Z0
+	VPANDD       Z1, Z11, Z1
 	VDIVPS       Z2, Z0, Z0
 	VDIVPS       Z3, Z1, Z1
 	VPSRLD       $0x10, Z0, Z6
@@ -12258,9 +12258,9 @@ last:
 	MOVQ        R8, CX
 	TESTQ       $+16, CX
 	JZ          joinedBelow32
-	VMOVUPS     (DX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (DX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VDIVPS      Y12, Y0, Y0
 	VDIVPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -12279,9 +12279,9 @@ last:
 joinedBelow32:
 	TESTQ       $+8, CX
 	JZ          joinedBelow16
-	VMOVUPS     (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12300,9 +12300,9 @@ joinedBelow32:
 joinedBelow16:
 	TESTQ       $+4, CX
 	JZ          joinedBelow8
-	VMOVSD      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12321,9 +12321,9 @@ joinedBelow16:
 joinedBelow8:
 	TESTQ       $+2, CX
 	JZ          joinedBelow4
-	VMOVSS      (DX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (DX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12342,9 +12342,9 @@ joinedBelow8:
 joinedBelow4:
 	TESTQ       $+1, CX
 	JZ          joinedBelow2
-	VPINSRW     $0x00, (DX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (DX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VDIVPS      X12, X0, X0
 	VDIVPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12378,9 +12378,9 @@ plane:
 	MOVQ         SI, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (DX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (DX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VDIVPS       X12, X0, X0
 	VDIVPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -12399,9 +12399,9 @@ plane:
 keptAligned2:
 	TESTQ      $+4, AX
 	JZ         keptAligned4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -12420,9 +12420,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ      $+8, AX
 	JZ         keptAligned8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -12441,9 +12441,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ      $+16, AX
 	JZ         keptAligned16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -12462,9 +12462,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ      $+32, AX
 	JZ         keptAligned32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VDIVPS     Y12, Y0, Y0
 	VDIVPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -12486,9 +12486,9 @@ keptAligned32:
 
 	// y = x / f
 keptTurn:
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12500,9 +12500,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12514,9 +12514,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12528,9 +12528,9 @@ keptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12551,9 +12551,9 @@ keptTurn:
 keptRest:
 	TESTQ      $+64, R8
 	JZ         keptBelow128
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12565,9 +12565,9 @@ keptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12585,9 +12585,9 @@ keptRest:
 keptBelow128:
 	TESTQ      $+32, R8
 	JZ         keptBelow64
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -12605,9 +12605,9 @@ keptBelow128:
 keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (DX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (DX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VDIVPS     Y12, Y0, Y0
 	VDIVPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -12625,9 +12625,9 @@ keptBelow64:
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -12645,9 +12645,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -12665,9 +12665,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (DX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (DX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -12685,9 +12685,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (DX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (DX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VDIVPS     X12, X0, X0
 	VDIVPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -12844,13 +12844,13 @@ quarters:
 	// y = x / f; where f = 0: y = 0
 quartersLine:
 	VMOVUPS     (R11), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12863,9 +12863,9 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (CX)(R9*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX)(R9*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12878,9 +12878,9 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (CX)(R9*2), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX)(R9*2), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12893,9 +12893,9 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (CX)(DI*1), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX)(DI*1), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12933,13 +12933,13 @@ single:
 	// y = x / f; where f = 0: y = 0
 singleLine:
 	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
 	VPSLLD      $0x10, Z4, Z2
+	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
 	VDIVPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -13015,9 +13015,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS    (DI)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DI)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13029,9 +13029,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
-	VMOVUPS    (R8)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R8)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z14, Z0, Z0
 	VMULPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13043,9 +13043,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
-	VMOVUPS    (R9)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R9)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z15, Z0, Z0
 	VMULPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13057,9 +13057,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
-	VMOVUPS    (R10)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R10)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z7, Z0, Z0
 	VMULPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13145,9 +13145,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS    (DI)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DI)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13159,9 +13159,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
-	VMOVUPS    (R8)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R8)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z14, Z0, Z0
 	VMULPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13173,9 +13173,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
-	VMOVUPS    (R9)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R9)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z15, Z0, Z0
 	VMULPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13187,9 +13187,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
-	VMOVUPS    (R10)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R10)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z7, Z0, Z0
 	VMULPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13275,9 +13275,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS    (DI)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DI)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (DI), Z5
@@ -13289,8 +13289,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13302,9 +13302,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (DI)
-	VMOVUPS    (R8)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R8)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z14, Z0, Z0
 	VMULPS     Z14, Z1, Z1
 	VMOVUPS    (R8), Z5
@@ -13316,8 +13316,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13329,9 +13329,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R8)
-	VMOVUPS    (R9)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R9)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z15, Z0, Z0
 	VMULPS     Z15, Z1, Z1
 	VMOVUPS    (R9), Z5
@@ -13343,8 +13343,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13356,9 +13356,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R9)
-	VMOVUPS    (R10)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R10)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z7, Z0, Z0
 	VMULPS     Z7, Z1, Z1
 	VMOVUPS    (R10), Z5
@@ -13370,8 +13370,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13453,9 +13453,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS    (DI)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DI)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13467,9 +13467,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
-	VMOVUPS    (R8)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R8)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z14, Z0, Z0
 	VDIVPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13481,9 +13481,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
-	VMOVUPS    (R9)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R9)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z15, Z0, Z0
 	VDIVPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13495,9 +13495,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
-	VMOVUPS    (R10)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R10)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z7, Z0, Z0
 	VDIVPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13583,9 +13583,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS    (DI)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DI)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13597,9 +13597,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z2
-	VMOVUPS    (R8)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R8)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z14, Z0, Z0
 	VDIVPS     Z14, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13611,9 +13611,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z3
-	VMOVUPS    (R9)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R9)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z15, Z0, Z0
 	VDIVPS     Z15, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13625,9 +13625,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, Z5
-	VMOVUPS    (R10)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R10)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z7, Z0, Z0
 	VDIVPS     Z7, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13713,9 +13713,9 @@ turn:
 	PREFETCHT0 256(R10)(CX*1)
 
 near:
-	VMOVUPS    (DI)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (DI)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z12, Z0, Z0
 	VDIVPS     Z12, Z1, Z1
 	VMOVUPS    (DI), Z5
@@ -13727,8 +13727,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13740,9 +13740,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (DI)
-	VMOVUPS    (R8)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R8)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z14, Z0, Z0
 	VDIVPS     Z14, Z1, Z1
 	VMOVUPS    (R8), Z5
@@ -13754,8 +13754,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13767,9 +13767,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R8)
-	VMOVUPS    (R9)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R9)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z15, Z0, Z0
 	VDIVPS     Z15, Z1, Z1
 	VMOVUPS    (R9), Z5
@@ -13781,8 +13781,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13794,9 +13794,9 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R9)
-	VMOVUPS    (R10)(CX*1), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R10)(CX*1), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VDIVPS     Z7, Z0, Z0
 	VDIVPS     Z7, Z1, Z1
 	VMOVUPS    (R10), Z5
@@ -13808,8 +13808,8 @@ near:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6

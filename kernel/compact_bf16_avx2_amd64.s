@@ -62,9 +62,9 @@ longKeptTurn:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -76,9 +76,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -90,9 +90,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(AX)
-	VMOVUPS  64(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -104,9 +104,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(AX)
-	VMOVUPS  96(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -132,9 +132,9 @@ longKeptRest:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched2:
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -146,9 +146,9 @@ prefetched2:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (AX)
-	VMOVUPS  32(R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -166,9 +166,9 @@ prefetched2:
 longKeptBelow64:
 	TESTQ    $+16, R9
 	JZ       longKeptBelow32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -186,9 +186,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ    $+8, R9
 	JZ       longKeptBelow16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -206,9 +206,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ    $+4, R9
 	JZ       longKeptBelow8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -226,9 +226,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ    $+2, R9
 	JZ       longKeptBelow4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -246,9 +246,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ    $+1, R9
 	JZ       longKeptBelow2
-	VPINSRW  $0x00, (R12), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (R12), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -870,9 +870,9 @@ longKeptTurn:
 	PREFETCHT0 64(R13)(DI*1)
 
 prefetched1:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -884,9 +884,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R13)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -898,9 +898,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R13)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -912,9 +912,9 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(R13)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -940,9 +940,9 @@ longKeptRest:
 	PREFETCHT0 (R13)(DI*1)
 
 prefetched2:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -954,9 +954,9 @@ prefetched2:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R13)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -974,9 +974,9 @@ prefetched2:
 longKeptBelow64:
 	TESTQ    $+16, R9
 	JZ       longKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -994,9 +994,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ    $+8, R9
 	JZ       longKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1014,9 +1014,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ    $+4, R9
 	JZ       longKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1034,9 +1034,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ    $+2, R9
 	JZ       longKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1054,9 +1054,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ    $+1, R9
 	JZ       longKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -1749,9 +1749,9 @@ longKept:
 
 	// y = y + x * f
 longKeptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (R11), Y5
@@ -1765,8 +1765,8 @@ longKeptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1778,9 +1778,9 @@ longKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R11)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  32(R11), Y5
@@ -1794,8 +1794,8 @@ longKeptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1807,9 +1807,9 @@ longKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R11)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  64(R11), Y5
@@ -1823,8 +1823,8 @@ longKeptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1836,9 +1836,9 @@ longKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(R11)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  96(R11), Y5
@@ -1852,8 +1852,8 @@ longKeptTurn:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1874,9 +1874,9 @@ longKeptTurn:
 longKeptRest:
 	TESTQ    $+32, R8
 	JZ       longKeptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (R11), Y5
@@ -1890,8 +1890,8 @@ longKeptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1903,9 +1903,9 @@ longKeptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R11)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  32(R11), Y5
@@ -1919,8 +1919,8 @@ longKeptRest:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1938,9 +1938,9 @@ longKeptRest:
 longKeptBelow64:
 	TESTQ    $+16, R8
 	JZ       longKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VMOVUPS  (R11), Y5
@@ -1954,8 +1954,8 @@ longKeptBelow64:
 	VPOR     Y6, Y1, Y1
 	VPADDD   Y9, Y1, Y1
 	VPAND    Y1, Y11, Y1
-	VPAND    Y5, Y11, Y3
 	VPSLLD   $0x10, Y5, Y2
+	VPAND    Y5, Y11, Y3
 	VADDPS   Y2, Y0, Y0
 	VADDPS   Y3, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -1973,9 +1973,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ    $+8, R8
 	JZ       longKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVUPS  (R11), X5
@@ -1989,8 +1989,8 @@ longKeptBelow32:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2008,9 +2008,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ    $+4, R8
 	JZ       longKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVSD   (R11), X5
@@ -2024,8 +2024,8 @@ longKeptBelow16:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2043,9 +2043,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ    $+2, R8
 	JZ       longKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VMOVSS   (R11), X5
@@ -2059,8 +2059,8 @@ longKeptBelow8:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2078,9 +2078,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ    $+1, R8
 	JZ       longKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPINSRW  $0x00, (R11), X13, X5
@@ -2094,8 +2094,8 @@ longKeptBelow4:
 	VPOR     X6, X1, X1
 	VPADDD   X9, X1, X1
 	VPAND    X1, X11, X1
-	VPAND    X5, X11, X3
 	VPSLLD   $0x10, X5, X2
+	VPAND    X5, X11, X3
 	VADDPS   X2, X0, X0
 	VADDPS   X3, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2505,9 +2505,9 @@ shortKept:
 shortKeptTurn:
 	PREFETCHT0 2048(R11)
 	PREFETCHT0 2112(R11)
-	VMOVUPS    (R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R11), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2519,9 +2519,9 @@ shortKeptTurn:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    32(R11), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2533,9 +2533,9 @@ shortKeptTurn:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVUPS    Y4, 32(AX)
-	VMOVUPS    64(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    64(R11), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2547,9 +2547,9 @@ shortKeptTurn:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVUPS    Y4, 64(AX)
-	VMOVUPS    96(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    96(R11), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2571,9 +2571,9 @@ shortKeptRest:
 	TESTQ      $+32, R8
 	JZ         shortKeptBelow64
 	PREFETCHT0 2048(R11)
-	VMOVUPS    (R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R11), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2585,9 +2585,9 @@ shortKeptRest:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVUPS    Y4, (AX)
-	VMOVUPS    32(R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    32(R11), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2605,9 +2605,9 @@ shortKeptRest:
 shortKeptBelow64:
 	TESTQ    $+16, R8
 	JZ       shortKeptBelow32
-	VMOVUPS  (R11), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R11), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2625,9 +2625,9 @@ shortKeptBelow64:
 shortKeptBelow32:
 	TESTQ    $+8, R8
 	JZ       shortKeptBelow16
-	VMOVUPS  (R11), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (R11), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2645,9 +2645,9 @@ shortKeptBelow32:
 shortKeptBelow16:
 	TESTQ    $+4, R8
 	JZ       shortKeptBelow8
-	VMOVSD   (R11), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (R11), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2665,9 +2665,9 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ    $+2, R8
 	JZ       shortKeptBelow4
-	VMOVSS   (R11), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (R11), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2685,9 +2685,9 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ    $+1, R8
 	JZ       shortKeptBelow2
-	VPINSRW  $0x00, (R11), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (R11), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2753,9 +2753,9 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R12), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (R12), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -2774,9 +2774,9 @@ longKept:
 longKeptAligned2:
 	TESTQ    $+4, AX
 	JZ       longKeptAligned4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2795,9 +2795,9 @@ longKeptAligned2:
 longKeptAligned4:
 	TESTQ    $+8, AX
 	JZ       longKeptAligned8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2816,9 +2816,9 @@ longKeptAligned4:
 longKeptAligned8:
 	TESTQ    $+16, AX
 	JZ       longKeptAligned16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -2837,9 +2837,9 @@ longKeptAligned8:
 longKeptAligned16:
 	TESTQ    $+32, AX
 	JZ       longKeptAligned32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2863,9 +2863,9 @@ longKeptAligned32:
 longKeptTurn:
 	PREFETCHT0 (R12)(R11*1)
 	PREFETCHT0 64(R12)(R11*1)
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2877,9 +2877,9 @@ longKeptTurn:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVNTPS   Y4, (AX)
-	VMOVUPS    32(R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    32(R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2891,9 +2891,9 @@ longKeptTurn:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVNTPS   Y4, 32(AX)
-	VMOVUPS    64(R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    64(R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2905,9 +2905,9 @@ longKeptTurn:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVNTPS   Y4, 64(AX)
-	VMOVUPS    96(R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    96(R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2929,9 +2929,9 @@ longKeptRest:
 	TESTQ      $+32, R8
 	JZ         longKeptBelow64
 	PREFETCHT0 (R12)(R11*1)
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2943,9 +2943,9 @@ longKeptRest:
 	VPSRLW     $0x0f, Y0, Y0
 	VPADDW     Y0, Y4, Y4
 	VMOVNTPS   Y4, (AX)
-	VMOVUPS    32(R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    32(R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y4
@@ -2963,9 +2963,9 @@ longKeptRest:
 longKeptBelow64:
 	TESTQ    $+16, R8
 	JZ       longKeptBelow32
-	VMOVUPS  (R12), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (R12), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -2983,9 +2983,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ    $+8, R8
 	JZ       longKeptBelow16
-	VMOVUPS  (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3003,9 +3003,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ    $+4, R8
 	JZ       longKeptBelow8
-	VMOVSD   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3023,9 +3023,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ    $+2, R8
 	JZ       longKeptBelow4
-	VMOVSS   (R12), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (R12), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3043,9 +3043,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ    $+1, R8
 	JZ       longKeptBelow2
-	VPINSRW  $0x00, (R12), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (R12), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3129,9 +3129,9 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3143,9 +3143,9 @@ shortKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R12)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3157,9 +3157,9 @@ shortKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R12)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3171,9 +3171,9 @@ shortKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 64(R12)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3194,9 +3194,9 @@ shortKeptTurn:
 shortKeptRest:
 	TESTQ    $+32, R8
 	JZ       shortKeptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3208,9 +3208,9 @@ shortKeptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, (R12)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3228,9 +3228,9 @@ shortKeptRest:
 shortKeptBelow64:
 	TESTQ    $+16, R8
 	JZ       shortKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3248,9 +3248,9 @@ shortKeptBelow64:
 shortKeptBelow32:
 	TESTQ    $+8, R8
 	JZ       shortKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3268,9 +3268,9 @@ shortKeptBelow32:
 shortKeptBelow16:
 	TESTQ    $+4, R8
 	JZ       shortKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3288,9 +3288,9 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ    $+2, R8
 	JZ       shortKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3308,9 +3308,9 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ    $+1, R8
 	JZ       shortKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3443,9 +3443,9 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, R12
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X4
@@ -3464,9 +3464,9 @@ longKept:
 longKeptAligned2:
 	TESTQ    $+4, R12
 	JZ       longKeptAligned4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3485,9 +3485,9 @@ longKeptAligned2:
 longKeptAligned4:
 	TESTQ    $+8, R12
 	JZ       longKeptAligned8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3506,9 +3506,9 @@ longKeptAligned4:
 longKeptAligned8:
 	TESTQ    $+16, R12
 	JZ       longKeptAligned16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3527,9 +3527,9 @@ longKeptAligned8:
 longKeptAligned16:
 	TESTQ    $+32, R12
 	JZ       longKeptAligned32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3551,9 +3551,9 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3565,9 +3565,9 @@ longKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (R12)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3579,9 +3579,9 @@ longKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 32(R12)
-	VMOVUPS  64(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  64(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3593,9 +3593,9 @@ longKeptTurn:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, 64(R12)
-	VMOVUPS  96(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  96(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3616,9 +3616,9 @@ longKeptTurn:
 longKeptRest:
 	TESTQ    $+32, R8
 	JZ       longKeptBelow64
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3630,9 +3630,9 @@ longKeptRest:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVNTPS Y4, (R12)
-	VMOVUPS  32(CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  32(CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3650,9 +3650,9 @@ longKeptRest:
 longKeptBelow64:
 	TESTQ    $+16, R8
 	JZ       longKeptBelow32
-	VMOVUPS  (CX), Y4
-	VPAND    Y4, Y11, Y1
-	VPSLLD   $0x10, Y4, Y0
+	VMOVUPS  (CX), Y1
+	VPSLLD   $0x10, Y1, Y0
+	VPAND    Y1, Y11, Y1
 	VMULPS   Y12, Y0, Y0
 	VMULPS   Y12, Y1, Y1
 	VPSRLD   $0x10, Y0, Y4
@@ -3670,9 +3670,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ    $+8, R8
 	JZ       longKeptBelow16
-	VMOVUPS  (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVUPS  (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3690,9 +3690,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ    $+4, R8
 	JZ       longKeptBelow8
-	VMOVSD   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSD   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3710,9 +3710,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ    $+2, R8
 	JZ       longKeptBelow4
-	VMOVSS   (CX), X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VMOVSS   (CX), X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4
@@ -3730,9 +3730,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ    $+1, R8
 	JZ       longKeptBelow2
-	VPINSRW  $0x00, (CX), X13, X4
-	VPAND    X4, X11, X1
-	VPSLLD   $0x10, X4, X0
+	VPINSRW  $0x00, (CX), X13, X1
+	VPSLLD   $0x10, X1, X0
+	VPAND    X1, X11, X1
 	VMULPS   X12, X0, X0
 	VMULPS   X12, X1, X1
 	VPSRLD   $0x10, X0, X4

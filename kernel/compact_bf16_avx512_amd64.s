@@ -64,9 +64,9 @@ longKeptTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched1:
-	VMOVUPS    (R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -78,9 +78,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -92,9 +92,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -106,9 +106,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -135,9 +135,9 @@ longKeptRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched2:
-	VMOVUPS    (R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -149,9 +149,9 @@ prefetched2:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -174,9 +174,9 @@ longKeptBelow128:
 	PREFETCHT0 (AX)(DI*1)
 
 prefetched3:
-	VMOVUPS    (R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -194,9 +194,9 @@ prefetched3:
 longKeptBelow64:
 	TESTQ      $+16, R9
 	JZ         longKeptBelow32
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -214,9 +214,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ      $+8, R9
 	JZ         longKeptBelow16
-	VMOVUPS    (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -234,9 +234,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ      $+4, R9
 	JZ         longKeptBelow8
-	VMOVSD     (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -254,9 +254,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ      $+2, R9
 	JZ         longKeptBelow4
-	VMOVSS     (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -274,9 +274,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ      $+1, R9
 	JZ         longKeptBelow2
-	VPINSRW    $0x00, (R12), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (R12), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -528,9 +528,9 @@ longKeptTurn:
 	PREFETCHT0 192(R13)(DI*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -542,9 +542,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R13)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -556,9 +556,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R13)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -570,9 +570,9 @@ prefetched1:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(R13)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -599,9 +599,9 @@ longKeptRest:
 	PREFETCHT0 64(R13)(DI*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -613,9 +613,9 @@ prefetched2:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R13)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -638,9 +638,9 @@ longKeptBelow128:
 	PREFETCHT0 (R13)(DI*1)
 
 prefetched3:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -658,9 +658,9 @@ prefetched3:
 longKeptBelow64:
 	TESTQ      $+16, R9
 	JZ         longKeptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -678,9 +678,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ      $+8, R9
 	JZ         longKeptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -698,9 +698,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ      $+4, R9
 	JZ         longKeptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -718,9 +718,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ      $+2, R9
 	JZ         longKeptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -738,9 +738,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ      $+1, R9
 	JZ         longKeptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1080,9 +1080,9 @@ longKept:
 
 	// y = y + x * f
 longKeptTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (R11), Z5
@@ -1094,8 +1094,8 @@ longKeptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1107,9 +1107,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R11)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(R11), Z5
@@ -1121,8 +1121,8 @@ longKeptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1134,9 +1134,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R11)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    128(R11), Z5
@@ -1148,8 +1148,8 @@ longKeptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1161,9 +1161,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(R11)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    192(R11), Z5
@@ -1175,8 +1175,8 @@ longKeptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1197,9 +1197,9 @@ longKeptTurn:
 longKeptRest:
 	TESTQ      $+64, R8
 	JZ         longKeptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (R11), Z5
@@ -1211,8 +1211,8 @@ longKeptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1224,9 +1224,9 @@ longKeptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R11)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    64(R11), Z5
@@ -1238,8 +1238,8 @@ longKeptRest:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1257,9 +1257,9 @@ longKeptRest:
 longKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         longKeptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VMOVUPS    (R11), Z5
@@ -1271,8 +1271,8 @@ longKeptBelow128:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VPANDD     Z5, Z11, Z3
 	VPSLLD     $0x10, Z5, Z2
+	VPANDD     Z5, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1290,9 +1290,9 @@ longKeptBelow128:
 longKeptBelow64:
 	TESTQ      $+16, R8
 	JZ         longKeptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VMOVUPS    (R11), Y5
@@ -1304,8 +1304,8 @@ longKeptBelow64:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VPAND      Y5, Y11, Y3
 	VPSLLD     $0x10, Y5, Y2
+	VPAND      Y5, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -1323,9 +1323,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ      $+8, R8
 	JZ         longKeptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVUPS    (R11), X5
@@ -1337,8 +1337,8 @@ longKeptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1356,9 +1356,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ      $+4, R8
 	JZ         longKeptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSD     (R11), X5
@@ -1370,8 +1370,8 @@ longKeptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1389,9 +1389,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ      $+2, R8
 	JZ         longKeptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VMOVSS     (R11), X5
@@ -1403,8 +1403,8 @@ longKeptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1422,9 +1422,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ      $+1, R8
 	JZ         longKeptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPINSRW    $0x00, (R11), X13, X5
@@ -1436,8 +1436,8 @@ longKeptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPAND      X5, X11, X3
 	VPSLLD     $0x10, X5, X2
+	VPAND      X5, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1716,9 +1716,9 @@ shortKeptTurn:
 	PREFETCHT0 2112(R11)
 	PREFETCHT0 2176(R11)
 	PREFETCHT0 2240(R11)
-	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R11), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1730,9 +1730,9 @@ shortKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R11), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(R11), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1744,9 +1744,9 @@ shortKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(R11), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(R11), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1758,9 +1758,9 @@ shortKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(R11), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(R11), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1783,9 +1783,9 @@ shortKeptRest:
 	JZ         shortKeptBelow128
 	PREFETCHT0 2048(R11)
 	PREFETCHT0 2112(R11)
-	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R11), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1797,9 +1797,9 @@ shortKeptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R11), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(R11), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1818,9 +1818,9 @@ shortKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         shortKeptBelow64
 	PREFETCHT0 2048(R11)
-	VMOVUPS    (R11), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R11), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -1838,9 +1838,9 @@ shortKeptBelow128:
 shortKeptBelow64:
 	TESTQ      $+16, R8
 	JZ         shortKeptBelow32
-	VMOVUPS    (R11), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R11), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -1858,9 +1858,9 @@ shortKeptBelow64:
 shortKeptBelow32:
 	TESTQ      $+8, R8
 	JZ         shortKeptBelow16
-	VMOVUPS    (R11), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (R11), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1878,9 +1878,9 @@ shortKeptBelow32:
 shortKeptBelow16:
 	TESTQ      $+4, R8
 	JZ         shortKeptBelow8
-	VMOVSD     (R11), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (R11), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1898,9 +1898,9 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ      $+2, R8
 	JZ         shortKeptBelow4
-	VMOVSS     (R11), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (R11), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1918,9 +1918,9 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ      $+1, R8
 	JZ         shortKeptBelow2
-	VPINSRW    $0x00, (R11), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (R11), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -1986,9 +1986,9 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R12), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (R12), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -2007,9 +2007,9 @@ longKept:
 longKeptAligned2:
 	TESTQ      $+4, AX
 	JZ         longKeptAligned4
-	VMOVSS     (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2028,9 +2028,9 @@ longKeptAligned2:
 longKeptAligned4:
 	TESTQ      $+8, AX
 	JZ         longKeptAligned8
-	VMOVSD     (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2049,9 +2049,9 @@ longKeptAligned4:
 longKeptAligned8:
 	TESTQ      $+16, AX
 	JZ         longKeptAligned16
-	VMOVUPS    (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2070,9 +2070,9 @@ longKeptAligned8:
 longKeptAligned16:
 	TESTQ      $+32, AX
 	JZ         longKeptAligned32
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2098,9 +2098,9 @@ longKeptTurn:
 	PREFETCHT0 64(R12)(R11*1)
 	PREFETCHT0 128(R12)(R11*1)
 	PREFETCHT0 192(R12)(R11*1)
-	VMOVUPS    (R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2112,9 +2112,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2126,9 +2126,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(AX)
-	VMOVUPS    128(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2140,9 +2140,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(AX)
-	VMOVUPS    192(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2165,9 +2165,9 @@ longKeptRest:
 	JZ         longKeptBelow128
 	PREFETCHT0 (R12)(R11*1)
 	PREFETCHT0 64(R12)(R11*1)
-	VMOVUPS    (R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2179,9 +2179,9 @@ longKeptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (AX)
-	VMOVUPS    64(R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2200,9 +2200,9 @@ longKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         longKeptBelow64
 	PREFETCHT0 (R12)(R11*1)
-	VMOVUPS    (R12), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (R12), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2220,9 +2220,9 @@ longKeptBelow128:
 longKeptBelow64:
 	TESTQ      $+16, R8
 	JZ         longKeptBelow32
-	VMOVUPS    (R12), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (R12), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2240,9 +2240,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ      $+8, R8
 	JZ         longKeptBelow16
-	VMOVUPS    (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2260,9 +2260,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ      $+4, R8
 	JZ         longKeptBelow8
-	VMOVSD     (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2280,9 +2280,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ      $+2, R8
 	JZ         longKeptBelow4
-	VMOVSS     (R12), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (R12), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2300,9 +2300,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ      $+1, R8
 	JZ         longKeptBelow2
-	VPINSRW    $0x00, (R12), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (R12), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2386,9 +2386,9 @@ shortKept:
 
 	// y = x * f
 shortKeptTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2400,9 +2400,9 @@ shortKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R12)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2414,9 +2414,9 @@ shortKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 64(R12)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2428,9 +2428,9 @@ shortKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, 128(R12)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2451,9 +2451,9 @@ shortKeptTurn:
 shortKeptRest:
 	TESTQ      $+64, R8
 	JZ         shortKeptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2465,9 +2465,9 @@ shortKeptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R12)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2485,9 +2485,9 @@ shortKeptRest:
 shortKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         shortKeptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2505,9 +2505,9 @@ shortKeptBelow128:
 shortKeptBelow64:
 	TESTQ      $+16, R8
 	JZ         shortKeptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2525,9 +2525,9 @@ shortKeptBelow64:
 shortKeptBelow32:
 	TESTQ      $+8, R8
 	JZ         shortKeptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2545,9 +2545,9 @@ shortKeptBelow32:
 shortKeptBelow16:
 	TESTQ      $+4, R8
 	JZ         shortKeptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2565,9 +2565,9 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ      $+2, R8
 	JZ         shortKeptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2585,9 +2585,9 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ      $+1, R8
 	JZ         shortKeptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2726,9 +2726,9 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, R12
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -2747,9 +2747,9 @@ longKept:
 longKeptAligned2:
 	TESTQ      $+4, R12
 	JZ         longKeptAligned4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2768,9 +2768,9 @@ longKeptAligned2:
 longKeptAligned4:
 	TESTQ      $+8, R12
 	JZ         longKeptAligned8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2789,9 +2789,9 @@ longKeptAligned4:
 longKeptAligned8:
 	TESTQ      $+16, R12
 	JZ         longKeptAligned16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2810,9 +2810,9 @@ longKeptAligned8:
 longKeptAligned16:
 	TESTQ      $+32, R12
 	JZ         longKeptAligned32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2834,9 +2834,9 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2848,9 +2848,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2862,9 +2862,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(R12)
-	VMOVUPS    128(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    128(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2876,9 +2876,9 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(R12)
-	VMOVUPS    192(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    192(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2899,9 +2899,9 @@ longKeptTurn:
 longKeptRest:
 	TESTQ      $+64, R8
 	JZ         longKeptBelow128
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2913,9 +2913,9 @@ longKeptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
-	VMOVUPS    64(CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    64(CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2933,9 +2933,9 @@ longKeptRest:
 longKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         longKeptBelow64
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2953,9 +2953,9 @@ longKeptBelow128:
 longKeptBelow64:
 	TESTQ      $+16, R8
 	JZ         longKeptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2973,9 +2973,9 @@ longKeptBelow64:
 longKeptBelow32:
 	TESTQ      $+8, R8
 	JZ         longKeptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2993,9 +2993,9 @@ longKeptBelow32:
 longKeptBelow16:
 	TESTQ      $+4, R8
 	JZ         longKeptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3013,9 +3013,9 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ      $+2, R8
 	JZ         longKeptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3033,9 +3033,9 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ      $+1, R8
 	JZ         longKeptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6

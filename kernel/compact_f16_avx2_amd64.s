@@ -155,8 +155,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R9
 	JZ        longKeptBelow4
-	VMOVSS    (R12), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R12), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -166,8 +166,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R9
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (R12), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (R12), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
@@ -839,8 +839,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R9
 	JZ        longKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R13)
@@ -850,8 +850,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R9
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (R13)
@@ -1500,9 +1500,9 @@ longKeptTurn:
 	VCVTPH2PS    X6, Y0
 	VCVTPS2PH    $0x00, Y1, X6
 	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    X5, Y2
 	VEXTRACTI128 $0x01, Y5, X3
 	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1518,9 +1518,9 @@ longKeptTurn:
 	VCVTPH2PS    X6, Y0
 	VCVTPS2PH    $0x00, Y1, X6
 	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    X5, Y2
 	VEXTRACTI128 $0x01, Y5, X3
 	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1536,9 +1536,9 @@ longKeptTurn:
 	VCVTPH2PS    X6, Y0
 	VCVTPS2PH    $0x00, Y1, X6
 	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    X5, Y2
 	VEXTRACTI128 $0x01, Y5, X3
 	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1554,9 +1554,9 @@ longKeptTurn:
 	VCVTPH2PS    X6, Y0
 	VCVTPS2PH    $0x00, Y1, X6
 	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    X5, Y2
 	VEXTRACTI128 $0x01, Y5, X3
 	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1581,9 +1581,9 @@ longKeptRest:
 	VCVTPH2PS    X6, Y0
 	VCVTPS2PH    $0x00, Y1, X6
 	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    X5, Y2
 	VEXTRACTI128 $0x01, Y5, X3
 	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1599,9 +1599,9 @@ longKeptRest:
 	VCVTPH2PS    X6, Y0
 	VCVTPS2PH    $0x00, Y1, X6
 	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    X5, Y2
 	VEXTRACTI128 $0x01, Y5, X3
 	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1623,9 +1623,9 @@ longKeptBelow64:
 	VCVTPH2PS    X6, Y0
 	VCVTPS2PH    $0x00, Y1, X6
 	VCVTPH2PS    X6, Y1
+	VCVTPH2PS    X5, Y2
 	VEXTRACTI128 $0x01, Y5, X3
 	VCVTPH2PS    X3, Y3
-	VCVTPH2PS    X5, Y2
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1668,8 +1668,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VMOVSS    (R11), X5
 	VCVTPS2PH $0x00, X0, X6
@@ -1684,8 +1684,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VPINSRW   $0x00, (R11), X13, X5
 	VCVTPS2PH $0x00, X0, X6
@@ -2133,8 +2133,8 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        shortKeptBelow4
-	VMOVSS    (R11), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R11), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -2144,8 +2144,8 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        shortKeptBelow2
-	VPINSRW   $0x00, (R11), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (R11), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
@@ -2203,8 +2203,8 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R12), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (R12), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -2215,8 +2215,8 @@ longKept:
 longKeptAligned2:
 	TESTQ     $+4, AX
 	JZ        longKeptAligned4
-	VMOVSS    (R12), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R12), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -2367,8 +2367,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (R12), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R12), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -2378,8 +2378,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (R12), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (R12), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
@@ -2543,8 +2543,8 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        shortKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
@@ -2554,8 +2554,8 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        shortKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (R12)
@@ -2680,8 +2680,8 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, R12
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X4
 	VPEXTRW      $0x00, X4, (R12)
@@ -2692,8 +2692,8 @@ longKept:
 longKeptAligned2:
 	TESTQ     $+4, R12
 	JZ        longKeptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
@@ -2841,8 +2841,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
@@ -2852,8 +2852,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (R12)

@@ -173,8 +173,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R9
 	JZ        longKeptBelow4
-	VMOVSS    (R12), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R12), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -184,8 +184,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R9
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (R12), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (R12), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
@@ -509,8 +509,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R9
 	JZ        longKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R13)
@@ -520,8 +520,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R9
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (R13)
@@ -823,9 +823,9 @@ longKeptTurn:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     Y5, Z2
 	VEXTRACTI64X4 $0x01, Z5, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -841,9 +841,9 @@ longKeptTurn:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     Y5, Z2
 	VEXTRACTI64X4 $0x01, Z5, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -859,9 +859,9 @@ longKeptTurn:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     Y5, Z2
 	VEXTRACTI64X4 $0x01, Z5, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -877,9 +877,9 @@ longKeptTurn:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     Y5, Z2
 	VEXTRACTI64X4 $0x01, Z5, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -904,9 +904,9 @@ longKeptRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     Y5, Z2
 	VEXTRACTI64X4 $0x01, Z5, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -922,9 +922,9 @@ longKeptRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     Y5, Z2
 	VEXTRACTI64X4 $0x01, Z5, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -946,9 +946,9 @@ longKeptBelow128:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
+	VCVTPH2PS     Y5, Z2
 	VEXTRACTI64X4 $0x01, Z5, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -1006,8 +1006,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VMOVSS    (R11), X5
 	VCVTPS2PH $0x00, X0, X6
@@ -1022,8 +1022,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VPINSRW   $0x00, (R11), X13, X5
 	VCVTPS2PH $0x00, X0, X6
@@ -1361,8 +1361,8 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        shortKeptBelow4
-	VMOVSS    (R11), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R11), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -1372,8 +1372,8 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        shortKeptBelow2
-	VPINSRW   $0x00, (R11), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (R11), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
@@ -1431,8 +1431,8 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (R12), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (R12), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X4
 	VPEXTRW      $0x00, X4, (AX)
@@ -1443,8 +1443,8 @@ longKept:
 longKeptAligned2:
 	TESTQ     $+4, AX
 	JZ        longKeptAligned4
-	VMOVSS    (R12), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R12), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -1605,8 +1605,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (R12), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (R12), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (AX)
@@ -1616,8 +1616,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (R12), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (R12), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (AX)
@@ -1791,8 +1791,8 @@ shortKeptBelow16:
 shortKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        shortKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
@@ -1802,8 +1802,8 @@ shortKeptBelow8:
 shortKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        shortKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (R12)
@@ -1934,8 +1934,8 @@ longKept:
 	MOVQ         BX, R8
 	TESTQ        $+2, R12
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X4
 	VPEXTRW      $0x00, X4, (R12)
@@ -1946,8 +1946,8 @@ longKept:
 longKeptAligned2:
 	TESTQ     $+4, R12
 	JZ        longKeptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
@@ -2101,8 +2101,8 @@ longKeptBelow16:
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
@@ -2112,8 +2112,8 @@ longKeptBelow8:
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (R12)

@@ -54,20 +54,107 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R14), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R14
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -96,22 +183,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R14
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VMOVUPS     (R14), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R14), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -140,19 +224,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R10
 	JZ          shortBelow16
-	VMOVUPS     (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -181,19 +265,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R10
 	JZ          shortBelow8
-	VMOVSD      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -222,19 +306,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -263,19 +347,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -304,10 +388,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -330,19 +414,102 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = (x * a + s) * f
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched3:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R9, R9
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+prefetched4:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -371,21 +538,18 @@ prefetched2:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R10
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -414,18 +578,18 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 
 keptBelow32:
 	TESTQ      $+8, R10
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -454,18 +618,18 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 
 keptBelow16:
 	TESTQ      $+4, R10
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -494,18 +658,18 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 
 keptBelow8:
 	TESTQ      $+2, R10
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -534,18 +698,18 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 
 keptBelow4:
 	TESTQ      $+1, R10
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -574,9 +738,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 
@@ -593,23 +757,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R10
-	CMPQ R10, $+32
+	CMPQ R10, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	TESTQ      R9, R9
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -795,14 +972,204 @@ TEXT ·fusePixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R11*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z15, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z14, (AX)(CX*2)
+	VMOVUPS     Z8, (AX)(R11*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        R11, AX
+	ADDQ        R11, DX
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -813,19 +1180,19 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -836,9 +1203,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -849,9 +1216,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -860,10 +1227,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R12
@@ -874,15 +1241,15 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -893,9 +1260,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -906,9 +1273,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -917,10 +1284,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R12
@@ -987,20 +1354,115 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R14), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R14
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1033,22 +1495,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R14
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R14), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R14), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -1081,19 +1540,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1126,19 +1585,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1171,19 +1630,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1216,19 +1675,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1261,10 +1720,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -1287,19 +1746,110 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           keptRest
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched3:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+prefetched4:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1332,21 +1882,18 @@ prefetched2:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -1379,18 +1926,18 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 
 keptBelow32:
 	TESTQ       $+8, R8
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1423,18 +1970,18 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 
 keptBelow16:
 	TESTQ       $+4, R8
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1467,18 +2014,18 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 
 keptBelow8:
 	TESTQ       $+2, R8
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1511,18 +2058,18 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 
 keptBelow4:
 	TESTQ       $+1, R8
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -1555,9 +2102,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 
@@ -1574,23 +2121,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -1652,14 +2212,220 @@ TEXT ·fuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R11*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VFIXUPIMMPS $0x00, Z15, Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VFIXUPIMMPS $0x00, Z15, Z8, Z8
+	VMINPS      Z8, Z7, Z8
+	VFIXUPIMMPS $0x00, Z15, Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z13, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z14, (AX)(CX*2)
+	VMOVUPS     Z8, (AX)(R11*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        R11, AX
+	ADDQ        R11, DX
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -1670,19 +2436,19 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1693,9 +2459,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -1710,9 +2476,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1721,10 +2487,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R12
@@ -1735,15 +2501,15 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1754,9 +2520,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -1771,9 +2537,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1782,10 +2548,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R12
@@ -1849,20 +2615,131 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R14), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VCMPPS      $0x15, Z4, Z13, K5
+	VMULPS      Z7, Z4, K5, Z4
+	VCMPPS      $0x15, Z5, Z13, K5
+	VMULPS      Z7, Z5, K5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R14
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -1903,22 +2780,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R14
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R14), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R14), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -1959,19 +2833,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2012,19 +2886,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2065,19 +2939,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2118,19 +2992,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -2171,10 +3045,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -2197,19 +3071,126 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           keptRest
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched3:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VCMPPS     $0x15, Z0, Z13, K5
+	VMULPS     Z7, Z0, K5, Z0
+	VCMPPS     $0x15, Z1, Z13, K5
+	VMULPS     Z7, Z1, K5, Z1
+	VCMPPS     $0x15, Z4, Z13, K5
+	VMULPS     Z7, Z4, K5, Z4
+	VCMPPS     $0x15, Z5, Z13, K5
+	VMULPS     Z7, Z5, K5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+prefetched4:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2250,21 +3231,18 @@ prefetched2:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2305,18 +3283,18 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2357,18 +3335,18 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2409,18 +3387,18 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2461,18 +3439,18 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2513,9 +3491,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 
@@ -2532,23 +3510,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -2607,14 +3598,252 @@ TEXT ·fuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X11, Z11
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R11*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VCMPPS      $0x15, Z4, Z13, K5
+	VMULPS      Z7, Z4, K5, Z4
+	VCMPPS      $0x15, Z5, Z13, K5
+	VMULPS      Z7, Z5, K5, Z5
+	VCMPPS      $0x15, Z14, Z13, K5
+	VMULPS      Z7, Z14, K5, Z14
+	VCMPPS      $0x15, Z12, Z13, K5
+	VMULPS      Z7, Z12, K5, Z12
+	VCMPPS      $0x15, Z8, Z13, K5
+	VMULPS      Z7, Z8, K5, Z8
+	VCMPPS      $0x15, Z15, Z13, K5
+	VMULPS      Z7, Z15, K5, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z15, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z14, (AX)(CX*2)
+	VMOVUPS     Z8, (AX)(R11*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        R11, AX
+	ADDQ        R11, DX
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -2625,19 +3854,19 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2648,9 +3877,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2673,9 +3902,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2684,10 +3913,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R12
@@ -2698,15 +3927,15 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2717,9 +3946,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2742,9 +3971,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -2753,10 +3982,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R12
@@ -2806,7 +4035,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R11
-	CMPQ         R11, $+32
+	CMPQ         R11, $+64
 	JL           shortRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -2814,11 +4043,125 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    64(R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R8), Z2
+	VPBLENDMW  Z0, Z2, K2, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    64(R8), Z2
+	VPBLENDMW  Z4, Z2, K2, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+32, R11
+	JZ         shortBelow64
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2849,9 +4192,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -2860,23 +4203,21 @@ prefetched1:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R8), Z2
+	VPBLENDMW  Z0, Z2, K2, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
-	SUBQ       $+32, R11
-	CMPQ       R11, $+32
-	JGE        shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ      $+16, R11
 	JZ         shortBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2907,9 +4248,9 @@ shortRest:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VMOVUPS    (R8), Y5
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -2918,10 +4259,11 @@ shortRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVDQU16  Y4, K2, Y5
-	VMOVUPS    Y5, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDMW  Y0, Y2, K2, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
@@ -2929,9 +4271,9 @@ shortRest:
 shortBelow32:
 	TESTQ      $+8, R11
 	JZ         shortBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2962,9 +4304,9 @@ shortBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVUPS    (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -2973,10 +4315,11 @@ shortBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVUPS    X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -2984,9 +4327,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ      $+4, R11
 	JZ         shortBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3017,9 +4360,9 @@ shortBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSD     (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3028,10 +4371,11 @@ shortBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVSD     X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -3039,9 +4383,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ      $+2, R11
 	JZ         shortBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3072,9 +4416,9 @@ shortBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSS     (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3083,10 +4427,11 @@ shortBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVSS     X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -3094,9 +4439,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ      $+1, R11
 	JZ         shortBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3127,9 +4472,9 @@ shortBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPINSRW    $0x00, (R8), X13, X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VPINSRW    $0x00, (R8), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3138,10 +4483,11 @@ shortBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VPEXTRW    $0x00, X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPINSRW    $0x00, (R8), X13, X2
+	VPBLENDMW  X0, X2, K2, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, R8
@@ -3165,19 +4511,129 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R11
-	CMPQ         R11, $+32
+	CMPQ         R11, $+64
 	JL           keptRest
 
 	// y = z + (x * a + s) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched3:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    64(R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, R11
+	CMPQ       R11, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R11
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+prefetched4:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3208,9 +4664,9 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3219,22 +4675,19 @@ prefetched2:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
-	SUBQ       $+32, R11
-	CMPQ       R11, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R11
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -3265,9 +4718,9 @@ keptRest:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VMOVUPS    (R8), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -3276,9 +4729,9 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
@@ -3286,9 +4739,9 @@ keptRest:
 keptBelow32:
 	TESTQ      $+8, R11
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3319,9 +4772,9 @@ keptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVUPS    (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3330,9 +4783,9 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -3340,9 +4793,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R11
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3373,9 +4826,9 @@ keptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSD     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3384,9 +4837,9 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -3394,9 +4847,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R11
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3427,9 +4880,9 @@ keptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSS     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3438,9 +4891,9 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -3448,9 +4901,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R11
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3481,9 +4934,9 @@ keptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPINSRW    $0x00, (R8), X13, X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VPINSRW    $0x00, (R8), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -3492,9 +4945,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, R8
@@ -3514,25 +4967,41 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R11
-	CMPQ R11, $+32
+	CMPQ R11, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched5:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R8
+	SUBQ    $+64, R11
+	CMPQ    R11, $+64
+	JGE     copyTurn
+
+copyRest:
+	TESTQ      $+32, R11
+	JZ         copyBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched6:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
-	JGE     copyTurn
 
-copyRest:
+copyBelow64:
 	TESTQ   $+16, R11
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -3605,14 +5074,262 @@ TEXT ·fuseAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R12
+
+abreast:
+	XORL R13, R13
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS    (BX)(R13*1), Z2
+	VPADDW     Z2, Z2, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    (DX)(CX*1), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (DX)(CX*2), Z12
+	VPSLLD     $0x10, Z12, Z14
+	VPANDD     Z12, Z11, Z12
+	VMOVUPS    (DX)(R12*1), Z15
+	VPSLLD     $0x10, Z15, Z8
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (R8)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMULPS     Z2, Z4, Z4
+	VMULPS     Z3, Z5, Z5
+	VMULPS     Z2, Z14, Z14
+	VMULPS     Z3, Z12, Z12
+	VMULPS     Z2, Z8, Z8
+	VMULPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (DI)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VADDPS     Z2, Z14, Z14
+	VADDPS     Z3, Z12, Z12
+	VADDPS     Z2, Z8, Z8
+	VADDPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (BX)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMULPS     Z2, Z4, Z4
+	VMULPS     Z3, Z5, Z5
+	VMULPS     Z2, Z14, Z14
+	VMULPS     Z3, Z12, Z12
+	VMULPS     Z2, Z8, Z8
+	VMULPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (R9), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    (R9)(CX*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VMOVUPS    (R9)(CX*2), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z14, Z14
+	VADDPS     Z3, Z12, Z12
+	VMOVUPS    (R9)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z8, Z8
+	VADDPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R9), Z2
+	VPBLENDMW  Z0, Z2, K4, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    (R9)(CX*1), Z2
+	VPBLENDMW  Z4, Z2, K4, Z4
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPSRLD     $0x10, Z14, Z14
+	VPTERNLOGD $0xf8, Z11, Z12, Z14
+	VMOVUPS    (R9)(CX*2), Z2
+	VPBLENDMW  Z14, Z2, K4, Z14
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPSRLD     $0x10, Z8, Z8
+	VPTERNLOGD $0xf8, Z11, Z15, Z8
+	VMOVUPS    (R9)(R12*1), Z2
+	VPBLENDMW  Z8, Z2, K4, Z8
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, (AX)(CX*1)
+	VMOVUPS    Z14, (AX)(CX*2)
+	VMOVUPS    Z8, (AX)(R12*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R13
+	CMPQ       R13, CX
+	JB         abreastLine
+	ADDQ       R12, AX
+	ADDQ       R12, DX
+	ADDQ       R12, R9
+	SUBQ       $+4, R10
+	CMPQ       R10, $+4
+	JAE        abreast
+	TESTQ      R10, R10
+	JNZ        row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -3623,19 +5340,19 @@ next:
 	// y = z + (x * a + s) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
+prefetched2:
+	VMOVUPS    (BX)(R13*1), Z2
+	VPADDW     Z2, Z2, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    (R8)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3646,9 +5363,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DI)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3659,9 +5376,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (BX)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3672,9 +5389,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
+	VMOVUPS    (R9), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -3683,10 +5400,11 @@ prefetched1:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R9), Z2
+	VPBLENDMW  Z0, Z2, K4, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
@@ -3698,15 +5416,15 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R13*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3717,9 +5435,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3730,9 +5448,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3743,9 +5461,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R9), K1, Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVDQU16.Z (R9), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3754,10 +5472,11 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVDQU16   Z5, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z (R9), K1, Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R12, AX
 	ADDQ        R12, DX
 	ADDQ        R12, R9
@@ -3814,7 +5533,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -3822,11 +5541,133 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VMOVUPS     64(R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R8), Z2
+	VPBLENDMW   Z0, Z2, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVUPS     64(R8), Z2
+	VPBLENDMW   Z4, Z2, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, R8
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+
+prefetched2:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3861,9 +5702,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8), Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -3872,23 +5713,21 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K2, Z5
-	VMOVUPS     Z5, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R8), Z2
+	VPBLENDMW   Z0, Z2, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -3923,9 +5762,9 @@ shortRest:
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
 	VPAND       Y1, Y11, Y1
-	VMOVUPS     (R8), Y5
-	VPAND       Y5, Y11, Y3
-	VPSLLD      $0x10, Y5, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VADDPS      Y2, Y0, Y0
 	VADDPS      Y3, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -3934,10 +5773,11 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16   Y4, K2, Y5
-	VMOVUPS     Y5, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     (R8), Y2
+	VPBLENDMW   Y0, Y2, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -3945,9 +5785,9 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -3982,9 +5822,9 @@ shortBelow32:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVUPS     (R8), X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -3993,10 +5833,11 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVUPS     X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -4004,9 +5845,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4041,9 +5882,9 @@ shortBelow16:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSD      (R8), X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4052,10 +5893,11 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSD      X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -4063,9 +5905,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4100,9 +5942,9 @@ shortBelow8:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSS      (R8), X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4111,10 +5953,11 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSS      X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -4122,9 +5965,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4159,9 +6002,9 @@ shortBelow4:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VPINSRW     $0x00, (R8), X13, X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4170,10 +6013,11 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VPEXTRW     $0x00, X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPINSRW     $0x00, (R8), X13, X2
+	VPBLENDMW   X0, X2, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -4197,19 +6041,137 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = z + clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched3:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VMOVUPS     64(R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, R8
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         keptTurn
+
+keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R11, R11
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+prefetched4:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4244,9 +6206,9 @@ prefetched2:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4255,22 +6217,19 @@ prefetched2:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -4305,9 +6264,9 @@ keptRest:
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
 	VPAND       Y1, Y11, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VADDPS      Y2, Y0, Y0
 	VADDPS      Y3, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -4316,9 +6275,9 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -4326,9 +6285,9 @@ keptRest:
 keptBelow32:
 	TESTQ       $+8, R9
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4363,9 +6322,9 @@ keptBelow32:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4374,9 +6333,9 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -4384,9 +6343,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ       $+4, R9
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4421,9 +6380,9 @@ keptBelow16:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4432,9 +6391,9 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -4442,9 +6401,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4479,9 +6438,9 @@ keptBelow8:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4490,9 +6449,9 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -4500,9 +6459,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4537,9 +6496,9 @@ keptBelow4:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VPINSRW     $0x00, (R8), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -4548,9 +6507,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -4570,25 +6529,41 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched5:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     copyTurn
+
+copyRest:
+	TESTQ      $+32, R9
+	JZ         copyBelow64
+	TESTQ      R11, R11
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched6:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     copyTurn
 
-copyRest:
+copyBelow64:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -4667,14 +6642,278 @@ TEXT ·fuseReLUAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R12
+
+abreast:
+	XORL R13, R13
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R13*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R12*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R8)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VFIXUPIMMPS $0x00, Z15, Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VFIXUPIMMPS $0x00, Z15, Z8, Z8
+	VMINPS      Z8, Z7, Z8
+	VFIXUPIMMPS $0x00, Z15, Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (BX)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R9), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VMOVUPS     (R9)(CX*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VMOVUPS     (R9)(CX*2), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VMOVUPS     (R9)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R9), Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVUPS     (R9)(CX*1), Z2
+	VPBLENDMW   Z4, Z2, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVUPS     (R9)(CX*2), Z2
+	VPBLENDMW   Z14, Z2, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z13, Z8
+	VMOVUPS     (R9)(R12*1), Z2
+	VPBLENDMW   Z8, Z2, K4, Z8
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z14, (AX)(CX*2)
+	VMOVUPS     Z8, (AX)(R12*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+	ADDQ        $+64, R13
+	CMPQ        R13, CX
+	JB          abreastLine
+	ADDQ        R12, AX
+	ADDQ        R12, DX
+	ADDQ        R12, R9
+	SUBQ        $+4, R10
+	CMPQ        R10, $+4
+	JAE         abreast
+	TESTQ       R10, R10
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -4685,19 +6924,19 @@ next:
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R13*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4708,9 +6947,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -4725,9 +6964,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4738,9 +6977,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R9), Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVUPS     (R9), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4749,10 +6988,11 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVUPS     Z5, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R9), Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
@@ -4764,15 +7004,15 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R13*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4783,9 +7023,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -4800,9 +7040,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4813,9 +7053,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R9), K1, Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVDQU16.Z (R9), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -4824,10 +7064,11 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVDQU16   Z5, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z (R9), K1, Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R12, AX
 	ADDQ        R12, DX
 	ADDQ        R12, R9
@@ -4881,7 +7122,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -4889,11 +7130,149 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VCMPPS     $0x15, Z0, Z13, K5
+	VMULPS     Z7, Z0, K5, Z0
+	VCMPPS     $0x15, Z1, Z13, K5
+	VMULPS     Z7, Z1, K5, Z1
+	VCMPPS     $0x15, Z4, Z13, K5
+	VMULPS     Z7, Z4, K5, Z4
+	VCMPPS     $0x15, Z5, Z13, K5
+	VMULPS     Z7, Z5, K5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    64(R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R8), Z2
+	VPBLENDMW  Z0, Z2, K2, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    64(R8), Z2
+	VPBLENDMW  Z4, Z2, K2, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	TESTQ      R11, R11
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R11*1)
+
+prefetched2:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4936,9 +7315,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -4947,23 +7326,21 @@ prefetched1:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R8), Z2
+	VPBLENDMW  Z0, Z2, K2, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ      $+16, R9
 	JZ         shortBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -5006,9 +7383,9 @@ shortRest:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VMOVUPS    (R8), Y5
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -5017,10 +7394,11 @@ shortRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVDQU16  Y4, K2, Y5
-	VMOVUPS    Y5, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDMW  Y0, Y2, K2, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
@@ -5028,9 +7406,9 @@ shortRest:
 shortBelow32:
 	TESTQ      $+8, R9
 	JZ         shortBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5073,9 +7451,9 @@ shortBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVUPS    (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5084,10 +7462,11 @@ shortBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVUPS    X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -5095,9 +7474,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ      $+4, R9
 	JZ         shortBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5140,9 +7519,9 @@ shortBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSD     (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5151,10 +7530,11 @@ shortBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVSD     X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -5162,9 +7542,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ      $+2, R9
 	JZ         shortBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5207,9 +7587,9 @@ shortBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSS     (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5218,10 +7598,11 @@ shortBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVSS     X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -5229,9 +7610,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ      $+1, R9
 	JZ         shortBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5274,9 +7655,9 @@ shortBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPINSRW    $0x00, (R8), X13, X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VPINSRW    $0x00, (R8), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5285,10 +7666,11 @@ shortBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VPEXTRW    $0x00, X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPINSRW    $0x00, (R8), X13, X2
+	VPBLENDMW  X0, X2, K2, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, R8
@@ -5312,19 +7694,153 @@ plane:
 	VPBROADCASTW (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = z + leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R11, R11
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched3:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VCMPPS     $0x15, Z0, Z13, K5
+	VMULPS     Z7, Z0, K5, Z0
+	VCMPPS     $0x15, Z1, Z13, K5
+	VMULPS     Z7, Z1, K5, Z1
+	VCMPPS     $0x15, Z4, Z13, K5
+	VMULPS     Z7, Z4, K5, Z4
+	VCMPPS     $0x15, Z5, Z13, K5
+	VMULPS     Z7, Z5, K5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    64(R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R11, R11
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+prefetched4:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5367,9 +7883,9 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5378,22 +7894,19 @@ prefetched2:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -5436,9 +7949,9 @@ keptRest:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VMOVUPS    (R8), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -5447,9 +7960,9 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
@@ -5457,9 +7970,9 @@ keptRest:
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5502,9 +8015,9 @@ keptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVUPS    (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5513,9 +8026,9 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -5523,9 +8036,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5568,9 +8081,9 @@ keptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSD     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5579,9 +8092,9 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -5589,9 +8102,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5634,9 +8147,9 @@ keptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSS     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5645,9 +8158,9 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -5655,9 +8168,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5700,9 +8213,9 @@ keptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPINSRW    $0x00, (R8), X13, X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VPINSRW    $0x00, (R8), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -5711,9 +8224,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, R8
@@ -5733,25 +8246,41 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched5:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     copyTurn
+
+copyRest:
+	TESTQ      $+32, R9
+	JZ         copyBelow64
+	TESTQ      R11, R11
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched6:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     copyTurn
 
-copyRest:
+copyBelow64:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -5827,14 +8356,310 @@ TEXT ·fuseLeakyAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X11, Z11
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R12
+
+abreast:
+	XORL R13, R13
+
+	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS    (BX)(R13*1), Z2
+	VPADDW     Z2, Z2, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    (DX)(CX*1), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (DX)(CX*2), Z12
+	VPSLLD     $0x10, Z12, Z14
+	VPANDD     Z12, Z11, Z12
+	VMOVUPS    (DX)(R12*1), Z15
+	VPSLLD     $0x10, Z15, Z8
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (R8)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMULPS     Z2, Z4, Z4
+	VMULPS     Z3, Z5, Z5
+	VMULPS     Z2, Z14, Z14
+	VMULPS     Z3, Z12, Z12
+	VMULPS     Z2, Z8, Z8
+	VMULPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (DI)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VADDPS     Z2, Z14, Z14
+	VADDPS     Z3, Z12, Z12
+	VADDPS     Z2, Z8, Z8
+	VADDPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VCMPPS     $0x15, Z0, Z13, K5
+	VMULPS     Z7, Z0, K5, Z0
+	VCMPPS     $0x15, Z1, Z13, K5
+	VMULPS     Z7, Z1, K5, Z1
+	VCMPPS     $0x15, Z4, Z13, K5
+	VMULPS     Z7, Z4, K5, Z4
+	VCMPPS     $0x15, Z5, Z13, K5
+	VMULPS     Z7, Z5, K5, Z5
+	VCMPPS     $0x15, Z14, Z13, K5
+	VMULPS     Z7, Z14, K5, Z14
+	VCMPPS     $0x15, Z12, Z13, K5
+	VMULPS     Z7, Z12, K5, Z12
+	VCMPPS     $0x15, Z8, Z13, K5
+	VMULPS     Z7, Z8, K5, Z8
+	VCMPPS     $0x15, Z15, Z13, K5
+	VMULPS     Z7, Z15, K5, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (BX)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMULPS     Z2, Z4, Z4
+	VMULPS     Z3, Z5, Z5
+	VMULPS     Z2, Z14, Z14
+	VMULPS     Z3, Z12, Z12
+	VMULPS     Z2, Z8, Z8
+	VMULPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (R9), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    (R9)(CX*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VMOVUPS    (R9)(CX*2), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z14, Z14
+	VADDPS     Z3, Z12, Z12
+	VMOVUPS    (R9)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z8, Z8
+	VADDPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R9), Z2
+	VPBLENDMW  Z0, Z2, K4, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    (R9)(CX*1), Z2
+	VPBLENDMW  Z4, Z2, K4, Z4
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPSRLD     $0x10, Z14, Z14
+	VPTERNLOGD $0xf8, Z11, Z12, Z14
+	VMOVUPS    (R9)(CX*2), Z2
+	VPBLENDMW  Z14, Z2, K4, Z14
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPSRLD     $0x10, Z8, Z8
+	VPTERNLOGD $0xf8, Z11, Z15, Z8
+	VMOVUPS    (R9)(R12*1), Z2
+	VPBLENDMW  Z8, Z2, K4, Z8
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, (AX)(CX*1)
+	VMOVUPS    Z14, (AX)(CX*2)
+	VMOVUPS    Z8, (AX)(R12*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R13
+	CMPQ       R13, CX
+	JB         abreastLine
+	ADDQ       R12, AX
+	ADDQ       R12, DX
+	ADDQ       R12, R9
+	SUBQ       $+4, R10
+	CMPQ       R10, $+4
+	JAE        abreast
+	TESTQ      R10, R10
+	JNZ        row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -5845,19 +8670,19 @@ next:
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS    (BX)(R13*1), Z4
-	VPADDW     Z4, Z4, Z6
+prefetched2:
+	VMOVUPS    (BX)(R13*1), Z2
+	VPADDW     Z2, Z2, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    (R8)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5868,9 +8693,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DI)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5893,9 +8718,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R13*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (BX)(R13*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5906,9 +8731,9 @@ prefetched1:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
+	VMOVUPS    (R9), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -5917,10 +8742,11 @@ prefetched1:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVUPS    Z5, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R9), Z2
+	VPBLENDMW  Z0, Z2, K4, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
@@ -5932,15 +8758,15 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R13*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -5951,9 +8777,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -5976,9 +8802,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -5989,9 +8815,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R9), K1, Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVDQU16.Z (R9), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -6000,10 +8826,11 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVDQU16   Z5, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z (R9), K1, Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R12, AX
 	ADDQ        R12, DX
 	ADDQ        R12, R9
@@ -6061,20 +8888,87 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = x * f * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
-	VMOVUPS     (R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R13), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R13), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R13
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
+	VMOVUPS     (R13), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -6093,22 +8987,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R13
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (R13), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R13), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -6127,19 +9018,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R13
 
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (R13), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R13), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -6158,19 +9049,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R13
 
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (R13), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R13), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -6189,19 +9080,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R13
 
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (R13), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R13), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -6220,19 +9111,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R13
 
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R13), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R13), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -6251,10 +9142,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R13
 
@@ -6275,19 +9166,82 @@ plane:
 	VPBROADCASTW (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f * a
 keptTurn:
 	TESTQ      R8, R8
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched3:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+prefetched4:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -6306,21 +9260,18 @@ prefetched2:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -6339,18 +9290,18 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6369,18 +9320,18 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6399,18 +9350,18 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6429,18 +9380,18 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -6459,9 +9410,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 
@@ -6477,23 +9428,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R8, R8
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -6548,14 +9512,161 @@ TEXT ·gradPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R8, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = x * f * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R9, R9
+	JZ         prefetched1
+	LEAQ       (AX)(R9*1), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(CX*1)
+	PREFETCHT0 (R12)(CX*2)
+	PREFETCHT0 (R12)(R10*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R10*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z15, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z14, (AX)(CX*2)
+	VMOVUPS     Z8, (AX)(R10*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	CMPQ        R11, CX
+	JB          abreastLine
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JAE         abreast
+	TESTQ       R8, R8
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -6566,19 +9677,19 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -6589,9 +9700,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -6600,10 +9711,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
@@ -6614,15 +9725,15 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R11*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -6633,9 +9744,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -6644,10 +9755,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R10, AX
 	ADDQ        R10, DX
 	ADDQ        R10, R11
@@ -6686,8 +9797,8 @@ TEXT ·gradReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Z7
 	VPSLLD       $0x10, Z7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
 
@@ -6715,14 +9826,14 @@ shortTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
@@ -6765,10 +9876,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
@@ -6779,14 +9890,14 @@ prefetched1:
 shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
@@ -6829,10 +9940,10 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -6840,14 +9951,14 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -6890,10 +10001,10 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -6901,14 +10012,14 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -6951,10 +10062,10 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -6962,14 +10073,14 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -7012,10 +10123,10 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -7023,14 +10134,14 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (R8), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -7073,10 +10184,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -7110,14 +10221,14 @@ keptTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
@@ -7160,9 +10271,9 @@ prefetched2:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
@@ -7173,14 +10284,14 @@ prefetched2:
 keptRest:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
@@ -7223,9 +10334,9 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -7233,14 +10344,14 @@ keptRest:
 keptBelow32:
 	TESTQ       $+8, R9
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -7283,9 +10394,9 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -7293,14 +10404,14 @@ keptBelow32:
 keptBelow16:
 	TESTQ       $+4, R9
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -7343,9 +10454,9 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -7353,14 +10464,14 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -7403,9 +10514,9 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -7413,14 +10524,14 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (R8), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -7463,9 +10574,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -7563,16 +10674,176 @@ TEXT ·gradReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+2
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+
+abreast:
+	XORL R12, R12
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMOVUPS     (R9), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (R9)(CX*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VFIXUPIMMPS $0x00, Z15, Z14, Z0
+	VCMPPS      $0x16, Z14, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z12, Z1
+	VCMPPS      $0x16, Z12, Z7, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z8, Z4
+	VCMPPS      $0x16, Z8, Z7, K5
+	VMOVUPS.Z   Z4, K5, Z4
+	VFIXUPIMMPS $0x00, Z15, Z13, Z5
+	VCMPPS      $0x16, Z13, Z7, K5
+	VMOVUPS.Z   Z5, K5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        CX, AX
+	ADDQ        CX, DX
+	ADDQ        CX, R9
+	SUBQ        $+2, R10
+	CMPQ        R10, $+2
+	JAE         abreast
+	TESTQ       R10, R10
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -7583,55 +10854,55 @@ next:
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R13*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPTERNLOGD  $0xf8, Z10, Z6, Z12
-	VPADDD      Z9, Z12, Z12
+	VMOVUPS     (R9), Z12
+	VPSLLD      $0x10, Z12, Z14
 	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (R8)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VMOVUPS     (DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
 	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DI)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VCMPPS      $0x16, Z12, Z7, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VFIXUPIMMPS $0x00, Z15, Z14, Z0
 	VCMPPS      $0x16, Z14, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z12, Z1
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -7641,9 +10912,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -7652,10 +10923,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
@@ -7667,51 +10938,51 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R13*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVDQU16.Z (R9), K1, Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVDQU16.Z (R8)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPTERNLOGD  $0xf8, Z10, Z6, Z12
-	VPADDD      Z9, Z12, Z12
+	VMOVDQU16.Z (R9), K1, Z12
+	VPSLLD      $0x10, Z12, Z14
 	VPANDD      Z12, Z11, Z12
+	VMOVDQU16.Z (R8)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VMOVDQU16.Z (DI)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
 	VPANDD      Z12, Z11, Z12
+	VMOVDQU16.Z (DI)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VCMPPS      $0x16, Z12, Z7, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VFIXUPIMMPS $0x00, Z15, Z14, Z0
 	VCMPPS      $0x16, Z14, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z12, Z1
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -7721,9 +10992,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R8)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (R8)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -7732,10 +11003,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R12, AX
 	ADDQ        R12, DX
 	ADDQ        R12, R9
@@ -7799,14 +11070,14 @@ shortTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
@@ -7855,10 +11126,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
@@ -7869,14 +11140,14 @@ prefetched1:
 shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
@@ -7925,10 +11196,10 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -7936,14 +11207,14 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -7992,10 +11263,10 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -8003,14 +11274,14 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -8059,10 +11330,10 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -8070,14 +11341,14 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -8126,10 +11397,10 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -8137,14 +11408,14 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (R8), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -8193,10 +11464,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -8230,14 +11501,14 @@ keptTurn:
 	PREFETCHT0 (AX)(R11*1)
 
 prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VMULPS     Z8, Z2, Z2
 	VMULPS     Z8, Z3, Z3
 	VPSRLD     $0x10, Z2, Z6
@@ -8286,9 +11557,9 @@ prefetched2:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
@@ -8299,14 +11570,14 @@ prefetched2:
 keptRest:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
-	VMOVUPS    (R8), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VMULPS     Y8, Y2, Y2
 	VMULPS     Y8, Y3, Y3
 	VPSRLD     $0x10, Y2, Y6
@@ -8355,9 +11626,9 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
@@ -8365,14 +11636,14 @@ keptRest:
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VMOVUPS    (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VMULPS     X8, X2, X2
 	VMULPS     X8, X3, X3
 	VPSRLD     $0x10, X2, X6
@@ -8421,9 +11692,9 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -8431,14 +11702,14 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VMOVSD     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VMULPS     X8, X2, X2
 	VMULPS     X8, X3, X3
 	VPSRLD     $0x10, X2, X6
@@ -8487,9 +11758,9 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -8497,14 +11768,14 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VMOVSS     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VMULPS     X8, X2, X2
 	VMULPS     X8, X3, X3
 	VPSRLD     $0x10, X2, X6
@@ -8553,9 +11824,9 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -8563,14 +11834,14 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VPINSRW    $0x00, (R8), X13, X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VPINSRW    $0x00, (R8), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VMULPS     X8, X2, X2
 	VMULPS     X8, X3, X3
 	VPSRLD     $0x10, X2, X6
@@ -8619,9 +11890,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, R8
@@ -8716,14 +11987,186 @@ TEXT ·gradLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X11, Z11
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+2
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+
+abreast:
+	XORL R12, R12
+
+	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMOVUPS     (R9), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (R9)(CX*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VCMPPS      $0x15, Z14, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z12, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VCMPPS      $0x15, Z8, Z13, K5
+	VMULPS      Z7, Z4, K5, Z4
+	VCMPPS      $0x15, Z15, Z13, K5
+	VMULPS      Z7, Z5, K5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        CX, AX
+	ADDQ        CX, DX
+	ADDQ        CX, R9
+	SUBQ        $+2, R10
+	CMPQ        R10, $+2
+	JAE         abreast
+	TESTQ       R10, R10
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -8734,50 +12177,50 @@ next:
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R13*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R13*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPTERNLOGD  $0xf8, Z10, Z6, Z12
-	VPADDD      Z9, Z12, Z12
+	VMOVUPS     (R9), Z12
+	VPSLLD      $0x10, Z12, Z14
 	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (R8)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VMOVUPS     (DI)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
 	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DI)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -8786,9 +12229,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z14, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z12, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -8798,9 +12241,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8)(R13*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8)(R13*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -8809,10 +12252,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
@@ -8824,46 +12267,46 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R13*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVDQU16.Z (R9), K1, Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVDQU16.Z (R8)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPTERNLOGD  $0xf8, Z10, Z6, Z12
-	VPADDD      Z9, Z12, Z12
+	VMOVDQU16.Z (R9), K1, Z12
+	VPSLLD      $0x10, Z12, Z14
 	VPANDD      Z12, Z11, Z12
+	VMOVDQU16.Z (R8)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VMOVDQU16.Z (DI)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
 	VPANDD      Z12, Z11, Z12
+	VMOVDQU16.Z (DI)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -8872,9 +12315,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
-	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z14, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z12, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -8884,9 +12327,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R8)(R13*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (R8)(R13*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -8895,10 +12338,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R12, AX
 	ADDQ        R12, DX
 	ADDQ        R12, R9
@@ -8948,7 +12391,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -8956,16 +12399,92 @@ shortTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VMOVUPS     64(DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS $0x00, Z15, Z3, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, DI
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VFIXUPIMMPS $0x00, Z15, Z2, Z0
 	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -8984,28 +12503,25 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (DI), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (DI), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VFIXUPIMMPS $0x00, Y15, Y2, Y0
 	VFIXUPIMMPS $0x00, Y15, Y3, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -9024,10 +12540,10 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -9035,14 +12551,14 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R10
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9061,10 +12577,10 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -9072,14 +12588,14 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R10
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9098,10 +12614,10 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -9109,14 +12625,14 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9135,10 +12651,10 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -9146,14 +12662,14 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (DI), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9172,10 +12688,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -9197,24 +12713,98 @@ plane:
 	VPBROADCASTW (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
-prefetched2:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+prefetched3:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VMOVUPS     64(DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS $0x00, Z15, Z3, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, DI
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
+	JGE         keptTurn
+
+keptRest:
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R9, R9
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched4:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VFIXUPIMMPS $0x00, Z15, Z2, Z0
 	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9233,27 +12823,24 @@ prefetched2:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
-	JGE         keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R10
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (DI), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (DI), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VFIXUPIMMPS $0x00, Y15, Y2, Y0
 	VFIXUPIMMPS $0x00, Y15, Y3, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -9272,9 +12859,9 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -9282,14 +12869,14 @@ keptRest:
 keptBelow32:
 	TESTQ       $+8, R10
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9308,9 +12895,9 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -9318,14 +12905,14 @@ keptBelow32:
 keptBelow16:
 	TESTQ       $+4, R10
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9344,9 +12931,9 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -9354,14 +12941,14 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R10
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9380,9 +12967,9 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -9390,14 +12977,14 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R10
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (DI), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -9416,9 +13003,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -9436,23 +13023,36 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R10
-	CMPQ R10, $+32
+	CMPQ R10, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	TESTQ      R9, R9
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -9511,14 +13111,183 @@ TEXT ·gradReLUOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x08080800, CX
 	VMOVD        CX, X15
 	VPBROADCASTD X15, Z15
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R11*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VMOVUPS     (R8)(CX*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS $0x00, Z15, Z3, Z5
+	VMOVUPS     (R8)(CX*2), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z14
+	VFIXUPIMMPS $0x00, Z15, Z3, Z12
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z8
+	VFIXUPIMMPS $0x00, Z15, Z3, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z13, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z14, (AX)(CX*2)
+	VMOVUPS     Z8, (AX)(R11*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R8
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        R11, AX
+	ADDQ        R11, DX
+	ADDQ        R11, R8
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -9529,26 +13298,26 @@ next:
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -9557,9 +13326,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9568,10 +13337,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R8
@@ -9583,22 +13352,22 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVDQU16.Z (R8), K1, Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VMOVDQU16.Z (R8), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -9607,9 +13376,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -9618,10 +13387,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R8
@@ -9671,7 +13440,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -9679,16 +13448,19 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -9697,6 +13469,99 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z3, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VMOVUPS     64(DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
+	VMULPS      Z7, Z4, K5, Z4
+	VCMPPS      $0x15, Z3, Z13, K5
+	VMULPS      Z7, Z5, K5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, DI
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VCMPPS      $0x15, Z2, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCMPPS      $0x15, Z3, Z13, K5
@@ -9717,28 +13582,22 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (DI), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
 	VPSRLD      $0x10, Y0, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y0
 	VPADDD      Y9, Y0, Y0
@@ -9747,6 +13606,9 @@ shortRest:
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
 	VPAND       Y1, Y11, Y1
+	VMOVUPS     (DI), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VCMPPS      $0x15, Y2, Y13, K5
 	VMULPS      Y7, Y0, K5, Y0
 	VCMPPS      $0x15, Y3, Y13, K5
@@ -9767,10 +13629,10 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -9778,14 +13640,11 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
 	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
@@ -9794,6 +13653,9 @@ shortBelow32:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
+	VMOVUPS     (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
@@ -9814,10 +13676,10 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -9825,14 +13687,11 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
 	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
@@ -9841,6 +13700,9 @@ shortBelow16:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
+	VMOVSD      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
@@ -9861,10 +13723,10 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -9872,14 +13734,11 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
 	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
@@ -9888,6 +13747,9 @@ shortBelow8:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
+	VMOVSS      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
@@ -9908,10 +13770,10 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -9919,14 +13781,11 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (DI), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
 	VPSRLD      $0x10, X0, X6
 	VPTERNLOGD  $0xf8, X10, X6, X0
 	VPADDD      X9, X0, X0
@@ -9935,6 +13794,9 @@ shortBelow4:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
+	VPINSRW     $0x00, (DI), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCMPPS      $0x15, X3, X13, K5
@@ -9955,10 +13817,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -9980,24 +13842,27 @@ plane:
 	VPBROADCASTW (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           keptRest
 
 	// y = slope(x * f, z, l) * a
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+prefetched3:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
-	VMOVUPS    (DI), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
 	VPSRLD     $0x10, Z0, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z0
 	VPADDD     Z9, Z0, Z0
@@ -10006,6 +13871,97 @@ prefetched2:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (DI), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VCMPPS     $0x15, Z2, Z13, K5
+	VMULPS     Z7, Z0, K5, Z0
+	VCMPPS     $0x15, Z3, Z13, K5
+	VMULPS     Z7, Z1, K5, Z1
+	VMOVUPS    64(DI), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VCMPPS     $0x15, Z2, Z13, K5
+	VMULPS     Z7, Z4, K5, Z4
+	VCMPPS     $0x15, Z3, Z13, K5
+	VMULPS     Z7, Z5, K5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, DI
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched4:
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    (DI), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VCMPPS     $0x15, Z2, Z13, K5
 	VMULPS     Z7, Z0, K5, Z0
 	VCMPPS     $0x15, Z3, Z13, K5
@@ -10026,27 +13982,21 @@ prefetched2:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, DI
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
-	VMOVUPS    (DI), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
 	VPSRLD     $0x10, Y0, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y0
 	VPADDD     Y9, Y0, Y0
@@ -10055,6 +14005,9 @@ keptRest:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
+	VMOVUPS    (DI), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VCMPPS     $0x15, Y2, Y13, K5
 	VMULPS     Y7, Y0, K5, Y0
 	VCMPPS     $0x15, Y3, Y13, K5
@@ -10075,9 +14028,9 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, DI
@@ -10085,14 +14038,11 @@ keptRest:
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VMOVUPS    (DI), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
 	VPSRLD     $0x10, X0, X6
 	VPTERNLOGD $0xf8, X10, X6, X0
 	VPADDD     X9, X0, X0
@@ -10101,6 +14051,9 @@ keptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
+	VMOVUPS    (DI), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VCMPPS     $0x15, X2, X13, K5
 	VMULPS     X7, X0, K5, X0
 	VCMPPS     $0x15, X3, X13, K5
@@ -10121,9 +14074,9 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, DI
@@ -10131,14 +14084,11 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VMOVSD     (DI), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
 	VPSRLD     $0x10, X0, X6
 	VPTERNLOGD $0xf8, X10, X6, X0
 	VPADDD     X9, X0, X0
@@ -10147,6 +14097,9 @@ keptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
+	VMOVSD     (DI), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VCMPPS     $0x15, X2, X13, K5
 	VMULPS     X7, X0, K5, X0
 	VCMPPS     $0x15, X3, X13, K5
@@ -10167,9 +14120,9 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, DI
@@ -10177,14 +14130,11 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VMOVSS     (DI), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
 	VPSRLD     $0x10, X0, X6
 	VPTERNLOGD $0xf8, X10, X6, X0
 	VPADDD     X9, X0, X0
@@ -10193,6 +14143,9 @@ keptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
+	VMOVSS     (DI), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VCMPPS     $0x15, X2, X13, K5
 	VMULPS     X7, X0, K5, X0
 	VCMPPS     $0x15, X3, X13, K5
@@ -10213,9 +14166,9 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, DI
@@ -10223,14 +14176,11 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
-	VPINSRW    $0x00, (DI), X13, X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
 	VPSRLD     $0x10, X0, X6
 	VPTERNLOGD $0xf8, X10, X6, X0
 	VPADDD     X9, X0, X0
@@ -10239,6 +14189,9 @@ keptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
+	VPINSRW    $0x00, (DI), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VCMPPS     $0x15, X2, X13, K5
 	VMULPS     X7, X0, K5, X0
 	VCMPPS     $0x15, X3, X13, K5
@@ -10259,9 +14212,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, DI
@@ -10279,23 +14232,36 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R8
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -10354,14 +14320,223 @@ TEXT ·gradLeakyOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X11, Z11
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = slope(x * f, z, l) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R11*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z3, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VMOVUPS     (R8)(CX*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
+	VMULPS      Z7, Z4, K5, Z4
+	VCMPPS      $0x15, Z3, Z13, K5
+	VMULPS      Z7, Z5, K5, Z5
+	VMOVUPS     (R8)(CX*2), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
+	VMULPS      Z7, Z14, K5, Z14
+	VCMPPS      $0x15, Z3, Z13, K5
+	VMULPS      Z7, Z12, K5, Z12
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
+	VMULPS      Z7, Z8, K5, Z8
+	VCMPPS      $0x15, Z3, Z13, K5
+	VMULPS      Z7, Z15, K5, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z15, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, (AX)(CX*1)
+	VMOVUPS     Z14, (AX)(CX*2)
+	VMOVUPS     Z8, (AX)(R11*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R8
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        R11, AX
+	ADDQ        R11, DX
+	ADDQ        R11, R8
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -10372,24 +14547,21 @@ next:
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
+prefetched2:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -10398,9 +14570,12 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
+	VCMPPS      $0x15, Z3, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -10410,9 +14585,9 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10421,10 +14596,10 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R8
@@ -10436,20 +14611,17 @@ prefetched1:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVDQU16.Z (R8), K1, Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -10458,9 +14630,12 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VCMPPS      $0x15, Z12, Z13, K5
+	VMOVDQU16.Z (R8), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VCMPPS      $0x15, Z2, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
-	VCMPPS      $0x15, Z14, Z13, K5
+	VCMPPS      $0x15, Z3, Z13, K5
 	VMULPS      Z7, Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -10470,9 +14645,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10481,10 +14656,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R8
@@ -10546,20 +14721,107 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R14), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R14
+	SUBQ        $+64, R10
+	CMPQ        R10, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -10588,22 +14850,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R14
-	SUBQ        $+32, R10
-	CMPQ        R10, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
-	VMOVUPS     (R14), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R14), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -10632,19 +14891,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R10
 	JZ          shortBelow16
-	VMOVUPS     (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10673,19 +14932,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R10
 	JZ          shortBelow8
-	VMOVSD      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10714,19 +14973,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10755,19 +15014,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -10796,10 +15055,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -10824,9 +15083,9 @@ plane:
 	MOVQ         BX, R9
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -10855,9 +15114,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R9
@@ -10865,9 +15124,9 @@ plane:
 keptAligned2:
 	TESTQ      $+4, AX
 	JZ         keptAligned4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10896,9 +15155,9 @@ keptAligned2:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	SUBQ       $+2, R9
@@ -10906,9 +15165,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ      $+8, AX
 	JZ         keptAligned8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10937,9 +15196,9 @@ keptAligned4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	SUBQ       $+4, R9
@@ -10947,9 +15206,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ      $+16, AX
 	JZ         keptAligned16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -10978,9 +15237,9 @@ keptAligned8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	SUBQ       $+8, R9
@@ -10988,9 +15247,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ      $+32, AX
 	JZ         keptAligned32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -11019,23 +15278,102 @@ keptAligned16:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	SUBQ       $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   keptRest
 
 	// y = (x * a + s) * f
 keptTurn:
 	PREFETCHT0 2048(CX)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	PREFETCHT0 2112(CX)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVNTPS   Z0, (AX)
+	VMOVNTPS   Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -11064,21 +15402,18 @@ keptTurn:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVNTPS   Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	SUBQ       $+32, R9
-	CMPQ       R9, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R9
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -11107,18 +15442,18 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 
 keptBelow32:
 	TESTQ      $+8, R9
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11147,18 +15482,18 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 
 keptBelow16:
 	TESTQ      $+4, R9
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11187,18 +15522,18 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 
 keptBelow8:
 	TESTQ      $+2, R9
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11227,18 +15562,18 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 
 keptBelow4:
 	TESTQ      $+1, R9
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -11267,9 +15602,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 
@@ -11321,18 +15656,25 @@ fillAligned16:
 	SUBQ    $+16, R9
 
 fillAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R9
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -11387,14 +15729,195 @@ TEXT ·streamFusePixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+abreastLine:
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R10*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z15, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, (AX)(CX*1)
+	VMOVNTPS    Z14, (AX)(CX*2)
+	VMOVNTPS    Z8, (AX)(R10*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	CMPQ        R11, CX
+	JB          abreastLine
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -11404,15 +15927,15 @@ next:
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
-	VMOVUPS     (BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11423,9 +15946,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11436,9 +15959,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11447,10 +15970,10 @@ rowTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
@@ -11461,15 +15984,15 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R11*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11480,9 +16003,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11493,9 +16016,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11504,10 +16027,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R10, AX
 	ADDQ        R10, DX
 	ADDQ        R10, R11
@@ -11574,20 +16097,115 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R14), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R14
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -11620,22 +16238,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R14
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R14), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R14), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -11668,19 +16283,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -11713,19 +16328,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -11758,19 +16373,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -11803,19 +16418,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -11848,10 +16463,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -11876,9 +16491,9 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -11911,9 +16526,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
@@ -11921,9 +16536,9 @@ plane:
 keptAligned2:
 	TESTQ       $+4, AX
 	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -11956,9 +16571,9 @@ keptAligned2:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	SUBQ        $+2, R8
@@ -11966,9 +16581,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ       $+8, AX
 	JZ          keptAligned8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12001,9 +16616,9 @@ keptAligned4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	SUBQ        $+4, R8
@@ -12011,9 +16626,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ       $+16, AX
 	JZ          keptAligned16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12046,9 +16661,9 @@ keptAligned8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	SUBQ        $+8, R8
@@ -12056,9 +16671,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ       $+32, AX
 	JZ          keptAligned32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -12091,23 +16706,110 @@ keptAligned16:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	SUBQ        $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   keptRest
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
 	PREFETCHT0  2048(CX)
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	PREFETCHT0  2112(CX)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+32, R8
+	JZ          keptBelow64
+	PREFETCHT0  2048(CX)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12140,21 +16842,18 @@ keptTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -12187,18 +16886,18 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 
 keptBelow32:
 	TESTQ       $+8, R8
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12231,18 +16930,18 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 
 keptBelow16:
 	TESTQ       $+4, R8
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12275,18 +16974,18 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 
 keptBelow8:
 	TESTQ       $+2, R8
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12319,18 +17018,18 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 
 keptBelow4:
 	TESTQ       $+1, R8
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12363,9 +17062,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 
@@ -12417,18 +17116,25 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -12489,14 +17195,211 @@ TEXT ·streamFuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R10*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VFIXUPIMMPS $0x00, Z15, Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VFIXUPIMMPS $0x00, Z15, Z8, Z8
+	VMINPS      Z8, Z7, Z8
+	VFIXUPIMMPS $0x00, Z15, Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z13, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, (AX)(CX*1)
+	VMOVNTPS    Z14, (AX)(CX*2)
+	VMOVNTPS    Z8, (AX)(R10*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	CMPQ        R11, CX
+	JB          abreastLine
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -12506,15 +17409,15 @@ next:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
-	VMOVUPS     (BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12525,9 +17428,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -12542,9 +17445,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12553,10 +17456,10 @@ rowTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
@@ -12567,15 +17470,15 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R11*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12586,9 +17489,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -12603,9 +17506,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12614,10 +17517,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R10, AX
 	ADDQ        R10, DX
 	ADDQ        R10, R11
@@ -12681,20 +17584,131 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VMOVUPS     (R14), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R14), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VCMPPS      $0x15, Z4, Z13, K5
+	VMULPS      Z7, Z4, K5, Z4
+	VCMPPS      $0x15, Z5, Z13, K5
+	VMULPS      Z7, Z5, K5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R14
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VMOVUPS     (R14), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -12735,22 +17749,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R14
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
-	VMOVUPS     (R14), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R14), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -12791,19 +17802,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
 shortBelow32:
 	TESTQ       $+8, R8
 	JZ          shortBelow16
-	VMOVUPS     (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12844,19 +17855,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
 shortBelow16:
 	TESTQ       $+4, R8
 	JZ          shortBelow8
-	VMOVSD      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12897,19 +17908,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R14), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -12950,19 +17961,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -13003,10 +18014,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -13031,9 +18042,9 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -13074,9 +18085,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
@@ -13084,9 +18095,9 @@ plane:
 keptAligned2:
 	TESTQ      $+4, AX
 	JZ         keptAligned4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -13127,9 +18138,9 @@ keptAligned2:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	SUBQ       $+2, R8
@@ -13137,9 +18148,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ      $+8, AX
 	JZ         keptAligned8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -13180,9 +18191,9 @@ keptAligned4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	SUBQ       $+4, R8
@@ -13190,9 +18201,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ      $+16, AX
 	JZ         keptAligned16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -13233,9 +18244,9 @@ keptAligned8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	SUBQ       $+8, R8
@@ -13243,9 +18254,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ      $+32, AX
 	JZ         keptAligned32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -13286,23 +18297,126 @@ keptAligned16:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	SUBQ       $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   keptRest
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
 	PREFETCHT0 2048(CX)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	PREFETCHT0 2112(CX)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VCMPPS     $0x15, Z0, Z13, K5
+	VMULPS     Z7, Z0, K5, Z0
+	VCMPPS     $0x15, Z1, Z13, K5
+	VMULPS     Z7, Z1, K5, Z1
+	VCMPPS     $0x15, Z4, Z13, K5
+	VMULPS     Z7, Z4, K5, Z4
+	VCMPPS     $0x15, Z5, Z13, K5
+	VMULPS     Z7, Z5, K5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVNTPS   Z0, (AX)
+	VMOVNTPS   Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13343,21 +18457,18 @@ keptTurn:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVNTPS   Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -13398,18 +18509,18 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -13450,18 +18561,18 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -13502,18 +18613,18 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -13554,18 +18665,18 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -13606,9 +18717,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 
@@ -13660,18 +18771,25 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -13729,14 +18847,243 @@ TEXT ·streamFuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X11, Z11
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R10*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VCMPPS      $0x15, Z0, Z13, K5
+	VMULPS      Z7, Z0, K5, Z0
+	VCMPPS      $0x15, Z1, Z13, K5
+	VMULPS      Z7, Z1, K5, Z1
+	VCMPPS      $0x15, Z4, Z13, K5
+	VMULPS      Z7, Z4, K5, Z4
+	VCMPPS      $0x15, Z5, Z13, K5
+	VMULPS      Z7, Z5, K5, Z5
+	VCMPPS      $0x15, Z14, Z13, K5
+	VMULPS      Z7, Z14, K5, Z14
+	VCMPPS      $0x15, Z12, Z13, K5
+	VMULPS      Z7, Z12, K5, Z12
+	VCMPPS      $0x15, Z8, Z13, K5
+	VMULPS      Z7, Z8, K5, Z8
+	VCMPPS      $0x15, Z15, Z13, K5
+	VMULPS      Z7, Z15, K5, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z15, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, (AX)(CX*1)
+	VMOVNTPS    Z14, (AX)(CX*2)
+	VMOVNTPS    Z8, (AX)(R10*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R11
+	CMPQ        R11, CX
+	JB          abreastLine
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -13746,15 +19093,15 @@ next:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
-	VMOVUPS     (BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -13765,9 +19112,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -13790,9 +19137,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -13801,10 +19148,10 @@ rowTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R11
@@ -13815,15 +19162,15 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R11*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -13834,9 +19181,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -13859,9 +19206,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -13870,10 +19217,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R10, AX
 	ADDQ        R10, DX
 	ADDQ        R10, R11
@@ -13923,16 +19270,128 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 shortTurn:
 	PREFETCHT0 2048(CX)
 	PREFETCHT0 2048(R8)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    64(R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R8), Z2
+	VPBLENDMW  Z0, Z2, K2, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    64(R8), Z2
+	VPBLENDMW  Z4, Z2, K2, Z4
+	VMOVUPS    Z0, (AX)
+	VMOVUPS    Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
+	JGE        shortTurn
+
+shortRest:
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13963,9 +19422,9 @@ shortTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -13974,23 +19433,21 @@ shortTurn:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K2, Z5
-	VMOVUPS    Z5, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R8), Z2
+	VPBLENDMW  Z0, Z2, K2, Z0
+	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ      $+16, R10
 	JZ         shortBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -14021,9 +19478,9 @@ shortRest:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VMOVUPS    (R8), Y5
-	VPAND      Y5, Y11, Y3
-	VPSLLD     $0x10, Y5, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -14032,10 +19489,11 @@ shortRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVDQU16  Y4, K2, Y5
-	VMOVUPS    Y5, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDMW  Y0, Y2, K2, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
@@ -14043,9 +19501,9 @@ shortRest:
 shortBelow32:
 	TESTQ      $+8, R10
 	JZ         shortBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14076,9 +19534,9 @@ shortBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVUPS    (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14087,10 +19545,11 @@ shortBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVUPS    X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -14098,9 +19557,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ      $+4, R10
 	JZ         shortBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14131,9 +19590,9 @@ shortBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSD     (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14142,10 +19601,11 @@ shortBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVSD     X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -14153,9 +19613,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ      $+2, R10
 	JZ         shortBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14186,9 +19646,9 @@ shortBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSS     (R8), X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14197,10 +19657,11 @@ shortBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VMOVSS     X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     (R8), X2
+	VPBLENDMW  X0, X2, K2, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -14208,9 +19669,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ      $+1, R10
 	JZ         shortBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14241,9 +19702,9 @@ shortBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPINSRW    $0x00, (R8), X13, X5
-	VPAND      X5, X11, X3
-	VPSLLD     $0x10, X5, X2
+	VPINSRW    $0x00, (R8), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14252,10 +19713,11 @@ shortBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVDQU16  X4, K2, X5
-	VPEXTRW    $0x00, X5, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPINSRW    $0x00, (R8), X13, X2
+	VPBLENDMW  X0, X2, K2, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, R8
@@ -14281,9 +19743,9 @@ plane:
 	MOVQ         BX, R10
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -14314,9 +19776,9 @@ plane:
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
 	VPAND        X1, X11, X1
-	VPINSRW      $0x00, (R8), X13, X4
-	VPAND        X4, X11, X3
-	VPSLLD       $0x10, X4, X2
+	VPINSRW      $0x00, (R8), X13, X3
+	VPSLLD       $0x10, X3, X2
+	VPAND        X3, X11, X3
 	VADDPS       X2, X0, X0
 	VADDPS       X3, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -14325,9 +19787,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	ADDQ         $+2, R8
@@ -14336,9 +19798,9 @@ plane:
 keptAligned2:
 	TESTQ      $+4, AX
 	JZ         keptAligned4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14369,9 +19831,9 @@ keptAligned2:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSS     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14380,9 +19842,9 @@ keptAligned2:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -14391,9 +19853,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ      $+8, AX
 	JZ         keptAligned8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14424,9 +19886,9 @@ keptAligned4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSD     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14435,9 +19897,9 @@ keptAligned4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -14446,9 +19908,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ      $+16, AX
 	JZ         keptAligned16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14479,9 +19941,9 @@ keptAligned8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVUPS    (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14490,9 +19952,9 @@ keptAligned8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -14501,9 +19963,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ      $+32, AX
 	JZ         keptAligned32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -14534,9 +19996,9 @@ keptAligned16:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VMOVUPS    (R8), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -14545,25 +20007,133 @@ keptAligned16:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
 	SUBQ       $+16, R10
 
 keptAligned32:
-	CMPQ R10, $+32
+	CMPQ R10, $+64
 	JL   keptRest
 
 	// y = z + (x * a + s) * f
 keptTurn:
 	PREFETCHT0 2048(CX)
 	PREFETCHT0 2048(R8)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2112(R8)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VADDPS     Z14, Z0, Z0
+	VADDPS     Z14, Z1, Z1
+	VADDPS     Z14, Z4, Z4
+	VADDPS     Z14, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    64(R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVNTPS   Z0, (AX)
+	VMOVNTPS   Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	ADDQ       $+128, R8
+	SUBQ       $+64, R10
+	CMPQ       R10, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z8, Z0, Z0
 	VMULPS     Z8, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -14594,9 +20164,9 @@ keptTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R8), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (R8), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -14605,22 +20175,19 @@ keptTurn:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVNTPS   Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
 	ADDQ       $+64, R8
-	SUBQ       $+32, R10
-	CMPQ       R10, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R10
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y8, Y0, Y0
 	VMULPS     Y8, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -14651,9 +20218,9 @@ keptRest:
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
 	VPAND      Y1, Y11, Y1
-	VMOVUPS    (R8), Y4
-	VPAND      Y4, Y11, Y3
-	VPSLLD     $0x10, Y4, Y2
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
 	VADDPS     Y2, Y0, Y0
 	VADDPS     Y3, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -14662,9 +20229,9 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	ADDQ       $+32, R8
@@ -14672,9 +20239,9 @@ keptRest:
 keptBelow32:
 	TESTQ      $+8, R10
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14705,9 +20272,9 @@ keptBelow32:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVUPS    (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVUPS    (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14716,9 +20283,9 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	ADDQ       $+16, R8
@@ -14726,9 +20293,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ      $+4, R10
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14759,9 +20326,9 @@ keptBelow16:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSD     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSD     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14770,9 +20337,9 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	ADDQ       $+8, R8
@@ -14780,9 +20347,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ      $+2, R10
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14813,9 +20380,9 @@ keptBelow8:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VMOVSS     (R8), X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VMOVSS     (R8), X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14824,9 +20391,9 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	ADDQ       $+4, R8
@@ -14834,9 +20401,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ      $+1, R10
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X8, X0, X0
 	VMULPS     X8, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14867,9 +20434,9 @@ keptBelow4:
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
 	VPAND      X1, X11, X1
-	VPINSRW    $0x00, (R8), X13, X4
-	VPAND      X4, X11, X3
-	VPSLLD     $0x10, X4, X2
+	VPINSRW    $0x00, (R8), X13, X3
+	VPSLLD     $0x10, X3, X2
+	VPAND      X3, X11, X3
 	VADDPS     X2, X0, X0
 	VADDPS     X3, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -14878,9 +20445,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 	ADDQ       $+2, R8
@@ -14945,20 +20512,30 @@ copyAligned16:
 	SUBQ    $+16, R10
 
 copyAligned32:
-	CMPQ R10, $+32
+	CMPQ R10, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	VMOVUPS  (R8), Z0
+	VMOVUPS  64(R8), Z1
 	VMOVNTPS Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R8
-	SUBQ     $+32, R10
-	CMPQ     R10, $+32
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+64, R10
+	CMPQ     R10, $+64
 	JGE      copyTurn
 
 copyRest:
+	TESTQ    $+32, R10
+	JZ       copyBelow64
+	VMOVUPS  (R8), Z0
+	VMOVNTPS Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
 	TESTQ   $+16, R10
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -15030,14 +20607,253 @@ TEXT ·streamFuseAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+abreastLine:
+	VMOVUPS    (BX)(R12*1), Z2
+	VPADDW     Z2, Z2, Z6
+	VPTESTMW   Z6, Z6, K4
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    (DX)(CX*1), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMOVUPS    (DX)(CX*2), Z12
+	VPSLLD     $0x10, Z12, Z14
+	VPANDD     Z12, Z11, Z12
+	VMOVUPS    (DX)(R11*1), Z15
+	VPSLLD     $0x10, Z15, Z8
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (R8)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMULPS     Z2, Z4, Z4
+	VMULPS     Z3, Z5, Z5
+	VMULPS     Z2, Z14, Z14
+	VMULPS     Z3, Z12, Z12
+	VMULPS     Z2, Z8, Z8
+	VMULPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (DI)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VADDPS     Z2, Z14, Z14
+	VADDPS     Z3, Z12, Z12
+	VADDPS     Z2, Z8, Z8
+	VADDPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (BX)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VMULPS     Z2, Z0, Z0
+	VMULPS     Z3, Z1, Z1
+	VMULPS     Z2, Z4, Z4
+	VMULPS     Z3, Z5, Z5
+	VMULPS     Z2, Z14, Z14
+	VMULPS     Z3, Z12, Z12
+	VMULPS     Z2, Z8, Z8
+	VMULPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPANDD     Z14, Z11, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPANDD     Z12, Z11, Z12
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPANDD     Z8, Z11, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPANDD     Z15, Z11, Z15
+	VMOVUPS    (R9), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z3, Z1, Z1
+	VMOVUPS    (R9)(CX*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z4, Z4
+	VADDPS     Z3, Z5, Z5
+	VMOVUPS    (R9)(CX*2), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z14, Z14
+	VADDPS     Z3, Z12, Z12
+	VMOVUPS    (R9)(R11*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
+	VADDPS     Z2, Z8, Z8
+	VADDPS     Z3, Z15, Z15
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R9), Z2
+	VPBLENDMW  Z0, Z2, K4, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVUPS    (R9)(CX*1), Z2
+	VPBLENDMW  Z4, Z2, K4, Z4
+	VPSRLD     $0x10, Z14, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z14
+	VPADDD     Z9, Z14, Z14
+	VPSRLD     $0x10, Z12, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z12
+	VPADDD     Z9, Z12, Z12
+	VPSRLD     $0x10, Z14, Z14
+	VPTERNLOGD $0xf8, Z11, Z12, Z14
+	VMOVUPS    (R9)(CX*2), Z2
+	VPBLENDMW  Z14, Z2, K4, Z14
+	VPSRLD     $0x10, Z8, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z8
+	VPADDD     Z9, Z8, Z8
+	VPSRLD     $0x10, Z15, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z15
+	VPADDD     Z9, Z15, Z15
+	VPSRLD     $0x10, Z8, Z8
+	VPTERNLOGD $0xf8, Z11, Z15, Z8
+	VMOVUPS    (R9)(R11*1), Z2
+	VPBLENDMW  Z8, Z2, K4, Z8
+	VMOVNTPS   Z0, (AX)
+	VMOVNTPS   Z4, (AX)(CX*1)
+	VMOVNTPS   Z14, (AX)(CX*2)
+	VMOVNTPS   Z8, (AX)(R11*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, DX
+	ADDQ       $+64, R9
+	ADDQ       $+64, R12
+	CMPQ       R12, CX
+	JB         abreastLine
+	ADDQ       R11, AX
+	ADDQ       R11, DX
+	ADDQ       R11, R9
+	SUBQ       $+4, R10
+	CMPQ       R10, $+4
+	JAE        abreast
+	TESTQ      R10, R10
+	JNZ        row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -15047,15 +20863,15 @@ next:
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 rowTurn:
-	VMOVUPS    (BX)(R12*1), Z4
-	VPADDW     Z4, Z4, Z6
+	VMOVUPS    (BX)(R12*1), Z2
+	VPADDW     Z2, Z2, Z6
 	VPTESTMW   Z6, Z6, K4
-	VMOVUPS    (DX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
-	VMOVUPS    (R8)(R12*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    (R8)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -15066,9 +20882,9 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (DI)(R12*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (DI)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -15079,9 +20895,9 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (BX)(R12*1), Z4
-	VPANDD     Z4, Z11, Z3
-	VPSLLD     $0x10, Z4, Z2
+	VMOVUPS    (BX)(R12*1), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VMULPS     Z2, Z0, Z0
 	VMULPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -15092,9 +20908,9 @@ rowTurn:
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
 	VPANDD     Z1, Z11, Z1
-	VMOVUPS    (R9), Z5
-	VPANDD     Z5, Z11, Z3
-	VPSLLD     $0x10, Z5, Z2
+	VMOVUPS    (R9), Z3
+	VPSLLD     $0x10, Z3, Z2
+	VPANDD     Z3, Z11, Z3
 	VADDPS     Z2, Z0, Z0
 	VADDPS     Z3, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -15103,10 +20919,11 @@ rowTurn:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVDQU16  Z4, K4, Z5
-	VMOVNTPS   Z5, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVUPS    (R9), Z2
+	VPBLENDMW  Z0, Z2, K4, Z0
+	VMOVNTPS   Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
 	ADDQ       $+64, R9
@@ -15118,15 +20935,15 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15137,9 +20954,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15150,9 +20967,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15163,9 +20980,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R9), K1, Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVDQU16.Z (R9), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15174,10 +20991,11 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVDQU16   Z5, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z (R9), K1, Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R9
@@ -15234,16 +21052,136 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 shortTurn:
 	PREFETCHT0  2048(CX)
 	PREFETCHT0  2048(R8)
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	PREFETCHT0  2112(CX)
+	PREFETCHT0  2112(R8)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VMOVUPS     64(R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R8), Z2
+	VPBLENDMW   Z0, Z2, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVUPS     64(R8), Z2
+	VPBLENDMW   Z4, Z2, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, R8
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ       $+32, R9
+	JZ          shortBelow64
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15278,9 +21216,9 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8), Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15289,23 +21227,21 @@ shortTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K2, Z5
-	VMOVUPS     Z5, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R8), Z2
+	VPBLENDMW   Z0, Z2, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -15340,9 +21276,9 @@ shortRest:
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
 	VPAND       Y1, Y11, Y1
-	VMOVUPS     (R8), Y5
-	VPAND       Y5, Y11, Y3
-	VPSLLD      $0x10, Y5, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VADDPS      Y2, Y0, Y0
 	VADDPS      Y3, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -15351,10 +21287,11 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16   Y4, K2, Y5
-	VMOVUPS     Y5, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     (R8), Y2
+	VPBLENDMW   Y0, Y2, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -15362,9 +21299,9 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15399,9 +21336,9 @@ shortBelow32:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVUPS     (R8), X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15410,10 +21347,11 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVUPS     X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -15421,9 +21359,9 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15458,9 +21396,9 @@ shortBelow16:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSD      (R8), X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15469,10 +21407,11 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSD      X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -15480,9 +21419,9 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15517,9 +21456,9 @@ shortBelow8:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSS      (R8), X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15528,10 +21467,11 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSS      X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -15539,9 +21479,9 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15576,9 +21516,9 @@ shortBelow4:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VPINSRW     $0x00, (R8), X13, X5
-	VPAND       X5, X11, X3
-	VPSLLD      $0x10, X5, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15587,10 +21527,11 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16   X4, K2, X5
-	VPEXTRW     $0x00, X5, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPINSRW     $0x00, (R8), X13, X2
+	VPBLENDMW   X0, X2, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -15616,9 +21557,9 @@ plane:
 	MOVQ         BX, R9
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X8, X0, X0
 	VMULPS       X8, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -15653,9 +21594,9 @@ plane:
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
 	VPAND        X1, X11, X1
-	VPINSRW      $0x00, (R8), X13, X4
-	VPAND        X4, X11, X3
-	VPSLLD       $0x10, X4, X2
+	VPINSRW      $0x00, (R8), X13, X3
+	VPSLLD       $0x10, X3, X2
+	VPAND        X3, X11, X3
 	VADDPS       X2, X0, X0
 	VADDPS       X3, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -15664,9 +21605,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	ADDQ         $+2, R8
@@ -15675,9 +21616,9 @@ plane:
 keptAligned2:
 	TESTQ       $+4, AX
 	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15712,9 +21653,9 @@ keptAligned2:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15723,9 +21664,9 @@ keptAligned2:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -15734,9 +21675,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ       $+8, AX
 	JZ          keptAligned8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15771,9 +21712,9 @@ keptAligned4:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15782,9 +21723,9 @@ keptAligned4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -15793,9 +21734,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ       $+16, AX
 	JZ          keptAligned16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15830,9 +21771,9 @@ keptAligned8:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -15841,9 +21782,9 @@ keptAligned8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -15852,9 +21793,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ       $+32, AX
 	JZ          keptAligned32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -15889,9 +21830,9 @@ keptAligned16:
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
 	VPAND       Y1, Y11, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VADDPS      Y2, Y0, Y0
 	VADDPS      Y3, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -15900,25 +21841,141 @@ keptAligned16:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
 	SUBQ        $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   keptRest
 
 	// y = z + clip(x * a + s, l) * f
 keptTurn:
 	PREFETCHT0  2048(CX)
 	PREFETCHT0  2048(R8)
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	PREFETCHT0  2112(CX)
+	PREFETCHT0  2112(R8)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VADDPS      Z14, Z0, Z0
+	VADDPS      Z14, Z1, Z1
+	VADDPS      Z14, Z4, Z4
+	VADDPS      Z14, Z5, Z5
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VMOVUPS     64(R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, R8
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+32, R9
+	JZ          keptBelow64
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z8, Z0, Z0
 	VMULPS      Z8, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15953,9 +22010,9 @@ keptTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -15964,22 +22021,19 @@ keptTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y8, Y0, Y0
 	VMULPS      Y8, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -16014,9 +22068,9 @@ keptRest:
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
 	VPAND       Y1, Y11, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VADDPS      Y2, Y0, Y0
 	VADDPS      Y3, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -16025,9 +22079,9 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -16035,9 +22089,9 @@ keptRest:
 keptBelow32:
 	TESTQ       $+8, R9
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16072,9 +22126,9 @@ keptBelow32:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16083,9 +22137,9 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -16093,9 +22147,9 @@ keptBelow32:
 keptBelow16:
 	TESTQ       $+4, R9
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16130,9 +22184,9 @@ keptBelow16:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16141,9 +22195,9 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -16151,9 +22205,9 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16188,9 +22242,9 @@ keptBelow8:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16199,9 +22253,9 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -16209,9 +22263,9 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X8, X0, X0
 	VMULPS      X8, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16246,9 +22300,9 @@ keptBelow4:
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
 	VPAND       X1, X11, X1
-	VPINSRW     $0x00, (R8), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VADDPS      X2, X0, X0
 	VADDPS      X3, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16257,9 +22311,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -16324,20 +22378,30 @@ copyAligned16:
 	SUBQ    $+16, R9
 
 copyAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	VMOVUPS  (R8), Z0
+	VMOVUPS  64(R8), Z1
 	VMOVNTPS Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R8
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
 	JGE      copyTurn
 
 copyRest:
+	TESTQ    $+32, R9
+	JZ       copyBelow64
+	VMOVUPS  (R8), Z0
+	VMOVNTPS Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -16415,14 +22479,269 @@ TEXT ·streamFuseReLUAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+abreastLine:
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R11*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VFIXUPIMMPS $0x00, Z15, Z1, Z1
+	VMINPS      Z1, Z7, Z1
+	VFIXUPIMMPS $0x00, Z15, Z4, Z4
+	VMINPS      Z4, Z7, Z4
+	VFIXUPIMMPS $0x00, Z15, Z5, Z5
+	VMINPS      Z5, Z7, Z5
+	VFIXUPIMMPS $0x00, Z15, Z14, Z14
+	VMINPS      Z14, Z7, Z14
+	VFIXUPIMMPS $0x00, Z15, Z12, Z12
+	VMINPS      Z12, Z7, Z12
+	VFIXUPIMMPS $0x00, Z15, Z8, Z8
+	VMINPS      Z8, Z7, Z8
+	VFIXUPIMMPS $0x00, Z15, Z13, Z13
+	VMINPS      Z13, Z7, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R9), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z0, Z0
+	VADDPS      Z3, Z1, Z1
+	VMOVUPS     (R9)(CX*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z4, Z4
+	VADDPS      Z3, Z5, Z5
+	VMOVUPS     (R9)(CX*2), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VMOVUPS     (R9)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R9), Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVUPS     (R9)(CX*1), Z2
+	VPBLENDMW   Z4, Z2, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVUPS     (R9)(CX*2), Z2
+	VPBLENDMW   Z14, Z2, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z13, Z8
+	VMOVUPS     (R9)(R11*1), Z2
+	VPBLENDMW   Z8, Z2, K4, Z8
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, (AX)(CX*1)
+	VMOVNTPS    Z14, (AX)(CX*2)
+	VMOVNTPS    Z8, (AX)(R11*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+	ADDQ        $+64, R12
+	CMPQ        R12, CX
+	JB          abreastLine
+	ADDQ        R11, AX
+	ADDQ        R11, DX
+	ADDQ        R11, R9
+	SUBQ        $+4, R10
+	CMPQ        R10, $+4
+	JAE         abreast
+	TESTQ       R10, R10
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -16432,15 +22751,15 @@ next:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -16451,9 +22770,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -16468,9 +22787,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -16481,9 +22800,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R9), Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVUPS     (R9), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -16492,10 +22811,11 @@ rowTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVNTPS    Z5, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVUPS     (R9), Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
@@ -16507,15 +22827,15 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (R8)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (R8)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -16526,9 +22846,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VFIXUPIMMPS $0x00, Z15, Z0, Z0
@@ -16543,9 +22863,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -16556,9 +22876,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R9), K1, Z5
-	VPANDD      Z5, Z11, Z3
-	VPSLLD      $0x10, Z5, Z2
+	VMOVDQU16.Z (R9), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VADDPS      Z2, Z0, Z0
 	VADDPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -16567,10 +22887,11 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16   Z4, K4, Z5
-	VMOVDQU16   Z5, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z (R9), K1, Z2
+	VPBLENDMW   Z0, Z2, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R9
@@ -16628,20 +22949,87 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = x * f * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
-	VMOVUPS     (R13), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (R13), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(R13), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, R13
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
+	VMOVUPS     (R13), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -16660,22 +23048,19 @@ prefetched1:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, R13
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (R13), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (R13), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -16694,19 +23079,19 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R13
 
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (R13), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (R13), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16725,19 +23110,19 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R13
 
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (R13), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (R13), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16756,19 +23141,19 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R13
 
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (R13), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (R13), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16787,19 +23172,19 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R13
 
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R13), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (R13), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
 	VPSRLD      $0x10, X0, X6
@@ -16818,10 +23203,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R13
 
@@ -16844,9 +23229,9 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
 	VPSRLD       $0x10, X0, X6
@@ -16865,9 +23250,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
@@ -16875,9 +23260,9 @@ plane:
 keptAligned2:
 	TESTQ      $+4, AX
 	JZ         keptAligned4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -16896,9 +23281,9 @@ keptAligned2:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 	SUBQ       $+2, R8
@@ -16906,9 +23291,9 @@ keptAligned2:
 keptAligned4:
 	TESTQ      $+8, AX
 	JZ         keptAligned8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -16927,9 +23312,9 @@ keptAligned4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 	SUBQ       $+4, R8
@@ -16937,9 +23322,9 @@ keptAligned4:
 keptAligned8:
 	TESTQ      $+16, AX
 	JZ         keptAligned16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -16958,9 +23343,9 @@ keptAligned8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 	SUBQ       $+8, R8
@@ -16968,9 +23353,9 @@ keptAligned8:
 keptAligned16:
 	TESTQ      $+32, AX
 	JZ         keptAligned32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -16989,23 +23374,82 @@ keptAligned16:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 	SUBQ       $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   keptRest
 
 	// y = x * f * a
 keptTurn:
 	PREFETCHT0 2048(CX)
-	VMOVUPS    (CX), Z4
-	VPANDD     Z4, Z11, Z1
-	VPSLLD     $0x10, Z4, Z0
+	PREFETCHT0 2112(CX)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
+	VMOVUPS    64(CX), Z5
+	VPSLLD     $0x10, Z5, Z4
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z12, Z0, Z0
+	VMULPS     Z12, Z1, Z1
+	VMULPS     Z12, Z4, Z4
+	VMULPS     Z12, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPANDD     Z0, Z11, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPANDD     Z1, Z11, Z1
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPANDD     Z4, Z11, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPANDD     Z5, Z11, Z5
+	VMULPS     Z8, Z0, Z0
+	VMULPS     Z8, Z1, Z1
+	VMULPS     Z8, Z4, Z4
+	VMULPS     Z8, Z5, Z5
+	VPSRLD     $0x10, Z0, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z0
+	VPADDD     Z9, Z0, Z0
+	VPSRLD     $0x10, Z1, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z1
+	VPADDD     Z9, Z1, Z1
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VPSRLD     $0x10, Z4, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z4
+	VPADDD     Z9, Z4, Z4
+	VPSRLD     $0x10, Z5, Z6
+	VPTERNLOGD $0xf8, Z10, Z6, Z5
+	VPADDD     Z9, Z5, Z5
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z11, Z5, Z4
+	VMOVNTPS   Z0, (AX)
+	VMOVNTPS   Z4, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, CX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	PREFETCHT0 2048(CX)
+	VMOVUPS    (CX), Z1
+	VPSLLD     $0x10, Z1, Z0
+	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
 	VMULPS     Z12, Z1, Z1
 	VPSRLD     $0x10, Z0, Z6
@@ -17024,21 +23468,18 @@ keptTurn:
 	VPSRLD     $0x10, Z1, Z6
 	VPTERNLOGD $0xf8, Z10, Z6, Z1
 	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VPSRLD     $0x10, Z0, Z0
+	VPTERNLOGD $0xf8, Z11, Z1, Z0
+	VMOVNTPS   Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, CX
-	SUBQ       $+32, R8
-	CMPQ       R8, $+32
-	JGE        keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ      $+16, R8
 	JZ         keptBelow32
-	VMOVUPS    (CX), Y4
-	VPAND      Y4, Y11, Y1
-	VPSLLD     $0x10, Y4, Y0
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
 	VMULPS     Y12, Y1, Y1
 	VPSRLD     $0x10, Y0, Y6
@@ -17057,18 +23498,18 @@ keptRest:
 	VPSRLD     $0x10, Y1, Y6
 	VPTERNLOGD $0xf8, Y10, Y6, Y1
 	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
+	VPSRLD     $0x10, Y0, Y0
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VMOVUPS    Y0, (AX)
 	ADDQ       $+32, AX
 	ADDQ       $+32, CX
 
 keptBelow32:
 	TESTQ      $+8, R8
 	JZ         keptBelow16
-	VMOVUPS    (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVUPS    (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -17087,18 +23528,18 @@ keptBelow32:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVUPS    X0, (AX)
 	ADDQ       $+16, AX
 	ADDQ       $+16, CX
 
 keptBelow16:
 	TESTQ      $+4, R8
 	JZ         keptBelow8
-	VMOVSD     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSD     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -17117,18 +23558,18 @@ keptBelow16:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSD     X0, (AX)
 	ADDQ       $+8, AX
 	ADDQ       $+8, CX
 
 keptBelow8:
 	TESTQ      $+2, R8
 	JZ         keptBelow4
-	VMOVSS     (CX), X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VMOVSS     (CX), X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -17147,18 +23588,18 @@ keptBelow8:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VMOVSS     X0, (AX)
 	ADDQ       $+4, AX
 	ADDQ       $+4, CX
 
 keptBelow4:
 	TESTQ      $+1, R8
 	JZ         keptBelow2
-	VPINSRW    $0x00, (CX), X13, X4
-	VPAND      X4, X11, X1
-	VPSLLD     $0x10, X4, X0
+	VPINSRW    $0x00, (CX), X13, X1
+	VPSLLD     $0x10, X1, X0
+	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
 	VMULPS     X12, X1, X1
 	VPSRLD     $0x10, X0, X6
@@ -17177,9 +23618,9 @@ keptBelow4:
 	VPSRLD     $0x10, X1, X6
 	VPTERNLOGD $0xf8, X10, X6, X1
 	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
+	VPSRLD     $0x10, X0, X0
+	VPBLENDW   $0xaa, X1, X0, X0
+	VPEXTRW    $0x00, X0, (AX)
 	ADDQ       $+2, AX
 	ADDQ       $+2, CX
 
@@ -17230,18 +23671,25 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -17295,14 +23743,152 @@ TEXT ·streamGradPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0xffff0000, CX
 	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         SI, R9
-	ANDQ         $+31, R9
-	MOVQ         R9, CX
-	MOVL         $0x00000001, R10
-	SHLL         CL, R10
-	DECL         R10
-	KMOVD        R10, K1
-	SHLQ         $0x01, R9
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R8, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R9
+
+abreast:
+	XORL R10, R10
+
+	// y = x * f * a; where f = 0: y = 0
+abreastLine:
+	VMOVUPS     (BX)(R10*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R9*1), Z15
+	VPSLLD      $0x10, Z15, Z8
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (BX)(R10*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPANDD      Z15, Z11, Z15
+	VMOVUPS     (DI)(R10*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z15, Z15
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z15, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z15
+	VPADDD      Z9, Z15, Z15
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z15, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, (AX)(CX*1)
+	VMOVNTPS    Z14, (AX)(CX*2)
+	VMOVNTPS    Z8, (AX)(R9*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R10
+	CMPQ        R10, CX
+	JB          abreastLine
+	ADDQ        R9, AX
+	ADDQ        R9, DX
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JAE         abreast
+	TESTQ       R8, R8
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
 	XORL R10, R10
@@ -17312,15 +23898,15 @@ next:
 
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
-	VMOVUPS     (BX)(R10*1), Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVUPS     (BX)(R10*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R10*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R10*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -17331,9 +23917,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R10*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R10*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -17342,10 +23928,10 @@ rowTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R10
@@ -17356,15 +23942,15 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R10*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R10*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R10*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R10*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -17375,9 +23961,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R10*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R10*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -17386,10 +23972,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R9, AX
 	ADDQ        R9, DX
 	ADDQ        R9, R10
@@ -17428,8 +24014,8 @@ TEXT ·streamGradReLUPlanesBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Z7
 	VPSLLD       $0x10, Z7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
 
@@ -17454,14 +24040,14 @@ short:
 shortTurn:
 	PREFETCHT0  2048(CX)
 	PREFETCHT0  2048(R8)
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
@@ -17504,10 +24090,10 @@ shortTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
@@ -17518,14 +24104,14 @@ shortTurn:
 shortRest:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
@@ -17568,10 +24154,10 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -17579,14 +24165,14 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -17629,10 +24215,10 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -17640,14 +24226,14 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -17690,10 +24276,10 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -17701,14 +24287,14 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -17751,10 +24337,10 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -17762,14 +24348,14 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (R8), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -17812,10 +24398,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -17841,14 +24427,14 @@ plane:
 	MOVQ         BX, R9
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
-	VPINSRW      $0x00, (R8), X13, X4
-	VPAND        X4, X11, X3
-	VPSLLD       $0x10, X4, X2
+	VPINSRW      $0x00, (R8), X13, X3
+	VPSLLD       $0x10, X3, X2
+	VPAND        X3, X11, X3
 	VMULPS       X8, X2, X2
 	VMULPS       X8, X3, X3
 	VPSRLD       $0x10, X2, X6
@@ -17891,9 +24477,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	ADDQ         $+2, R8
@@ -17902,14 +24488,14 @@ plane:
 keptAligned2:
 	TESTQ       $+4, AX
 	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -17952,9 +24538,9 @@ keptAligned2:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -17963,14 +24549,14 @@ keptAligned2:
 keptAligned4:
 	TESTQ       $+8, AX
 	JZ          keptAligned8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -18013,9 +24599,9 @@ keptAligned4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -18024,14 +24610,14 @@ keptAligned4:
 keptAligned8:
 	TESTQ       $+16, AX
 	JZ          keptAligned16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -18074,9 +24660,9 @@ keptAligned8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -18085,14 +24671,14 @@ keptAligned8:
 keptAligned16:
 	TESTQ       $+32, AX
 	JZ          keptAligned32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
@@ -18135,9 +24721,9 @@ keptAligned16:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -18151,14 +24737,14 @@ keptAligned32:
 keptTurn:
 	PREFETCHT0  2048(CX)
 	PREFETCHT0  2048(R8)
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z8, Z2, Z2
 	VMULPS      Z8, Z3, Z3
 	VPSRLD      $0x10, Z2, Z6
@@ -18201,9 +24787,9 @@ keptTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, R8
@@ -18214,14 +24800,14 @@ keptTurn:
 keptRest:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (R8), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (R8), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VMULPS      Y8, Y2, Y2
 	VMULPS      Y8, Y3, Y3
 	VPSRLD      $0x10, Y2, Y6
@@ -18264,9 +24850,9 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -18274,14 +24860,14 @@ keptRest:
 keptBelow32:
 	TESTQ       $+8, R9
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -18324,9 +24910,9 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -18334,14 +24920,14 @@ keptBelow32:
 keptBelow16:
 	TESTQ       $+4, R9
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -18384,9 +24970,9 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -18394,14 +24980,14 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (R8), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (R8), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -18444,9 +25030,9 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -18454,14 +25040,14 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (R8), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VMULPS      X8, X2, X2
 	VMULPS      X8, X3, X3
 	VPSRLD      $0x10, X2, X6
@@ -18504,9 +25090,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -18633,16 +25219,169 @@ TEXT ·streamGradReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Z7
 	VPSLLD       $0x10, Z7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+2
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+
+abreast:
+	XORL R11, R11
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+abreastLine:
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMOVUPS     (R9), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (R9)(CX*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
+	VADDPS      Z2, Z8, Z8
+	VADDPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VFIXUPIMMPS $0x00, Z15, Z14, Z0
+	VCMPPS      $0x16, Z14, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z12, Z1
+	VCMPPS      $0x16, Z12, Z7, K5
+	VMOVUPS.Z   Z1, K5, Z1
+	VFIXUPIMMPS $0x00, Z15, Z8, Z4
+	VCMPPS      $0x16, Z8, Z7, K5
+	VMOVUPS.Z   Z4, K5, Z4
+	VFIXUPIMMPS $0x00, Z15, Z13, Z5
+	VCMPPS      $0x16, Z13, Z7, K5
+	VMOVUPS.Z   Z5, K5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (R8)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, (AX)(CX*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R9
+	ADDQ        $+64, R11
+	CMPQ        R11, CX
+	JB          abreastLine
+	ADDQ        CX, AX
+	ADDQ        CX, DX
+	ADDQ        CX, R9
+	SUBQ        $+2, R10
+	CMPQ        R10, $+2
+	JAE         abreast
+	TESTQ       R10, R10
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -18652,51 +25391,51 @@ next:
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
-	VMOVUPS     (BX)(R12*1), Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVUPS     (BX)(R12*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R9), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPTERNLOGD  $0xf8, Z10, Z6, Z12
-	VPADDD      Z9, Z12, Z12
+	VMOVUPS     (R9), Z12
+	VPSLLD      $0x10, Z12, Z14
 	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VMOVUPS     (DI)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
 	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DI)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VCMPPS      $0x16, Z12, Z7, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VFIXUPIMMPS $0x00, Z15, Z14, Z0
 	VCMPPS      $0x16, Z14, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z12, Z1
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -18706,9 +25445,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (R8)(R12*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (R8)(R12*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -18717,10 +25456,10 @@ rowTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R9
@@ -18732,51 +25471,51 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R12*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVDQU16.Z (R9), K1, Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VMOVDQU16.Z (R8)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z3, Z14, Z14
-	VPSRLD      $0x10, Z12, Z6
-	VPTERNLOGD  $0xf8, Z10, Z6, Z12
-	VPADDD      Z9, Z12, Z12
+	VMOVDQU16.Z (R9), K1, Z12
+	VPSLLD      $0x10, Z12, Z14
 	VPANDD      Z12, Z11, Z12
+	VMOVDQU16.Z (R8)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VMOVDQU16.Z (DI)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
-	VADDPS      Z2, Z12, Z12
-	VADDPS      Z3, Z14, Z14
 	VPSRLD      $0x10, Z12, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z12
 	VPADDD      Z9, Z12, Z12
 	VPANDD      Z12, Z11, Z12
+	VMOVDQU16.Z (DI)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VADDPS      Z2, Z14, Z14
+	VADDPS      Z3, Z12, Z12
 	VPSRLD      $0x10, Z14, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z14
 	VPADDD      Z9, Z14, Z14
 	VPANDD      Z14, Z11, Z14
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VCMPPS      $0x16, Z12, Z7, K5
-	VMOVUPS.Z   Z0, K5, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VFIXUPIMMPS $0x00, Z15, Z14, Z0
 	VCMPPS      $0x16, Z14, Z7, K5
+	VMOVUPS.Z   Z0, K5, Z0
+	VFIXUPIMMPS $0x00, Z15, Z12, Z1
+	VCMPPS      $0x16, Z12, Z7, K5
 	VMOVUPS.Z   Z1, K5, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
@@ -18786,9 +25525,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (R8)(R12*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (R8)(R12*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -18797,10 +25536,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R11, AX
 	ADDQ        R11, DX
 	ADDQ        R11, R9
@@ -18850,21 +25589,95 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0  2048(CX)
 	PREFETCHT0  2048(DI)
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	PREFETCHT0  2112(CX)
+	PREFETCHT0  2112(DI)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VMOVUPS     64(DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS $0x00, Z15, Z3, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, DI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         shortTurn
+
+shortRest:
+	TESTQ       $+32, R9
+	JZ          shortBelow64
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VFIXUPIMMPS $0x00, Z15, Z2, Z0
 	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -18883,28 +25696,25 @@ shortTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K2, Z0
+	VMOVUPS     Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (DI), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (DI), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VFIXUPIMMPS $0x00, Y15, Y2, Y0
 	VFIXUPIMMPS $0x00, Y15, Y3, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -18923,10 +25733,10 @@ shortRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -18934,14 +25744,14 @@ shortRest:
 shortBelow32:
 	TESTQ       $+8, R9
 	JZ          shortBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -18960,10 +25770,10 @@ shortBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -18971,14 +25781,14 @@ shortBelow32:
 shortBelow16:
 	TESTQ       $+4, R9
 	JZ          shortBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -18997,10 +25807,10 @@ shortBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -19008,14 +25818,14 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19034,10 +25844,10 @@ shortBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -19045,14 +25855,14 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (DI), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19071,10 +25881,10 @@ shortBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -19098,14 +25908,14 @@ plane:
 	MOVQ         BX, R9
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VPAND        X4, X11, X1
-	VPSLLD       $0x10, X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VPSLLD       $0x10, X1, X0
+	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
 	VMULPS       X12, X1, X1
-	VPINSRW      $0x00, (DI), X13, X4
-	VPAND        X4, X11, X3
-	VPSLLD       $0x10, X4, X2
+	VPINSRW      $0x00, (DI), X13, X3
+	VPSLLD       $0x10, X3, X2
+	VPAND        X3, X11, X3
 	VFIXUPIMMPS  $0x00, X15, X2, X0
 	VFIXUPIMMPS  $0x00, X15, X3, X1
 	VPSRLD       $0x10, X0, X6
@@ -19124,9 +25934,9 @@ plane:
 	VPSRLD       $0x10, X1, X6
 	VPTERNLOGD   $0xf8, X10, X6, X1
 	VPADDD       X9, X1, X1
-	VPSRLD       $0x10, X0, X4
-	VPBLENDW     $0xaa, X1, X4, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VPSRLD       $0x10, X0, X0
+	VPBLENDW     $0xaa, X1, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	ADDQ         $+2, DI
@@ -19135,14 +25945,14 @@ plane:
 keptAligned2:
 	TESTQ       $+4, AX
 	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19161,9 +25971,9 @@ keptAligned2:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -19172,14 +25982,14 @@ keptAligned2:
 keptAligned4:
 	TESTQ       $+8, AX
 	JZ          keptAligned8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19198,9 +26008,9 @@ keptAligned4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -19209,14 +26019,14 @@ keptAligned4:
 keptAligned8:
 	TESTQ       $+16, AX
 	JZ          keptAligned16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19235,9 +26045,9 @@ keptAligned8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -19246,14 +26056,14 @@ keptAligned8:
 keptAligned16:
 	TESTQ       $+32, AX
 	JZ          keptAligned32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (DI), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (DI), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VFIXUPIMMPS $0x00, Y15, Y2, Y0
 	VFIXUPIMMPS $0x00, Y15, Y3, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -19272,30 +26082,102 @@ keptAligned16:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
 	SUBQ        $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   keptRest
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
 	PREFETCHT0  2048(CX)
 	PREFETCHT0  2048(DI)
-	VMOVUPS     (CX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
+	PREFETCHT0  2112(CX)
+	PREFETCHT0  2112(DI)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     64(CX), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
 	VMULPS      Z12, Z0, Z0
 	VMULPS      Z12, Z1, Z1
-	VMOVUPS     (DI), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMULPS      Z12, Z4, Z4
+	VMULPS      Z12, Z5, Z5
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VMOVUPS     64(DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS $0x00, Z15, Z3, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VMULPS      Z8, Z0, Z0
+	VMULPS      Z8, Z1, Z1
+	VMULPS      Z8, Z4, Z4
+	VMULPS      Z8, Z5, Z5
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	ADDQ        $+128, DI
+	SUBQ        $+64, R9
+	CMPQ        R9, $+64
+	JGE         keptTurn
+
+keptRest:
+	TESTQ       $+32, R9
+	JZ          keptBelow64
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	VMOVUPS     (CX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VMOVUPS     (DI), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VFIXUPIMMPS $0x00, Z15, Z2, Z0
 	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -19314,27 +26196,24 @@ keptTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
 	ADDQ        $+64, DI
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
-	VMOVUPS     (CX), Y4
-	VPAND       Y4, Y11, Y1
-	VPSLLD      $0x10, Y4, Y0
+	VMOVUPS     (CX), Y1
+	VPSLLD      $0x10, Y1, Y0
+	VPAND       Y1, Y11, Y1
 	VMULPS      Y12, Y0, Y0
 	VMULPS      Y12, Y1, Y1
-	VMOVUPS     (DI), Y4
-	VPAND       Y4, Y11, Y3
-	VPSLLD      $0x10, Y4, Y2
+	VMOVUPS     (DI), Y3
+	VPSLLD      $0x10, Y3, Y2
+	VPAND       Y3, Y11, Y3
 	VFIXUPIMMPS $0x00, Y15, Y2, Y0
 	VFIXUPIMMPS $0x00, Y15, Y3, Y1
 	VPSRLD      $0x10, Y0, Y6
@@ -19353,9 +26232,9 @@ keptRest:
 	VPSRLD      $0x10, Y1, Y6
 	VPTERNLOGD  $0xf8, Y10, Y6, Y1
 	VPADDD      Y9, Y1, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPBLENDW    $0xaa, Y1, Y4, Y4
-	VMOVUPS     Y4, (AX)
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -19363,14 +26242,14 @@ keptRest:
 keptBelow32:
 	TESTQ       $+8, R9
 	JZ          keptBelow16
-	VMOVUPS     (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVUPS     (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVUPS     (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVUPS     (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19389,9 +26268,9 @@ keptBelow32:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVUPS     X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -19399,14 +26278,14 @@ keptBelow32:
 keptBelow16:
 	TESTQ       $+4, R9
 	JZ          keptBelow8
-	VMOVSD      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSD      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSD      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSD      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19425,9 +26304,9 @@ keptBelow16:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSD      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -19435,14 +26314,14 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VMOVSS      (CX), X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VMOVSS      (DI), X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VMOVSS      (DI), X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19461,9 +26340,9 @@ keptBelow8:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VMOVSS      X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -19471,14 +26350,14 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VPAND       X4, X11, X1
-	VPSLLD      $0x10, X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VPSLLD      $0x10, X1, X0
+	VPAND       X1, X11, X1
 	VMULPS      X12, X0, X0
 	VMULPS      X12, X1, X1
-	VPINSRW     $0x00, (DI), X13, X4
-	VPAND       X4, X11, X3
-	VPSLLD      $0x10, X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VPSLLD      $0x10, X3, X2
+	VPAND       X3, X11, X3
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VFIXUPIMMPS $0x00, X15, X3, X1
 	VPSRLD      $0x10, X0, X6
@@ -19497,9 +26376,9 @@ keptBelow4:
 	VPSRLD      $0x10, X1, X6
 	VPTERNLOGD  $0xf8, X10, X6, X1
 	VPADDD      X9, X1, X1
-	VPSRLD      $0x10, X0, X4
-	VPBLENDW    $0xaa, X1, X4, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VPSRLD      $0x10, X0, X0
+	VPBLENDW    $0xaa, X1, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -19552,18 +26431,25 @@ fillAligned16:
 	SUBQ    $+16, R9
 
 fillAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R9
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -19621,14 +26507,174 @@ TEXT ·streamGradReLUOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x08080800, CX
 	VMOVD        CX, X15
 	VPBROADCASTD X15, Z15
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+abreastLine:
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
+	VPTESTMW    Z6, Z6, K4
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (DX)(CX*1), Z5
+	VPSLLD      $0x10, Z5, Z4
+	VPANDD      Z5, Z11, Z5
+	VMOVUPS     (DX)(CX*2), Z12
+	VPSLLD      $0x10, Z12, Z14
+	VPANDD      Z12, Z11, Z12
+	VMOVUPS     (DX)(R10*1), Z13
+	VPSLLD      $0x10, Z13, Z8
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
+	VMOVUPS     (R8)(CX*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS $0x00, Z15, Z3, Z5
+	VMOVUPS     (R8)(CX*2), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z14
+	VFIXUPIMMPS $0x00, Z15, Z3, Z12
+	VMOVUPS     (R8)(R10*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z8
+	VFIXUPIMMPS $0x00, Z15, Z3, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPANDD      Z0, Z11, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPANDD      Z1, Z11, Z1
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPANDD      Z4, Z11, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPANDD      Z5, Z11, Z5
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPANDD      Z14, Z11, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPANDD      Z12, Z11, Z12
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPANDD      Z8, Z11, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPANDD      Z13, Z11, Z13
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z3, Z1, Z1
+	VMULPS      Z2, Z4, Z4
+	VMULPS      Z3, Z5, Z5
+	VMULPS      Z2, Z14, Z14
+	VMULPS      Z3, Z12, Z12
+	VMULPS      Z2, Z8, Z8
+	VMULPS      Z3, Z13, Z13
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VPSRLD      $0x10, Z4, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z4
+	VPADDD      Z9, Z4, Z4
+	VPSRLD      $0x10, Z5, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z5
+	VPADDD      Z9, Z5, Z5
+	VPSRLD      $0x10, Z4, Z4
+	VPTERNLOGD  $0xf8, Z11, Z5, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VPSRLD      $0x10, Z14, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z14
+	VPADDD      Z9, Z14, Z14
+	VPSRLD      $0x10, Z12, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z12
+	VPADDD      Z9, Z12, Z12
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, Z11, Z12, Z14
+	VMOVDQU16.Z Z14, K4, Z14
+	VPSRLD      $0x10, Z8, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z13, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z13
+	VPADDD      Z9, Z13, Z13
+	VPSRLD      $0x10, Z8, Z8
+	VPTERNLOGD  $0xf8, Z11, Z13, Z8
+	VMOVDQU16.Z Z8, K4, Z8
+	VMOVNTPS    Z0, (AX)
+	VMOVNTPS    Z4, (AX)(CX*1)
+	VMOVNTPS    Z14, (AX)(CX*2)
+	VMOVNTPS    Z8, (AX)(R10*1)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	ADDQ        $+64, R8
+	ADDQ        $+64, R11
+	CMPQ        R11, CX
+	JB          abreastLine
+	ADDQ        R10, AX
+	ADDQ        R10, DX
+	ADDQ        R10, R8
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JAE         abreast
+	TESTQ       R9, R9
+	JNZ         row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -19638,22 +26684,22 @@ next:
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 rowTurn:
-	VMOVUPS     (BX)(R11*1), Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVUPS     (BX)(R11*1), Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVUPS     (DX), Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVUPS     (BX)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DX), Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVUPS     (BX)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVUPS     (R8), Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VMOVUPS     (R8), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -19662,9 +26708,9 @@ rowTurn:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVUPS     (DI)(R11*1), Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVUPS     (DI)(R11*1), Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -19673,10 +26719,10 @@ rowTurn:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVNTPS    Z4, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, R8
@@ -19688,22 +26734,22 @@ rowTurn:
 rowRest:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPADDW      Z4, Z4, Z6
+	VMOVDQU16.Z (BX)(R11*1), K1, Z2
+	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
-	VMOVDQU16.Z (DX), K1, Z4
-	VPANDD      Z4, Z11, Z1
-	VPSLLD      $0x10, Z4, Z0
-	VMOVDQU16.Z (BX)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DX), K1, Z1
+	VPSLLD      $0x10, Z1, Z0
+	VPANDD      Z1, Z11, Z1
+	VMOVDQU16.Z (BX)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
-	VMOVDQU16.Z (R8), K1, Z4
-	VPANDD      Z4, Z11, Z14
-	VPSLLD      $0x10, Z4, Z12
-	VFIXUPIMMPS $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS $0x00, Z15, Z14, Z1
+	VMOVDQU16.Z (R8), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
+	VFIXUPIMMPS $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS $0x00, Z15, Z3, Z1
 	VPSRLD      $0x10, Z0, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z0
 	VPADDD      Z9, Z0, Z0
@@ -19712,9 +26758,9 @@ rowRest:
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
 	VPANDD      Z1, Z11, Z1
-	VMOVDQU16.Z (DI)(R11*1), K1, Z4
-	VPANDD      Z4, Z11, Z3
-	VPSLLD      $0x10, Z4, Z2
+	VMOVDQU16.Z (DI)(R11*1), K1, Z3
+	VPSLLD      $0x10, Z3, Z2
+	VPANDD      Z3, Z11, Z3
 	VMULPS      Z2, Z0, Z0
 	VMULPS      Z3, Z1, Z1
 	VPSRLD      $0x10, Z0, Z6
@@ -19723,10 +26769,10 @@ rowRest:
 	VPSRLD      $0x10, Z1, Z6
 	VPTERNLOGD  $0xf8, Z10, Z6, Z1
 	VPADDD      Z9, Z1, Z1
-	VPSRLD      $0x10, Z0, Z4
-	VPTERNLOGD  $0xf8, Z11, Z1, Z4
-	VMOVDQU16.Z Z4, K4, Z4
-	VMOVDQU16   Z4, K1, (AX)
+	VPSRLD      $0x10, Z0, Z0
+	VPTERNLOGD  $0xf8, Z11, Z1, Z0
+	VMOVDQU16.Z Z0, K4, Z0
+	VMOVDQU16   Z0, K1, (AX)
 	ADDQ        R10, AX
 	ADDQ        R10, DX
 	ADDQ        R10, R8

@@ -45,17 +45,76 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
+	VCVTPH2PS    64(R14), Z4
+	VCVTPH2PS    96(R14), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R14
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
 	VCVTPH2PS    (R14), Z0
 	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
@@ -72,18 +131,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R14
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -94,9 +150,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
@@ -111,9 +167,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
@@ -128,17 +184,17 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R14), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -146,17 +202,17 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -164,9 +220,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -189,16 +245,71 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = (x * a + s) * f
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R9, R9
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched2:
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -215,17 +326,14 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ     $+16, R10
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -236,8 +344,8 @@ keptRest:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
@@ -252,8 +360,8 @@ keptBelow32:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -268,16 +376,16 @@ keptBelow16:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
 keptBelow8:
 	TESTQ     $+2, R10
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -285,16 +393,16 @@ keptBelow8:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
 keptBelow4:
 	TESTQ     $+1, R10
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -302,8 +410,8 @@ keptBelow4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
@@ -320,23 +428,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R10
-	CMPQ R10, $+32
+	CMPQ R10, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	TESTQ      R9, R9
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -513,14 +634,145 @@ TEXT ·fusePixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   count+56(FP), R9
 	MOVQ   ·storeAhead+0(SB), R10
 	VXORPS X13, X13, X13
-	MOVQ   SI, R11
-	ANDQ   $+31, R11
-	MOVQ   R11, CX
-	MOVL   $0x00000001, R12
-	SHLL   CL, R12
-	DECL   R12
-	KMOVD  R12, K1
-	SHLQ   $0x01, R11
+	TESTQ  $+31, SI
+	JNZ    row
+	CMPQ   R9, $+4
+	JB     row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	LEAQ   (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R11*1), Z8
+	VCVTPH2PS    32(DX)(R11*1), Z15
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R11*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         R11, AX
+	ADDQ         R11, DX
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -531,12 +783,12 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -560,11 +812,11 @@ prefetched1:
 	VCVTPH2PS    32(BX)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R12
@@ -575,44 +827,44 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R12
@@ -670,17 +922,84 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
+	VCVTPH2PS    64(R14), Z4
+	VCVTPH2PS    96(R14), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R14
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
 	VCVTPH2PS    (R14), Z0
 	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
@@ -701,18 +1020,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R14
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -725,9 +1041,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
@@ -744,9 +1060,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
@@ -763,17 +1079,17 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R14), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -783,17 +1099,17 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -803,9 +1119,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -828,16 +1144,79 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           keptRest
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -858,17 +1237,14 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Z0
@@ -881,8 +1257,8 @@ keptRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 
@@ -899,8 +1275,8 @@ keptBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 
@@ -917,16 +1293,16 @@ keptBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 
 keptBelow8:
 	TESTQ       $+2, R8
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -936,16 +1312,16 @@ keptBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 
 keptBelow4:
 	TESTQ       $+1, R8
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -955,8 +1331,8 @@ keptBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 
@@ -973,23 +1349,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -1042,14 +1431,161 @@ TEXT ·fuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R11*1), Z8
+	VCVTPH2PS    32(DX)(R11*1), Z13
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z14
+	VMINPS       Z14, Z7, Z14
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z12
+	VMINPS       Z12, Z7, Z12
+	VFIXUPIMMPS  $0x00, Z15, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VFIXUPIMMPS  $0x00, Z15, Z13, Z13
+	VMINPS       Z13, Z7, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R11*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         R11, AX
+	ADDQ         R11, DX
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -1060,12 +1596,12 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -1093,11 +1629,11 @@ prefetched1:
 	VCVTPH2PS    32(BX)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R12
@@ -1108,27 +1644,27 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
@@ -1139,17 +1675,17 @@ rowRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R12
@@ -1204,17 +1740,92 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
+	VCVTPH2PS    64(R14), Z4
+	VCVTPH2PS    96(R14), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R14
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
 	VCVTPH2PS    (R14), Z0
 	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
@@ -1239,18 +1850,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R14
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -1265,9 +1873,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
@@ -1286,9 +1894,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
@@ -1307,17 +1915,17 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R14), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -1329,17 +1937,17 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -1351,9 +1959,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -1376,16 +1984,87 @@ plane:
 	VPBROADCASTW (SI), Y14
 	VCVTPH2PS    Y14, Z14
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           keptRest
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z8, Z0, Z0
@@ -1410,17 +2089,14 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -1435,8 +2111,8 @@ keptRest:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
@@ -1455,8 +2131,8 @@ keptBelow32:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -1475,16 +2151,16 @@ keptBelow16:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
 keptBelow8:
 	TESTQ     $+2, R8
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -1496,16 +2172,16 @@ keptBelow8:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
 keptBelow4:
 	TESTQ     $+1, R8
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -1517,8 +2193,8 @@ keptBelow4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
@@ -1535,23 +2211,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R8
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -1601,14 +2290,177 @@ TEXT ·fuseLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R11*1), Z8
+	VCVTPH2PS    32(DX)(R11*1), Z15
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCMPPS       $0x15, Z14, Z13, K5
+	VMULPS       Z7, Z14, K5, Z14
+	VCMPPS       $0x15, Z12, Z13, K5
+	VMULPS       Z7, Z12, K5, Z12
+	VCMPPS       $0x15, Z8, Z13, K5
+	VMULPS       Z7, Z8, K5, Z8
+	VCMPPS       $0x15, Z15, Z13, K5
+	VMULPS       Z7, Z15, K5, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R11*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         R11, AX
+	ADDQ         R11, DX
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -1619,12 +2471,12 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -1656,11 +2508,11 @@ prefetched1:
 	VCVTPH2PS    32(BX)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R12
@@ -1671,27 +2523,27 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
@@ -1706,17 +2558,17 @@ rowRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R12
@@ -1757,7 +2609,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R11
-	CMPQ         R11, $+32
+	CMPQ         R11, $+64
 	JL           shortRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
@@ -1765,187 +2617,79 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, R11
-	CMPQ          R11, $+32
-	JGE           shortTurn
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      64(R8), Z2
+	VPBLENDMW    Z4, Z2, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
+	JGE          shortTurn
 
 shortRest:
-	TESTQ     $+16, R11
-	JZ        shortBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMOVUPS   (R8), Y5
-	VCVTPH2PS Y5, Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-
-shortBelow32:
-	TESTQ     $+8, R11
-	JZ        shortBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMOVUPS   (R8), X5
-	VCVTPH2PS X5, Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-
-shortBelow16:
-	TESTQ     $+4, R11
-	JZ        shortBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSD    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-
-shortBelow8:
-	TESTQ     $+2, R11
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-
-shortBelow4:
-	TESTQ     $+1, R11
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
-
-shortBelow2:
-	DECQ R9
-	JNZ  short
-	VZEROUPPER
-	RET
-
-long:
-plane:
-	MOVWLZX      (DX), R11
-	ADDL         R11, R11
-	TESTL        $0x0000ffff, R11
-	JZ           dropped
-	VPBROADCASTW (DX), Y12
-	VCVTPH2PS    Y12, Z12
-	VPBROADCASTW (DI), Y8
-	VCVTPH2PS    Y8, Z8
-	VPBROADCASTW (SI), Y14
-	VCVTPH2PS    Y14, Z14
-	MOVQ         BX, R11
-	CMPQ         R11, $+32
-	JL           keptRest
-
-	// y = z + (x * a + s) * f
-keptTurn:
+	TESTQ      $+32, R11
+	JZ         shortBelow64
 	TESTQ      R10, R10
 	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
@@ -1975,18 +2719,269 @@ prefetched2:
 	VCVTPH2PS    32(R8), Z3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
+
+shortBelow64:
+	TESTQ     $+16, R11
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   (R8), Y2
+	VPBLENDMW Y0, Y2, K2, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R11
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R11
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R11
+	JZ        shortBelow4
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R11
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X3
+	VCVTPH2PS X3, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VPINSRW   $0x00, (R8), X13, X2
+	VPBLENDMW X0, X2, K2, X0
+	VPEXTRW   $0x00, X0, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R9
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R11
+	ADDL         R11, R11
+	TESTL        $0x0000ffff, R11
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R11
+	CMPQ         R11, $+64
+	JL           keptRest
+
+	// y = z + (x * a + s) * f
+keptTurn:
+	TESTQ      R10, R10
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R11
+	CMPQ         R11, $+64
 	JGE          keptTurn
 
 keptRest:
+	TESTQ      $+32, R11
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched4:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+keptBelow64:
 	TESTQ     $+16, R11
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -2001,8 +2996,8 @@ keptRest:
 	VCVTPH2PS Y6, Z0
 	VCVTPH2PS (R8), Z2
 	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
@@ -2022,8 +3017,8 @@ keptBelow32:
 	VCVTPH2PS X6, Y0
 	VCVTPH2PS (R8), Y2
 	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
@@ -2043,8 +3038,8 @@ keptBelow16:
 	VCVTPH2PS X6, X0
 	VCVTPH2PS (R8), X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
@@ -2052,8 +3047,8 @@ keptBelow16:
 keptBelow8:
 	TESTQ     $+2, R11
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -2063,11 +3058,11 @@ keptBelow8:
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
@@ -2075,8 +3070,8 @@ keptBelow8:
 keptBelow4:
 	TESTQ     $+1, R11
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -2086,11 +3081,11 @@ keptBelow4:
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
+	VPINSRW   $0x00, (R8), X13, X3
+	VCVTPH2PS X3, X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
@@ -2110,25 +3105,41 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R11
-	CMPQ R11, $+32
+	CMPQ R11, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
+
+prefetched5:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R8
+	SUBQ    $+64, R11
+	CMPQ    R11, $+64
+	JGE     copyTurn
+
+copyRest:
+	TESTQ      $+32, R11
+	JZ         copyBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched3:
+prefetched6:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
-	SUBQ    $+32, R11
-	CMPQ    R11, $+32
-	JGE     copyTurn
 
-copyRest:
+copyBelow64:
 	TESTQ   $+16, R11
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -2192,14 +3203,183 @@ TEXT ·fuseAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   count+56(FP), R10
 	MOVQ   ·storeAhead+0(SB), R11
 	VXORPS X13, X13, X13
-	MOVQ   SI, R12
-	ANDQ   $+31, R12
-	MOVQ   R12, CX
-	MOVL   $0x00000001, R13
-	SHLL   CL, R13
-	DECL   R13
-	KMOVD  R13, K1
-	SHLQ   $0x01, R12
+	TESTQ  $+31, SI
+	JNZ    row
+	CMPQ   R10, $+4
+	JB     row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	LEAQ   (CX)(CX*2), R12
+
+abreast:
+	XORL R13, R13
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R12*1), Z8
+	VCVTPH2PS    32(DX)(R12*1), Z15
+	VCVTPH2PS    (R8)(R13*1), Z2
+	VCVTPH2PS    32(R8)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R13*1), Z2
+	VCVTPH2PS    32(DI)(R13*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (BX)(R13*1), Z2
+	VCVTPH2PS    32(BX)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    (R9)(CX*1), Z2
+	VCVTPH2PS    32(R9)(CX*1), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9)(CX*2), Z2
+	VCVTPH2PS    32(R9)(CX*2), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VCVTPH2PS    (R9)(R12*1), Z2
+	VCVTPH2PS    32(R9)(R12*1), Z3
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      (R9)(CX*1), Z2
+	VPBLENDMW    Z4, Z2, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVUPS      (R9)(CX*2), Z2
+	VPBLENDMW    Z14, Z2, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVUPS      (R9)(R12*1), Z2
+	VPBLENDMW    Z8, Z2, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R12*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R13
+	CMPQ         R13, CX
+	JB           abreastLine
+	ADDQ         R12, AX
+	ADDQ         R12, DX
+	ADDQ         R12, R9
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -2210,109 +3390,109 @@ next:
 	// y = z + (x * a + s) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	ADDQ          $+64, R13
-	SUBQ          $+32, CX
-	CMPQ          CX, $+32
-	JGE           rowTurn
+prefetched2:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R13*1), Z2
+	VCVTPH2PS    32(R8)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R13*1), Z2
+	VCVTPH2PS    32(DI)(R13*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R13*1), Z2
+	VCVTPH2PS    32(BX)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R13
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R9), K1, Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
+	VMOVDQU16.Z   (R9), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVDQU16     Z5, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   (R9), K1, Z2
+	VPBLENDMW     Z0, Z2, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R12, AX
 	ADDQ          R12, DX
 	ADDQ          R12, R9
@@ -2360,7 +3540,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
@@ -2368,201 +3548,87 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
-	VMINPS        Z0, Z7, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, R9
-	CMPQ          R9, $+32
-	JGE           shortTurn
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      64(R8), Z2
+	VPBLENDMW    Z4, Z2, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          shortTurn
 
 shortRest:
-	TESTQ       $+16, R9
-	JZ          shortBelow32
-	VCVTPH2PS   (CX), Z0
-	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VADDPS      Z14, Z0, Z0
-	VFIXUPIMMPS $0x00, Z15, Z0, Z0
-	VMINPS      Z0, Z7, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VMOVUPS     (R8), Y5
-	VCVTPH2PS   Y5, Z2
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16   Y4, K2, Y5
-	VMOVUPS     Y5, (AX)
-	ADDQ        $+32, AX
-	ADDQ        $+32, CX
-	ADDQ        $+32, R8
-
-shortBelow32:
-	TESTQ       $+8, R9
-	JZ          shortBelow16
-	VCVTPH2PS   (CX), Y0
-	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VADDPS      Y14, Y0, Y0
-	VFIXUPIMMPS $0x00, Y15, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VMOVUPS     (R8), X5
-	VCVTPH2PS   X5, Y2
-	VADDPS      Y2, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVUPS     X5, (AX)
-	ADDQ        $+16, AX
-	ADDQ        $+16, CX
-	ADDQ        $+16, R8
-
-shortBelow16:
-	TESTQ       $+4, R9
-	JZ          shortBelow8
-	VCVTPH2PS   (CX), X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMOVSD      (R8), X5
-	VCVTPH2PS   X5, X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSD      X5, (AX)
-	ADDQ        $+8, AX
-	ADDQ        $+8, CX
-	ADDQ        $+8, R8
-
-shortBelow8:
-	TESTQ       $+2, R9
-	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMOVSS      (R8), X5
-	VCVTPH2PS   X5, X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSS      X5, (AX)
-	ADDQ        $+4, AX
-	ADDQ        $+4, CX
-	ADDQ        $+4, R8
-
-shortBelow4:
-	TESTQ       $+1, R9
-	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VPINSRW     $0x00, (R8), X13, X5
-	VCVTPH2PS   X5, X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16   X4, K2, X5
-	VPEXTRW     $0x00, X5, (AX)
-	ADDQ        $+2, AX
-	ADDQ        $+2, CX
-	ADDQ        $+2, R8
-
-shortBelow2:
-	DECQ R10
-	JNZ  short
-	VZEROUPPER
-	RET
-
-long:
-plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	JZ           dropped
-	VPBROADCASTW (DX), Y12
-	VCVTPH2PS    Y12, Z12
-	VPBROADCASTW (DI), Y8
-	VCVTPH2PS    Y8, Z8
-	VPBROADCASTW (SI), Y14
-	VCVTPH2PS    Y14, Z14
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
-	JL           keptRest
-
-	// y = z + clip(x * a + s, l) * f
-keptTurn:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
 	TESTQ      R11, R11
 	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
@@ -2596,18 +3662,291 @@ prefetched2:
 	VCVTPH2PS    32(R8), Z3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+
+shortBelow64:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VCVTPH2PS   (R8), Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     (R8), Y2
+	VPBLENDMW   Y0, Y2, K2, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+
+shortBelow32:
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPH2PS   (R8), Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVUPS     X0, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+
+shortBelow16:
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VCVTPH2PS   (R8), X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSD      X0, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+
+shortBelow8:
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSS      X0, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+
+shortBelow4:
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VPINSRW     $0x00, (R8), X13, X2
+	VPBLENDMW   X0, X2, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
+
+shortBelow2:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           keptRest
+
+	// y = z + clip(x * a + s, l) * f
+keptTurn:
+	TESTQ      R11, R11
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          keptTurn
 
 keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R11, R11
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R11*1)
+
+prefetched4:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+keptBelow64:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Z0
@@ -2624,8 +3963,8 @@ keptRest:
 	VCVTPH2PS   Y6, Z0
 	VCVTPH2PS   (R8), Z2
 	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -2647,8 +3986,8 @@ keptBelow32:
 	VCVTPH2PS   X6, Y0
 	VCVTPH2PS   (R8), Y2
 	VADDPS      Y2, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -2670,8 +4009,8 @@ keptBelow16:
 	VCVTPH2PS   X6, X0
 	VCVTPH2PS   (R8), X2
 	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -2679,8 +4018,8 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -2692,11 +4031,11 @@ keptBelow8:
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -2704,8 +4043,8 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -2717,11 +4056,11 @@ keptBelow4:
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
-	VPINSRW     $0x00, (R8), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
 	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -2741,25 +4080,41 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched5:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     copyTurn
+
+copyRest:
+	TESTQ      $+32, R9
+	JZ         copyBelow64
+	TESTQ      R11, R11
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched6:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     copyTurn
 
-copyRest:
+copyBelow64:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -2829,14 +4184,199 @@ TEXT ·fuseReLUAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R12
+
+abreast:
+	XORL R13, R13
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R12*1), Z8
+	VCVTPH2PS    32(DX)(R12*1), Z13
+	VCVTPH2PS    (R8)(R13*1), Z2
+	VCVTPH2PS    32(R8)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R13*1), Z2
+	VCVTPH2PS    32(DI)(R13*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z14
+	VMINPS       Z14, Z7, Z14
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z12
+	VMINPS       Z12, Z7, Z12
+	VFIXUPIMMPS  $0x00, Z15, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VFIXUPIMMPS  $0x00, Z15, Z13, Z13
+	VMINPS       Z13, Z7, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (BX)(R13*1), Z2
+	VCVTPH2PS    32(BX)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    (R9)(CX*1), Z2
+	VCVTPH2PS    32(R9)(CX*1), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9)(CX*2), Z2
+	VCVTPH2PS    32(R9)(CX*2), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VCVTPH2PS    (R9)(R12*1), Z2
+	VCVTPH2PS    32(R9)(R12*1), Z3
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      (R9)(CX*1), Z2
+	VPBLENDMW    Z4, Z2, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVUPS      (R9)(CX*2), Z2
+	VPBLENDMW    Z14, Z2, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVUPS      (R9)(R12*1), Z2
+	VPBLENDMW    Z8, Z2, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R12*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R13
+	CMPQ         R13, CX
+	JB           abreastLine
+	ADDQ         R12, AX
+	ADDQ         R12, DX
+	ADDQ         R12, R9
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -2847,86 +4387,85 @@ next:
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
-	VMINPS        Z0, Z7, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	ADDQ          $+64, R13
-	SUBQ          $+32, CX
-	CMPQ          CX, $+32
-	JGE           rowTurn
+prefetched2:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R13*1), Z2
+	VCVTPH2PS    32(R8)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R13*1), Z2
+	VCVTPH2PS    32(DI)(R13*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R13*1), Z2
+	VCVTPH2PS    32(BX)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R13
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
@@ -2937,27 +4476,28 @@ rowRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R9), K1, Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
+	VMOVDQU16.Z   (R9), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVDQU16     Z5, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   (R9), K1, Z2
+	VPBLENDMW     Z0, Z2, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R12, AX
 	ADDQ          R12, DX
 	ADDQ          R12, R9
@@ -3002,7 +4542,7 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
@@ -3010,215 +4550,95 @@ shortTurn:
 	TESTQ      R11, R11
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 
 prefetched1:
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, R9
-	CMPQ          R9, $+32
-	JGE           shortTurn
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      64(R8), Z2
+	VPBLENDMW    Z4, Z2, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          shortTurn
 
 shortRest:
-	TESTQ     $+16, R9
-	JZ        shortBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VCMPPS    $0x15, Z0, Z13, K5
-	VMULPS    Z7, Z0, K5, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMOVUPS   (R8), Y5
-	VCVTPH2PS Y5, Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-
-shortBelow32:
-	TESTQ     $+8, R9
-	JZ        shortBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VCMPPS    $0x15, Y0, Y13, K5
-	VMULPS    Y7, Y0, K5, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMOVUPS   (R8), X5
-	VCVTPH2PS X5, Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-
-shortBelow16:
-	TESTQ     $+4, R9
-	JZ        shortBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCMPPS    $0x15, X0, X13, K5
-	VMULPS    X7, X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSD    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-
-shortBelow8:
-	TESTQ     $+2, R9
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCMPPS    $0x15, X0, X13, K5
-	VMULPS    X7, X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-
-shortBelow4:
-	TESTQ     $+1, R9
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCMPPS    $0x15, X0, X13, K5
-	VMULPS    X7, X0, K5, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
-
-shortBelow2:
-	DECQ R10
-	JNZ  short
-	VZEROUPPER
-	RET
-
-long:
-plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	JZ           dropped
-	VPBROADCASTW (DX), Y12
-	VCVTPH2PS    Y12, Z12
-	VPBROADCASTW (DI), Y8
-	VCVTPH2PS    Y8, Z8
-	VPBROADCASTW (SI), Y14
-	VCVTPH2PS    Y14, Z14
-	MOVQ         BX, R9
-	CMPQ         R9, $+32
-	JL           keptRest
-
-	// y = z + leaky(x * a + s, l) * f
-keptTurn:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
 	TESTQ      R11, R11
 	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
@@ -3256,18 +4676,313 @@ prefetched2:
 	VCVTPH2PS    32(R8), Z3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+
+shortBelow64:
+	TESTQ     $+16, R9
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCMPPS    $0x15, Z0, Z13, K5
+	VMULPS    Z7, Z0, K5, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   (R8), Y2
+	VPBLENDMW Y0, Y2, K2, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R9
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCMPPS    $0x15, Y0, Y13, K5
+	VMULPS    Y7, Y0, K5, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R9
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x15, X0, X13, K5
+	VMULPS    X7, X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R9
+	JZ        shortBelow4
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x15, X0, X13, K5
+	VMULPS    X7, X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R9
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCMPPS    $0x15, X0, X13, K5
+	VMULPS    X7, X0, K5, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X3
+	VCVTPH2PS X3, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VPINSRW   $0x00, (R8), X13, X2
+	VPBLENDMW X0, X2, K2, X0
+	VPEXTRW   $0x00, X0, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R9
+	CMPQ         R9, $+64
+	JL           keptRest
+
+	// y = z + leaky(x * a + s, l) * f
+keptTurn:
+	TESTQ      R11, R11
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          keptTurn
 
 keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R11, R11
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R11*1)
+
+prefetched4:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+keptBelow64:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -3286,8 +5001,8 @@ keptRest:
 	VCVTPH2PS Y6, Z0
 	VCVTPH2PS (R8), Z2
 	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
@@ -3311,8 +5026,8 @@ keptBelow32:
 	VCVTPH2PS X6, Y0
 	VCVTPH2PS (R8), Y2
 	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
@@ -3336,8 +5051,8 @@ keptBelow16:
 	VCVTPH2PS X6, X0
 	VCVTPH2PS (R8), X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
@@ -3345,8 +5060,8 @@ keptBelow16:
 keptBelow8:
 	TESTQ     $+2, R9
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -3360,11 +5075,11 @@ keptBelow8:
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
@@ -3372,8 +5087,8 @@ keptBelow8:
 keptBelow4:
 	TESTQ     $+1, R9
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -3387,11 +5102,11 @@ keptBelow4:
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
+	VPINSRW   $0x00, (R8), X13, X3
+	VCVTPH2PS X3, X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
@@ -3411,25 +5126,41 @@ dropped:
 	JEQ  skip
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	TESTQ      R11, R11
-	JZ         prefetched3
+	JZ         prefetched5
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
+
+prefetched5:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, R8
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
+	JGE     copyTurn
+
+copyRest:
+	TESTQ      $+32, R9
+	JZ         copyBelow64
+	TESTQ      R11, R11
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched3:
+prefetched6:
 	VMOVUPS (R8), Z0
 	VMOVUPS Z0, (AX)
 	ADDQ    $+64, AX
 	ADDQ    $+64, R8
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
-	JGE     copyTurn
 
-copyRest:
+copyBelow64:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -3496,14 +5227,215 @@ TEXT ·fuseLeakyAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R12
+
+abreast:
+	XORL R13, R13
+
+	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R12*1), Z8
+	VCVTPH2PS    32(DX)(R12*1), Z15
+	VCVTPH2PS    (R8)(R13*1), Z2
+	VCVTPH2PS    32(R8)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R13*1), Z2
+	VCVTPH2PS    32(DI)(R13*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCMPPS       $0x15, Z14, Z13, K5
+	VMULPS       Z7, Z14, K5, Z14
+	VCMPPS       $0x15, Z12, Z13, K5
+	VMULPS       Z7, Z12, K5, Z12
+	VCMPPS       $0x15, Z8, Z13, K5
+	VMULPS       Z7, Z8, K5, Z8
+	VCMPPS       $0x15, Z15, Z13, K5
+	VMULPS       Z7, Z15, K5, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (BX)(R13*1), Z2
+	VCVTPH2PS    32(BX)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    (R9)(CX*1), Z2
+	VCVTPH2PS    32(R9)(CX*1), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9)(CX*2), Z2
+	VCVTPH2PS    32(R9)(CX*2), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VCVTPH2PS    (R9)(R12*1), Z2
+	VCVTPH2PS    32(R9)(R12*1), Z3
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      (R9)(CX*1), Z2
+	VPBLENDMW    Z4, Z2, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVUPS      (R9)(CX*2), Z2
+	VPBLENDMW    Z14, Z2, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVUPS      (R9)(R12*1), Z2
+	VPBLENDMW    Z8, Z2, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R12*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R13
+	CMPQ         R13, CX
+	JB           abreastLine
+	ADDQ         R12, AX
+	ADDQ         R12, DX
+	ADDQ         R12, R9
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -3514,90 +5446,89 @@ next:
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS       (BX)(R13*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R13*1), Z2
-	VCVTPH2PS     32(R8)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R13*1), Z2
-	VCVTPH2PS     32(DI)(R13*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z0, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z1, Z13, K5
-	VMULPS        Z7, Z1, K5, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R13*1), Z2
-	VCVTPH2PS     32(BX)(R13*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	ADDQ          $+64, R13
-	SUBQ          $+32, CX
-	CMPQ          CX, $+32
-	JGE           rowTurn
+prefetched2:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R13*1), Z2
+	VCVTPH2PS    32(R8)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R13*1), Z2
+	VCVTPH2PS    32(DI)(R13*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R13*1), Z2
+	VCVTPH2PS    32(BX)(R13*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R13
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
@@ -3612,27 +5543,28 @@ rowRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R9), K1, Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
+	VMOVDQU16.Z   (R9), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVDQU16     Z5, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   (R9), K1, Z2
+	VPBLENDMW     Z0, Z2, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R12, AX
 	ADDQ          R12, DX
 	ADDQ          R12, R9
@@ -3681,17 +5613,64 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = x * f * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
+	VCVTPH2PS    (R13), Z0
+	VCVTPH2PS    32(R13), Z1
+	VCVTPH2PS    64(R13), Z4
+	VCVTPH2PS    96(R13), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R13
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VCVTPH2PS    (R13), Z0
 	VCVTPH2PS    32(R13), Z1
 	VMULPS       Z12, Z0, Z0
@@ -3702,18 +5681,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R13
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (R13), Z0
@@ -3721,9 +5697,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R13
 
@@ -3735,9 +5711,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R13
 
@@ -3749,39 +5725,39 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R13
 
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (R13), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R13), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R13
 
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R13), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R13), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R13
 
@@ -3802,16 +5778,59 @@ plane:
 	VPBROADCASTW (SI), Y8
 	VCVTPH2PS    Y8, Z8
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           keptRest
 
 	// y = x * f * a
 keptTurn:
 	TESTQ      R8, R8
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ      $+32, R9
+	JZ         keptBelow64
+	TESTQ      R8, R8
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched2:
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -3822,17 +5841,14 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -3840,8 +5856,8 @@ keptRest:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
@@ -3853,8 +5869,8 @@ keptBelow32:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -3866,36 +5882,36 @@ keptBelow16:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
 keptBelow8:
 	TESTQ     $+2, R9
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
 keptBelow4:
 	TESTQ     $+1, R9
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
@@ -3911,23 +5927,36 @@ next:
 dropped:
 	LEAQ (CX)(BX*2), CX
 	MOVQ BX, R9
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R8, R8
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R9
-	CMPQ    R9, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R9
+	CMPQ    R9, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R9
+	JZ         fillBelow64
+	TESTQ      R8, R8
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -3973,14 +6002,119 @@ TEXT ·gradPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   count+56(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+31, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x01, R10
+	TESTQ  $+31, SI
+	JNZ    row
+	CMPQ   R8, $+4
+	JB     row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	LEAQ   (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = x * f * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R9, R9
+	JZ         prefetched1
+	LEAQ       (AX)(R9*1), R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 (R12)(CX*1)
+	PREFETCHT0 (R12)(CX*2)
+	PREFETCHT0 (R12)(R10*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R10*1), Z8
+	VCVTPH2PS    32(DX)(R10*1), Z15
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R10*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+	CMPQ         R11, CX
+	JB           abreastLine
+	ADDQ         R10, AX
+	ADDQ         R10, DX
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JAE          abreast
+	TESTQ        R8, R8
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -3991,12 +6125,12 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -4012,11 +6146,11 @@ prefetched1:
 	VCVTPH2PS    32(DI)(R11*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R11
@@ -4027,34 +6161,34 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R10, AX
 	ADDQ          R10, DX
 	ADDQ          R10, R11
@@ -4084,8 +6218,8 @@ TEXT ·gradReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Y7
 	VCVTPH2PS    Y7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
 
@@ -4143,11 +6277,11 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
@@ -4173,9 +6307,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -4198,9 +6332,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -4223,9 +6357,9 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -4233,11 +6367,11 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -4250,9 +6384,9 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -4260,11 +6394,11 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (R8), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -4277,9 +6411,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -4343,10 +6477,10 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
@@ -4372,8 +6506,8 @@ keptRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -4396,8 +6530,8 @@ keptBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -4420,8 +6554,8 @@ keptBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -4429,11 +6563,11 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -4446,8 +6580,8 @@ keptBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -4455,11 +6589,11 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (R8), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -4472,8 +6606,8 @@ keptBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -4562,16 +6696,134 @@ TEXT ·gradReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+2
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+
+abreast:
+	XORL R12, R12
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9), Z14
+	VCVTPH2PS    32(R9), Z12
+	VCVTPH2PS    (R9)(CX*1), Z8
+	VCVTPH2PS    32(R9)(CX*1), Z13
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z0
+	VCMPPS       $0x16, Z14, Z7, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z1
+	VCMPPS       $0x16, Z12, Z7, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z8, Z4
+	VCMPPS       $0x16, Z8, Z7, K5
+	VMOVUPS.Z    Z4, K5, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z13, Z5
+	VCMPPS       $0x16, Z13, Z7, K5
+	VMOVUPS.Z    Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         CX, AX
+	ADDQ         CX, DX
+	ADDQ         CX, R9
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -4582,12 +6834,12 @@ next:
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -4595,29 +6847,29 @@ prefetched1:
 	VCVTPH2PS    32(BX)(R13*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R9), Z12
-	VCVTPH2PS    32(R9), Z14
+	VCVTPH2PS    (R9), Z14
+	VCVTPH2PS    32(R9), Z12
 	VCVTPH2PS    (R8)(R13*1), Z2
 	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
 	VCVTPH2PS    (DI)(R13*1), Z2
 	VCVTPH2PS    32(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
-	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
-	VCMPPS       $0x16, Z12, Z7, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z0
 	VCMPPS       $0x16, Z14, Z7, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z1
+	VCMPPS       $0x16, Z12, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -4627,11 +6879,11 @@ prefetched1:
 	VCVTPH2PS    32(R8)(R13*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R9
@@ -4643,64 +6895,64 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VMOVDQU16.Z   (R9), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y14
-	VCVTPH2PS     Y14, Z14
-	VCVTPH2PS     Y4, Z12
-	VMOVDQU16.Z   (R8)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R9), K1, Z12
+	VCVTPH2PS     Y12, Z14
+	VEXTRACTI64X4 $0x01, Z12, Y12
+	VCVTPH2PS     Y12, Z12
+	VMOVDQU16.Z   (R8)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VMULPS        Z2, Z12, Z12
-	VMULPS        Z3, Z14, Z14
-	VCVTPS2PH     $0x00, Z12, Y6
-	VCVTPH2PS     Y6, Z12
+	VMULPS        Z2, Z14, Z14
+	VMULPS        Z3, Z12, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
-	VMOVDQU16.Z   (DI)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VADDPS        Z2, Z12, Z12
-	VADDPS        Z3, Z14, Z14
 	VCVTPS2PH     $0x00, Z12, Y6
 	VCVTPH2PS     Y6, Z12
+	VMOVDQU16.Z   (DI)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VCVTPH2PS     Y3, Z3
+	VADDPS        Z2, Z14, Z14
+	VADDPS        Z3, Z12, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
-	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
-	VCMPPS        $0x16, Z12, Z7, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
+	VCVTPS2PH     $0x00, Z12, Y6
+	VCVTPH2PS     Y6, Z12
+	VFIXUPIMMPS   $0x00, Z15, Z14, Z0
 	VCMPPS        $0x16, Z14, Z7, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z12, Z1
+	VCMPPS        $0x16, Z12, Z7, K5
 	VMOVUPS.Z     Z1, K5, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R8)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R12, AX
 	ADDQ          R12, DX
 	ADDQ          R12, R9
@@ -4787,11 +7039,11 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
@@ -4818,9 +7070,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -4844,9 +7096,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -4870,9 +7122,9 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -4880,11 +7132,11 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -4898,9 +7150,9 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -4908,11 +7160,11 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (R8), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -4926,9 +7178,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -4994,10 +7246,10 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
@@ -5024,8 +7276,8 @@ keptRest:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
@@ -5049,8 +7301,8 @@ keptBelow32:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
@@ -5074,8 +7326,8 @@ keptBelow16:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
@@ -5083,11 +7335,11 @@ keptBelow16:
 keptBelow8:
 	TESTQ     $+2, R9
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
 	VMULPS    X8, X2, X2
 	VCVTPS2PH $0x00, X2, X6
 	VCVTPH2PS X6, X2
@@ -5101,8 +7353,8 @@ keptBelow8:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
@@ -5110,11 +7362,11 @@ keptBelow8:
 keptBelow4:
 	TESTQ     $+1, R9
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
+	VPINSRW   $0x00, (R8), X13, X3
+	VCVTPH2PS X3, X2
 	VMULPS    X8, X2, X2
 	VCVTPS2PH $0x00, X2, X6
 	VCVTPH2PS X6, X2
@@ -5128,8 +7380,8 @@ keptBelow4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
@@ -5215,14 +7467,136 @@ TEXT ·gradLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R12
-	ANDQ         $+31, R12
-	MOVQ         R12, CX
-	MOVL         $0x00000001, R13
-	SHLL         CL, R13
-	DECL         R13
-	KMOVD        R13, K1
-	SHLQ         $0x01, R12
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+2
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+
+abreast:
+	XORL R12, R12
+
+	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R11, R11
+	JZ         prefetched1
+	LEAQ       (AX)(R11*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9), Z14
+	VCVTPH2PS    32(R9), Z12
+	VCVTPH2PS    (R9)(CX*1), Z8
+	VCVTPH2PS    32(R9)(CX*1), Z15
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCMPPS       $0x15, Z14, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z12, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z8, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z15, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         CX, AX
+	ADDQ         CX, DX
+	ADDQ         CX, R9
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R12
+	ANDQ  $+31, R12
+	MOVQ  R12, CX
+	MOVL  $0x00000001, R13
+	SHLL  CL, R13
+	DECL  R13
+	KMOVD R13, K1
+	SHLQ  $0x01, R12
 
 next:
 	XORL R13, R13
@@ -5233,12 +7607,12 @@ next:
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R11, R11
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R11*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R13*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R13*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -5246,31 +7620,31 @@ prefetched1:
 	VCVTPH2PS    32(BX)(R13*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R9), Z12
-	VCVTPH2PS    32(R9), Z14
+	VCVTPH2PS    (R9), Z14
+	VCVTPH2PS    32(R9), Z12
 	VCVTPH2PS    (R8)(R13*1), Z2
 	VCVTPH2PS    32(R8)(R13*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
 	VCVTPH2PS    (DI)(R13*1), Z2
 	VCVTPH2PS    32(DI)(R13*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
 	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
-	VMULPS       Z7, Z0, K5, Z0
 	VCMPPS       $0x15, Z14, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z12, Z13, K5
 	VMULPS       Z7, Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -5280,11 +7654,11 @@ prefetched1:
 	VCVTPH2PS    32(R8)(R13*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R9
@@ -5296,66 +7670,66 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VMOVDQU16.Z   (R9), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y14
-	VCVTPH2PS     Y14, Z14
-	VCVTPH2PS     Y4, Z12
-	VMOVDQU16.Z   (R8)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R9), K1, Z12
+	VCVTPH2PS     Y12, Z14
+	VEXTRACTI64X4 $0x01, Z12, Y12
+	VCVTPH2PS     Y12, Z12
+	VMOVDQU16.Z   (R8)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VMULPS        Z2, Z12, Z12
-	VMULPS        Z3, Z14, Z14
-	VCVTPS2PH     $0x00, Z12, Y6
-	VCVTPH2PS     Y6, Z12
+	VMULPS        Z2, Z14, Z14
+	VMULPS        Z3, Z12, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
-	VMOVDQU16.Z   (DI)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VADDPS        Z2, Z12, Z12
-	VADDPS        Z3, Z14, Z14
 	VCVTPS2PH     $0x00, Z12, Y6
 	VCVTPH2PS     Y6, Z12
+	VMOVDQU16.Z   (DI)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VCVTPH2PS     Y3, Z3
+	VADDPS        Z2, Z14, Z14
+	VADDPS        Z3, Z12, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
+	VCVTPS2PH     $0x00, Z12, Y6
+	VCVTPH2PS     Y6, Z12
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z12, Z13, K5
-	VMULPS        Z7, Z0, K5, Z0
 	VCMPPS        $0x15, Z14, Z13, K5
+	VMULPS        Z7, Z0, K5, Z0
+	VCMPPS        $0x15, Z12, Z13, K5
 	VMULPS        Z7, Z1, K5, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R8)(R13*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R13*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R12, AX
 	ADDQ          R12, DX
 	ADDQ          R12, R9
@@ -5396,7 +7770,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
@@ -5404,8 +7778,62 @@ shortTurn:
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCVTPH2PS    64(DI), Z2
+	VCVTPH2PS    96(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5420,19 +7848,16 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Z0
@@ -5442,9 +7867,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -5459,9 +7884,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -5476,9 +7901,9 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -5486,18 +7911,18 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (DI), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (DI), X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -5505,18 +7930,18 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (DI), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -5538,16 +7963,68 @@ plane:
 	VPBROADCASTW (SI), Y8
 	VCVTPH2PS    Y8, Z8
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           keptRest
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched3
+	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
+
+prefetched3:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCVTPH2PS    64(DI), Z2
+	VCVTPH2PS    96(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DI
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ      $+32, R10
+	JZ         keptBelow64
+	TESTQ      R9, R9
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched2:
+prefetched4:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
 	VMULPS       Z12, Z0, Z0
@@ -5562,18 +8039,15 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R10
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Z0
@@ -5583,8 +8057,8 @@ keptRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -5599,8 +8073,8 @@ keptBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -5615,8 +8089,8 @@ keptBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -5624,17 +8098,17 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R10
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (DI), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (DI), X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -5642,17 +8116,17 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R10
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (DI), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -5670,23 +8144,36 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R10
-	CMPQ R10, $+32
+	CMPQ R10, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R10
-	CMPQ    R10, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R10
+	JZ         fillBelow64
+	TESTQ      R9, R9
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R10
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -5736,14 +8223,137 @@ TEXT ·gradReLUOutPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x08080800, CX
 	VMOVD        CX, X15
 	VPBROADCASTD X15, Z15
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R11*1), Z8
+	VCVTPH2PS    32(DX)(R11*1), Z13
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCVTPH2PS    (R8)(CX*1), Z2
+	VCVTPH2PS    32(R8)(CX*1), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z5
+	VCVTPH2PS    (R8)(CX*2), Z2
+	VCVTPH2PS    32(R8)(CX*2), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z14
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z12
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z8
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R11*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         R11, AX
+	ADDQ         R11, DX
+	ADDQ         R11, R8
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -5754,12 +8364,12 @@ next:
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -5767,10 +8377,10 @@ prefetched1:
 	VCVTPH2PS    32(BX)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R8), Z12
-	VCVTPH2PS    32(R8), Z14
-	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -5779,11 +8389,11 @@ prefetched1:
 	VCVTPH2PS    32(DI)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R8
@@ -5795,40 +8405,40 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VMOVDQU16.Z   (R8), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y14
-	VCVTPH2PS     Y14, Z14
-	VCVTPH2PS     Y4, Z12
-	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
+	VMOVDQU16.Z   (R8), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VCVTPH2PS     Y3, Z3
+	VFIXUPIMMPS   $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z3, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R8
@@ -5869,7 +8479,7 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
@@ -5877,18 +8487,84 @@ shortTurn:
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
 	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPH2PS    64(DI), Z2
+	VCVTPH2PS    96(DI), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
 	VCMPPS       $0x15, Z2, Z13, K5
 	VMULPS       Z7, Z0, K5, Z0
 	VCMPPS       $0x15, Z3, Z13, K5
@@ -5899,34 +8575,31 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPH2PS   (DI), Z2
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
+	VCVTPH2PS   (DI), Z2
 	VCMPPS      $0x15, Z2, Z13, K5
 	VMULPS      Z7, Z0, K5, Z0
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -5936,17 +8609,17 @@ shortBelow32:
 	JZ          shortBelow16
 	VCVTPH2PS   (CX), Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPH2PS   (DI), Y2
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
+	VCVTPH2PS   (DI), Y2
 	VCMPPS      $0x15, Y2, Y13, K5
 	VMULPS      Y7, Y0, K5, Y0
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -5956,17 +8629,17 @@ shortBelow16:
 	JZ          shortBelow8
 	VCVTPH2PS   (CX), X0
 	VMULPS      X12, X0, X0
-	VCVTPH2PS   (DI), X2
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
+	VCVTPH2PS   (DI), X2
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -5974,21 +8647,21 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (DI), X4
-	VCVTPH2PS   X4, X2
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
+	VMOVSS      (DI), X3
+	VCVTPH2PS   X3, X2
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -5996,21 +8669,21 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (DI), X13, X4
-	VCVTPH2PS   X4, X2
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
+	VPINSRW     $0x00, (DI), X13, X3
+	VCVTPH2PS   X3, X2
 	VCMPPS      $0x15, X2, X13, K5
 	VMULPS      X7, X0, K5, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -6032,26 +8705,90 @@ plane:
 	VPBROADCASTW (SI), Y8
 	VCVTPH2PS    Y8, Z8
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           keptRest
 
 	// y = slope(x * f, z, l) * a
 keptTurn:
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched2:
+prefetched3:
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    (DI), Z2
-	VCVTPH2PS    32(DI), Z3
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
 	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPH2PS    64(DI), Z2
+	VCVTPH2PS    96(DI), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DI
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ      $+32, R8
+	JZ         keptBelow64
+	TESTQ      R10, R10
+	JZ         prefetched4
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched4:
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
 	VCMPPS       $0x15, Z2, Z13, K5
 	VMULPS       Z7, Z0, K5, Z0
 	VCMPPS       $0x15, Z3, Z13, K5
@@ -6062,32 +8799,29 @@ prefetched2:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
 	VMULPS    Z12, Z0, Z0
-	VCVTPH2PS (DI), Z2
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (DI), Z2
 	VCMPPS    $0x15, Z2, Z13, K5
 	VMULPS    Z7, Z0, K5, Z0
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	ADDQ      $+32, DI
@@ -6097,16 +8831,16 @@ keptBelow32:
 	JZ        keptBelow16
 	VCVTPH2PS (CX), Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPH2PS (DI), Y2
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
+	VCVTPH2PS (DI), Y2
 	VCMPPS    $0x15, Y2, Y13, K5
 	VMULPS    Y7, Y0, K5, Y0
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	ADDQ      $+16, DI
@@ -6116,16 +8850,16 @@ keptBelow16:
 	JZ        keptBelow8
 	VCVTPH2PS (CX), X0
 	VMULPS    X12, X0, X0
-	VCVTPH2PS (DI), X2
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
+	VCVTPH2PS (DI), X2
 	VCMPPS    $0x15, X2, X13, K5
 	VMULPS    X7, X0, K5, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	ADDQ      $+8, DI
@@ -6133,20 +8867,20 @@ keptBelow16:
 keptBelow8:
 	TESTQ     $+2, R8
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
-	VMOVSS    (DI), X4
-	VCVTPH2PS X4, X2
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
+	VMOVSS    (DI), X3
+	VCVTPH2PS X3, X2
 	VCMPPS    $0x15, X2, X13, K5
 	VMULPS    X7, X0, K5, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	ADDQ      $+4, DI
@@ -6154,20 +8888,20 @@ keptBelow8:
 keptBelow4:
 	TESTQ     $+1, R8
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
-	VPINSRW   $0x00, (DI), X13, X4
-	VCVTPH2PS X4, X2
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (DI), X13, X3
+	VCVTPH2PS X3, X2
 	VCMPPS    $0x15, X2, X13, K5
 	VMULPS    X7, X0, K5, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 	ADDQ      $+2, DI
@@ -6185,23 +8919,36 @@ dropped:
 	LEAQ (CX)(BX*2), CX
 	LEAQ (DI)(BX*2), DI
 	MOVQ BX, R8
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
-prefetched3:
+prefetched5:
 	VMOVUPS Z13, (AX)
-	ADDQ    $+64, AX
-	SUBQ    $+32, R8
-	CMPQ    R8, $+32
+	VMOVUPS Z13, 64(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+64, R8
+	CMPQ    R8, $+64
 	JGE     fillTurn
 
 fillRest:
+	TESTQ      $+32, R8
+	JZ         fillBelow64
+	TESTQ      R10, R10
+	JZ         prefetched6
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched6:
+	VMOVUPS Z13, (AX)
+	ADDQ    $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -6251,14 +8998,161 @@ TEXT ·gradLeakyOutPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = slope(x * f, z, l) * a; where f = 0: y = 0
+abreastLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R11*1), Z8
+	VCVTPH2PS    32(DX)(R11*1), Z15
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCVTPH2PS    (R8)(CX*1), Z2
+	VCVTPH2PS    32(R8)(CX*1), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPH2PS    (R8)(CX*2), Z2
+	VCVTPH2PS    32(R8)(CX*2), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z14, K5, Z14
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z12, K5, Z12
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
+	VMULPS       Z7, Z8, K5, Z8
+	VCMPPS       $0x15, Z3, Z13, K5
+	VMULPS       Z7, Z15, K5, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (AX)(CX*1)
+	VMOVUPS      Z14, (AX)(CX*2)
+	VMOVUPS      Z8, (AX)(R11*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         R11, AX
+	ADDQ         R11, DX
+	ADDQ         R11, R8
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -6269,12 +9163,12 @@ next:
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched1:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
+prefetched2:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -6282,15 +9176,15 @@ prefetched1:
 	VCVTPH2PS    32(BX)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R8), Z12
-	VCVTPH2PS    32(R8), Z14
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
 	VCVTPH2PS    Y6, Z1
-	VCMPPS       $0x15, Z12, Z13, K5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VCMPPS       $0x15, Z2, Z13, K5
 	VMULPS       Z7, Z0, K5, Z0
-	VCMPPS       $0x15, Z14, Z13, K5
+	VCMPPS       $0x15, Z3, Z13, K5
 	VMULPS       Z7, Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -6300,11 +9194,11 @@ prefetched1:
 	VCVTPH2PS    32(DI)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R8
@@ -6316,46 +9210,46 @@ prefetched1:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VMOVDQU16.Z   (R8), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y14
-	VCVTPH2PS     Y14, Z14
-	VCVTPH2PS     Y4, Z12
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VCMPPS        $0x15, Z12, Z13, K5
+	VMOVDQU16.Z   (R8), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VCVTPH2PS     Y3, Z3
+	VCMPPS        $0x15, Z2, Z13, K5
 	VMULPS        Z7, Z0, K5, Z0
-	VCMPPS        $0x15, Z14, Z13, K5
+	VCMPPS        $0x15, Z3, Z13, K5
 	VMULPS        Z7, Z1, K5, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R8
@@ -6408,17 +9302,76 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R9, R9
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R9*1)
+	PREFETCHT0 64(AX)(R9*1)
 
 prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
+	VCVTPH2PS    64(R14), Z4
+	VCVTPH2PS    96(R14), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R14
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R10
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R9, R9
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R9*1)
+
+prefetched2:
 	VCVTPH2PS    (R14), Z0
 	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
@@ -6435,18 +9388,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R14
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R10
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -6457,9 +9407,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
@@ -6474,9 +9424,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
@@ -6491,17 +9441,17 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R10
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R14), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -6509,17 +9459,17 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R10
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -6527,9 +9477,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -6554,8 +9504,8 @@ plane:
 	MOVQ         BX, R9
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X8, X0, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
@@ -6563,8 +9513,8 @@ plane:
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VMULPS       X12, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R9
@@ -6572,8 +9522,8 @@ plane:
 keptAligned2:
 	TESTQ     $+4, AX
 	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -6581,8 +9531,8 @@ keptAligned2:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	SUBQ      $+2, R9
@@ -6598,8 +9548,8 @@ keptAligned4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	SUBQ      $+4, R9
@@ -6615,8 +9565,8 @@ keptAligned8:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	SUBQ      $+8, R9
@@ -6632,18 +9582,69 @@ keptAligned16:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	SUBQ      $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   keptRest
 
 	// y = (x * a + s) * f
 keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ        $+32, R9
+	JZ           keptBelow64
 	PREFETCHT0   2048(CX)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
@@ -6661,17 +9662,14 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ     $+16, R9
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -6682,8 +9680,8 @@ keptRest:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
@@ -6698,8 +9696,8 @@ keptBelow32:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -6714,16 +9712,16 @@ keptBelow16:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
 keptBelow8:
 	TESTQ     $+2, R9
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -6731,16 +9729,16 @@ keptBelow8:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
 keptBelow4:
 	TESTQ     $+1, R9
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -6748,8 +9746,8 @@ keptBelow4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
@@ -6801,18 +9799,25 @@ fillAligned16:
 	SUBQ    $+16, R9
 
 fillAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R9
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -6858,14 +9863,136 @@ TEXT ·streamFusePixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   scales+32(FP), R8
 	MOVQ   count+56(FP), R9
 	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+31, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x01, R10
+	TESTQ  $+31, SI
+	JNZ    row
+	CMPQ   R9, $+4
+	JB     row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	LEAQ   (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+abreastLine:
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R10*1), Z8
+	VCVTPH2PS    32(DX)(R10*1), Z15
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	VMOVNTPS     Z14, (AX)(CX*2)
+	VMOVNTPS     Z8, (AX)(R10*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+	CMPQ         R11, CX
+	JB           abreastLine
+	ADDQ         R10, AX
+	ADDQ         R10, DX
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -6875,8 +10002,8 @@ next:
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
-	VMOVUPS      (BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -6900,11 +10027,11 @@ rowTurn:
 	VCVTPH2PS    32(BX)(R11*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R11
@@ -6915,44 +10042,44 @@ rowTurn:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R10, AX
 	ADDQ          R10, DX
 	ADDQ          R10, R11
@@ -7010,17 +10137,84 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
+	VCVTPH2PS    64(R14), Z4
+	VCVTPH2PS    96(R14), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R14
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
 	VCVTPH2PS    (R14), Z0
 	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
@@ -7041,18 +10235,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R14
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -7065,9 +10256,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
@@ -7084,9 +10275,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
@@ -7103,17 +10294,17 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R14), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7123,17 +10314,17 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7143,9 +10334,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -7170,8 +10361,8 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X8, X0, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
@@ -7181,8 +10372,8 @@ plane:
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VMULPS       X12, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
@@ -7190,8 +10381,8 @@ plane:
 keptAligned2:
 	TESTQ       $+4, AX
 	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7201,8 +10392,8 @@ keptAligned2:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	SUBQ        $+2, R8
@@ -7220,8 +10411,8 @@ keptAligned4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	SUBQ        $+4, R8
@@ -7239,8 +10430,8 @@ keptAligned8:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	SUBQ        $+8, R8
@@ -7258,18 +10449,77 @@ keptAligned16:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	SUBQ        $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   keptRest
 
 	// y = clip(x * a + s, l) * f
 keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
 	PREFETCHT0   2048(CX)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
@@ -7291,17 +10541,14 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R8
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Z0
@@ -7314,8 +10561,8 @@ keptRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 
@@ -7332,8 +10579,8 @@ keptBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 
@@ -7350,16 +10597,16 @@ keptBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 
 keptBelow8:
 	TESTQ       $+2, R8
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7369,16 +10616,16 @@ keptBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 
 keptBelow4:
 	TESTQ       $+1, R8
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7388,8 +10635,8 @@ keptBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 
@@ -7441,18 +10688,25 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -7504,14 +10758,152 @@ TEXT ·streamFuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R10*1), Z8
+	VCVTPH2PS    32(DX)(R10*1), Z13
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z14
+	VMINPS       Z14, Z7, Z14
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z12
+	VMINPS       Z12, Z7, Z12
+	VFIXUPIMMPS  $0x00, Z15, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VFIXUPIMMPS  $0x00, Z15, Z13, Z13
+	VMINPS       Z13, Z7, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	VMOVNTPS     Z14, (AX)(CX*2)
+	VMOVNTPS     Z8, (AX)(R10*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+	CMPQ         R11, CX
+	JB           abreastLine
+	ADDQ         R10, AX
+	ADDQ         R10, DX
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -7521,8 +10913,8 @@ next:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
-	VMOVUPS      (BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -7550,11 +10942,11 @@ rowTurn:
 	VCVTPH2PS    32(BX)(R11*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R11
@@ -7565,27 +10957,27 @@ rowTurn:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
@@ -7596,17 +10988,17 @@ rowRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R10, AX
 	ADDQ          R10, DX
 	ADDQ          R10, R11
@@ -7661,17 +11053,92 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R8
-	CMPQ         R8, $+32
+	CMPQ         R8, $+64
 	JL           shortRest
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 64(AX)(R12*1)
 	TESTQ      R10, R10
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 64(AX)(R10*1)
 
 prefetched1:
+	VCVTPH2PS    (R14), Z0
+	VCVTPH2PS    32(R14), Z1
+	VCVTPH2PS    64(R14), Z4
+	VCVTPH2PS    96(R14), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R14
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R8
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R12*1)
+	TESTQ      R10, R10
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R10*1)
+
+prefetched2:
 	VCVTPH2PS    (R14), Z0
 	VCVTPH2PS    32(R14), Z1
 	VMULPS       Z8, Z0, Z0
@@ -7696,18 +11163,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R14
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R8
 	JZ          shortBelow32
 	VCVTPH2PS   (R14), Z0
@@ -7722,9 +11186,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R14
 
@@ -7743,9 +11207,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R14
 
@@ -7764,17 +11228,17 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R14
 
 shortBelow8:
 	TESTQ       $+2, R8
 	JZ          shortBelow4
-	VMOVSS      (R14), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R14), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7786,17 +11250,17 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R14
 
 shortBelow4:
 	TESTQ       $+1, R8
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R14), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R14), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -7808,9 +11272,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R14
 
@@ -7835,8 +11299,8 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X8, X0, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
@@ -7848,8 +11312,8 @@ plane:
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VMULPS       X12, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
@@ -7857,8 +11321,8 @@ plane:
 keptAligned2:
 	TESTQ     $+4, AX
 	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -7870,8 +11334,8 @@ keptAligned2:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	SUBQ      $+2, R8
@@ -7891,8 +11355,8 @@ keptAligned4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	SUBQ      $+4, R8
@@ -7912,8 +11376,8 @@ keptAligned8:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	SUBQ      $+8, R8
@@ -7933,18 +11397,85 @@ keptAligned16:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	SUBQ      $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   keptRest
 
 	// y = leaky(x * a + s, l) * f
 keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
 	PREFETCHT0   2048(CX)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
@@ -7970,17 +11501,14 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -7995,8 +11523,8 @@ keptRest:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
@@ -8015,8 +11543,8 @@ keptBelow32:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -8035,16 +11563,16 @@ keptBelow16:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
 keptBelow8:
 	TESTQ     $+2, R8
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -8056,16 +11584,16 @@ keptBelow8:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
 keptBelow4:
 	TESTQ     $+1, R8
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -8077,8 +11605,8 @@ keptBelow4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
@@ -8130,18 +11658,25 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -8190,14 +11725,168 @@ TEXT ·streamFuseLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VXORPS       X13, X13, X13
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+abreastLine:
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R10*1), Z8
+	VCVTPH2PS    32(DX)(R10*1), Z15
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCMPPS       $0x15, Z0, Z13, K5
+	VMULPS       Z7, Z0, K5, Z0
+	VCMPPS       $0x15, Z1, Z13, K5
+	VMULPS       Z7, Z1, K5, Z1
+	VCMPPS       $0x15, Z4, Z13, K5
+	VMULPS       Z7, Z4, K5, Z4
+	VCMPPS       $0x15, Z5, Z13, K5
+	VMULPS       Z7, Z5, K5, Z5
+	VCMPPS       $0x15, Z14, Z13, K5
+	VMULPS       Z7, Z14, K5, Z14
+	VCMPPS       $0x15, Z12, Z13, K5
+	VMULPS       Z7, Z12, K5, Z12
+	VCMPPS       $0x15, Z8, Z13, K5
+	VMULPS       Z7, Z8, K5, Z8
+	VCMPPS       $0x15, Z15, Z13, K5
+	VMULPS       Z7, Z15, K5, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	VMOVNTPS     Z14, (AX)(CX*2)
+	VMOVNTPS     Z8, (AX)(R10*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R11
+	CMPQ         R11, CX
+	JB           abreastLine
+	ADDQ         R10, AX
+	ADDQ         R10, DX
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -8207,8 +11896,8 @@ next:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
-	VMOVUPS      (BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -8240,11 +11929,11 @@ rowTurn:
 	VCVTPH2PS    32(BX)(R11*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R11
@@ -8255,27 +11944,27 @@ rowTurn:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
@@ -8290,17 +11979,17 @@ rowRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R10, AX
 	ADDQ          R10, DX
 	ADDQ          R10, R11
@@ -8341,306 +12030,85 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R10
-	CMPQ         R10, $+32
+	CMPQ         R10, $+64
 	JL           shortRest
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 shortTurn:
-	PREFETCHT0    2048(CX)
-	PREFETCHT0    2048(R8)
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, R10
-	CMPQ          R10, $+32
-	JGE           shortTurn
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	PREFETCHT0   2112(CX)
+	PREFETCHT0   2112(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      64(R8), Z2
+	VPBLENDMW    Z4, Z2, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
+	JGE          shortTurn
 
 shortRest:
-	TESTQ     $+16, R10
-	JZ        shortBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMOVUPS   (R8), Y5
-	VCVTPH2PS Y5, Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVDQU16 Y4, K2, Y5
-	VMOVUPS   Y5, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-
-shortBelow32:
-	TESTQ     $+8, R10
-	JZ        shortBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMOVUPS   (R8), X5
-	VCVTPH2PS X5, Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVUPS   X5, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-
-shortBelow16:
-	TESTQ     $+4, R10
-	JZ        shortBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSD    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSD    X5, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-
-shortBelow8:
-	TESTQ     $+2, R10
-	JZ        shortBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VMOVSS    X5, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-
-shortBelow4:
-	TESTQ     $+1, R10
-	JZ        shortBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X5
-	VCVTPH2PS X5, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVDQU16 X4, K2, X5
-	VPEXTRW   $0x00, X5, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, CX
-	ADDQ      $+2, R8
-
-shortBelow2:
-	DECQ R9
-	JNZ  short
-	VZEROUPPER
-	RET
-
-long:
-plane:
-	MOVWLZX      (DX), R10
-	ADDL         R10, R10
-	TESTL        $0x0000ffff, R10
-	JZ           dropped
-	VPBROADCASTW (DX), Y12
-	VCVTPH2PS    Y12, Z12
-	VPBROADCASTW (DI), Y8
-	VCVTPH2PS    Y8, Z8
-	VPBROADCASTW (SI), Y14
-	VCVTPH2PS    Y14, Z14
-	MOVQ         BX, R10
-	TESTQ        $+2, AX
-	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
-	VMULPS       X8, X0, X0
-	VCVTPS2PH    $0x00, X0, X6
-	VCVTPH2PS    X6, X0
-	VADDPS       X14, X0, X0
-	VCVTPS2PH    $0x00, X0, X6
-	VCVTPH2PS    X6, X0
-	VMULPS       X12, X0, X0
-	VCVTPS2PH    $0x00, X0, X6
-	VCVTPH2PS    X6, X0
-	VPINSRW      $0x00, (R8), X13, X4
-	VCVTPH2PS    X4, X2
-	VADDPS       X2, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
-	ADDQ         $+2, AX
-	ADDQ         $+2, CX
-	ADDQ         $+2, R8
-	SUBQ         $+1, R10
-
-keptAligned2:
-	TESTQ     $+4, AX
-	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, CX
-	ADDQ      $+4, R8
-	SUBQ      $+2, R10
-
-keptAligned4:
-	TESTQ     $+8, AX
-	JZ        keptAligned8
-	VCVTPH2PS (CX), X0
-	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VADDPS    X14, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X6
-	VCVTPH2PS X6, X0
-	VCVTPH2PS (R8), X2
-	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, CX
-	ADDQ      $+8, R8
-	SUBQ      $+4, R10
-
-keptAligned8:
-	TESTQ     $+16, AX
-	JZ        keptAligned16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VADDPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X6
-	VCVTPH2PS X6, Y0
-	VCVTPH2PS (R8), Y2
-	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, CX
-	ADDQ      $+16, R8
-	SUBQ      $+8, R10
-
-keptAligned16:
-	TESTQ     $+32, AX
-	JZ        keptAligned32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VADDPS    Z14, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y6
-	VCVTPH2PS Y6, Z0
-	VCVTPH2PS (R8), Z2
-	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, CX
-	ADDQ      $+32, R8
-	SUBQ      $+16, R10
-
-keptAligned32:
-	CMPQ R10, $+32
-	JL   keptRest
-
-	// y = z + (x * a + s) * f
-keptTurn:
+	TESTQ        $+32, R10
+	JZ           shortBelow64
 	PREFETCHT0   2048(CX)
 	PREFETCHT0   2048(R8)
 	VCVTPH2PS    (CX), Z0
@@ -8667,18 +12135,378 @@ keptTurn:
 	VCVTPH2PS    32(R8), Z3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
+
+shortBelow64:
+	TESTQ     $+16, R10
+	JZ        shortBelow32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   (R8), Y2
+	VPBLENDMW Y0, Y2, K2, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+
+shortBelow32:
+	TESTQ     $+8, R10
+	JZ        shortBelow16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+
+shortBelow16:
+	TESTQ     $+4, R10
+	JZ        shortBelow8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+
+shortBelow8:
+	TESTQ     $+2, R10
+	JZ        shortBelow4
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    (R8), X2
+	VPBLENDMW X0, X2, K2, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+
+shortBelow4:
+	TESTQ     $+1, R10
+	JZ        shortBelow2
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VPINSRW   $0x00, (R8), X13, X3
+	VCVTPH2PS X3, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VPINSRW   $0x00, (R8), X13, X2
+	VPBLENDMW X0, X2, K2, X0
+	VPEXTRW   $0x00, X0, (AX)
+	ADDQ      $+2, AX
+	ADDQ      $+2, CX
+	ADDQ      $+2, R8
+
+shortBelow2:
+	DECQ R9
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R10
+	ADDL         R10, R10
+	TESTL        $0x0000ffff, R10
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R10
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VADDPS       X14, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VPINSRW      $0x00, (R8), X13, X3
+	VCVTPH2PS    X3, X2
+	VADDPS       X2, X0, X0
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R10
+
+keptAligned2:
+	TESTQ     $+4, AX
+	JZ        keptAligned4
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
+	ADDQ      $+4, AX
+	ADDQ      $+4, CX
+	ADDQ      $+4, R8
+	SUBQ      $+2, R10
+
+keptAligned4:
+	TESTQ     $+8, AX
+	JZ        keptAligned8
+	VCVTPH2PS (CX), X0
+	VMULPS    X8, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VADDPS    X14, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VMULPS    X12, X0, X0
+	VCVTPS2PH $0x00, X0, X6
+	VCVTPH2PS X6, X0
+	VCVTPH2PS (R8), X2
+	VADDPS    X2, X0, X0
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
+	ADDQ      $+8, AX
+	ADDQ      $+8, CX
+	ADDQ      $+8, R8
+	SUBQ      $+4, R10
+
+keptAligned8:
+	TESTQ     $+16, AX
+	JZ        keptAligned16
+	VCVTPH2PS (CX), Y0
+	VMULPS    Y8, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VADDPS    Y14, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VMULPS    Y12, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X6
+	VCVTPH2PS X6, Y0
+	VCVTPH2PS (R8), Y2
+	VADDPS    Y2, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
+	ADDQ      $+16, AX
+	ADDQ      $+16, CX
+	ADDQ      $+16, R8
+	SUBQ      $+8, R10
+
+keptAligned16:
+	TESTQ     $+32, AX
+	JZ        keptAligned32
+	VCVTPH2PS (CX), Z0
+	VMULPS    Z8, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VADDPS    Z14, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VMULPS    Z12, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y6
+	VCVTPH2PS Y6, Z0
+	VCVTPH2PS (R8), Z2
+	VADDPS    Z2, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $+32, AX
+	ADDQ      $+32, CX
+	ADDQ      $+32, R8
+	SUBQ      $+16, R10
+
+keptAligned32:
+	CMPQ R10, $+64
+	JL   keptRest
+
+	// y = z + (x * a + s) * f
+keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	PREFETCHT0   2112(CX)
+	PREFETCHT0   2112(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R10
+	CMPQ         R10, $+64
 	JGE          keptTurn
 
 keptRest:
+	TESTQ        $+32, R10
+	JZ           keptBelow64
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+keptBelow64:
 	TESTQ     $+16, R10
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -8693,8 +12521,8 @@ keptRest:
 	VCVTPH2PS Y6, Z0
 	VCVTPH2PS (R8), Z2
 	VADDPS    Z2, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	ADDQ      $+32, R8
@@ -8714,8 +12542,8 @@ keptBelow32:
 	VCVTPH2PS X6, Y0
 	VCVTPH2PS (R8), Y2
 	VADDPS    Y2, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	ADDQ      $+16, R8
@@ -8735,8 +12563,8 @@ keptBelow16:
 	VCVTPH2PS X6, X0
 	VCVTPH2PS (R8), X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	ADDQ      $+8, R8
@@ -8744,8 +12572,8 @@ keptBelow16:
 keptBelow8:
 	TESTQ     $+2, R10
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -8755,11 +12583,11 @@ keptBelow8:
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
-	VMOVSS    (R8), X4
-	VCVTPH2PS X4, X2
+	VMOVSS    (R8), X3
+	VCVTPH2PS X3, X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	ADDQ      $+4, R8
@@ -8767,8 +12595,8 @@ keptBelow8:
 keptBelow4:
 	TESTQ     $+1, R10
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X8, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
@@ -8778,11 +12606,11 @@ keptBelow4:
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
-	VPINSRW   $0x00, (R8), X13, X4
-	VCVTPH2PS X4, X2
+	VPINSRW   $0x00, (R8), X13, X3
+	VCVTPH2PS X3, X2
 	VADDPS    X2, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 	ADDQ      $+2, R8
@@ -8847,20 +12675,30 @@ copyAligned16:
 	SUBQ    $+16, R10
 
 copyAligned32:
-	CMPQ R10, $+32
+	CMPQ R10, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	VMOVUPS  (R8), Z0
+	VMOVUPS  64(R8), Z1
 	VMOVNTPS Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R8
-	SUBQ     $+32, R10
-	CMPQ     R10, $+32
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+64, R10
+	CMPQ     R10, $+64
 	JGE      copyTurn
 
 copyRest:
+	TESTQ    $+32, R10
+	JZ       copyBelow64
+	VMOVUPS  (R8), Z0
+	VMOVNTPS Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
 	TESTQ   $+16, R10
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -8923,14 +12761,174 @@ TEXT ·streamFuseAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   aux+16(FP), R9
 	MOVQ   count+56(FP), R10
 	VXORPS X13, X13, X13
-	MOVQ   SI, R11
-	ANDQ   $+31, R11
-	MOVQ   R11, CX
-	MOVL   $0x00000001, R12
-	SHLL   CL, R12
-	DECL   R12
-	KMOVD  R12, K1
-	SHLQ   $0x01, R11
+	TESTQ  $+31, SI
+	JNZ    row
+	CMPQ   R10, $+4
+	JB     row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	LEAQ   (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+abreastLine:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R11*1), Z8
+	VCVTPH2PS    32(DX)(R11*1), Z15
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    (R9)(CX*1), Z2
+	VCVTPH2PS    32(R9)(CX*1), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9)(CX*2), Z2
+	VCVTPH2PS    32(R9)(CX*2), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VCVTPH2PS    (R9)(R11*1), Z2
+	VCVTPH2PS    32(R9)(R11*1), Z3
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      (R9)(CX*1), Z2
+	VPBLENDMW    Z4, Z2, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVUPS      (R9)(CX*2), Z2
+	VPBLENDMW    Z14, Z2, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVUPS      (R9)(R11*1), Z2
+	VPBLENDMW    Z8, Z2, K4, Z8
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	VMOVNTPS     Z14, (AX)(CX*2)
+	VMOVNTPS     Z8, (AX)(R11*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         R11, AX
+	ADDQ         R11, DX
+	ADDQ         R11, R9
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -8940,105 +12938,105 @@ next:
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 rowTurn:
-	VMOVUPS       (BX)(R12*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R12*1), Z2
-	VCVTPH2PS     32(R8)(R12*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R12*1), Z2
-	VCVTPH2PS     32(DI)(R12*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R12*1), Z2
-	VCVTPH2PS     32(BX)(R12*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVNTPS      Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	ADDQ          $+64, R12
-	SUBQ          $+32, CX
-	CMPQ          CX, $+32
-	JGE           rowTurn
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VMOVNTPS     Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R9), K1, Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
+	VMOVDQU16.Z   (R9), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVDQU16     Z5, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   (R9), K1, Z2
+	VPBLENDMW     Z0, Z2, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R9
@@ -9086,330 +13084,93 @@ short:
 	ADDQ         $+2, SI
 	ADDQ         $+2, DI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 shortTurn:
-	PREFETCHT0    2048(CX)
-	PREFETCHT0    2048(R8)
-	VCVTPH2PS     (CX), Z0
-	VCVTPH2PS     32(CX), Z1
-	VMULPS        Z8, Z0, Z0
-	VMULPS        Z8, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VADDPS        Z14, Z0, Z0
-	VADDPS        Z14, Z1, Z1
-	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
-	VMINPS        Z0, Z7, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMULPS        Z12, Z0, Z0
-	VMULPS        Z12, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R8), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K2, Z5
-	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, R9
-	CMPQ          R9, $+32
-	JGE           shortTurn
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	PREFETCHT0   2112(CX)
+	PREFETCHT0   2112(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      64(R8), Z2
+	VPBLENDMW    Z4, Z2, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          shortTurn
 
 shortRest:
-	TESTQ       $+16, R9
-	JZ          shortBelow32
-	VCVTPH2PS   (CX), Z0
-	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VADDPS      Z14, Z0, Z0
-	VFIXUPIMMPS $0x00, Z15, Z0, Z0
-	VMINPS      Z0, Z7, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VMOVUPS     (R8), Y5
-	VCVTPH2PS   Y5, Z2
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16   Y4, K2, Y5
-	VMOVUPS     Y5, (AX)
-	ADDQ        $+32, AX
-	ADDQ        $+32, CX
-	ADDQ        $+32, R8
-
-shortBelow32:
-	TESTQ       $+8, R9
-	JZ          shortBelow16
-	VCVTPH2PS   (CX), Y0
-	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VADDPS      Y14, Y0, Y0
-	VFIXUPIMMPS $0x00, Y15, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VMOVUPS     (R8), X5
-	VCVTPH2PS   X5, Y2
-	VADDPS      Y2, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVUPS     X5, (AX)
-	ADDQ        $+16, AX
-	ADDQ        $+16, CX
-	ADDQ        $+16, R8
-
-shortBelow16:
-	TESTQ       $+4, R9
-	JZ          shortBelow8
-	VCVTPH2PS   (CX), X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMOVSD      (R8), X5
-	VCVTPH2PS   X5, X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSD      X5, (AX)
-	ADDQ        $+8, AX
-	ADDQ        $+8, CX
-	ADDQ        $+8, R8
-
-shortBelow8:
-	TESTQ       $+2, R9
-	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMOVSS      (R8), X5
-	VCVTPH2PS   X5, X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16   X4, K2, X5
-	VMOVSS      X5, (AX)
-	ADDQ        $+4, AX
-	ADDQ        $+4, CX
-	ADDQ        $+4, R8
-
-shortBelow4:
-	TESTQ       $+1, R9
-	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VPINSRW     $0x00, (R8), X13, X5
-	VCVTPH2PS   X5, X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16   X4, K2, X5
-	VPEXTRW     $0x00, X5, (AX)
-	ADDQ        $+2, AX
-	ADDQ        $+2, CX
-	ADDQ        $+2, R8
-
-shortBelow2:
-	DECQ R10
-	JNZ  short
-	VZEROUPPER
-	RET
-
-long:
-plane:
-	MOVWLZX      (DX), R9
-	ADDL         R9, R9
-	TESTL        $0x0000ffff, R9
-	JZ           dropped
-	VPBROADCASTW (DX), Y12
-	VCVTPH2PS    Y12, Z12
-	VPBROADCASTW (DI), Y8
-	VCVTPH2PS    Y8, Z8
-	VPBROADCASTW (SI), Y14
-	VCVTPH2PS    Y14, Z14
-	MOVQ         BX, R9
-	TESTQ        $+2, AX
-	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
-	VMULPS       X8, X0, X0
-	VCVTPS2PH    $0x00, X0, X6
-	VCVTPH2PS    X6, X0
-	VADDPS       X14, X0, X0
-	VFIXUPIMMPS  $0x00, X15, X0, X0
-	VMINPS       X0, X7, X0
-	VCVTPS2PH    $0x00, X0, X6
-	VCVTPH2PS    X6, X0
-	VMULPS       X12, X0, X0
-	VCVTPS2PH    $0x00, X0, X6
-	VCVTPH2PS    X6, X0
-	VPINSRW      $0x00, (R8), X13, X4
-	VCVTPH2PS    X4, X2
-	VADDPS       X2, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
-	ADDQ         $+2, AX
-	ADDQ         $+2, CX
-	ADDQ         $+2, R8
-	SUBQ         $+1, R9
-
-keptAligned2:
-	TESTQ       $+4, AX
-	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
-	ADDQ        $+4, AX
-	ADDQ        $+4, CX
-	ADDQ        $+4, R8
-	SUBQ        $+2, R9
-
-keptAligned4:
-	TESTQ       $+8, AX
-	JZ          keptAligned8
-	VCVTPH2PS   (CX), X0
-	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VADDPS      X14, X0, X0
-	VFIXUPIMMPS $0x00, X15, X0, X0
-	VMINPS      X0, X7, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VMULPS      X12, X0, X0
-	VCVTPS2PH   $0x00, X0, X6
-	VCVTPH2PS   X6, X0
-	VCVTPH2PS   (R8), X2
-	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
-	ADDQ        $+8, AX
-	ADDQ        $+8, CX
-	ADDQ        $+8, R8
-	SUBQ        $+4, R9
-
-keptAligned8:
-	TESTQ       $+16, AX
-	JZ          keptAligned16
-	VCVTPH2PS   (CX), Y0
-	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VADDPS      Y14, Y0, Y0
-	VFIXUPIMMPS $0x00, Y15, Y0, Y0
-	VMINPS      Y0, Y7, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VMULPS      Y12, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X6
-	VCVTPH2PS   X6, Y0
-	VCVTPH2PS   (R8), Y2
-	VADDPS      Y2, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
-	ADDQ        $+16, AX
-	ADDQ        $+16, CX
-	ADDQ        $+16, R8
-	SUBQ        $+8, R9
-
-keptAligned16:
-	TESTQ       $+32, AX
-	JZ          keptAligned32
-	VCVTPH2PS   (CX), Z0
-	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VADDPS      Z14, Z0, Z0
-	VFIXUPIMMPS $0x00, Z15, Z0, Z0
-	VMINPS      Z0, Z7, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VMULPS      Z12, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y6
-	VCVTPH2PS   Y6, Z0
-	VCVTPH2PS   (R8), Z2
-	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
-	ADDQ        $+32, AX
-	ADDQ        $+32, CX
-	ADDQ        $+32, R8
-	SUBQ        $+16, R9
-
-keptAligned32:
-	CMPQ R9, $+32
-	JL   keptRest
-
-	// y = z + clip(x * a + s, l) * f
-keptTurn:
+	TESTQ        $+32, R9
+	JZ           shortBelow64
 	PREFETCHT0   2048(CX)
 	PREFETCHT0   2048(R8)
 	VCVTPH2PS    (CX), Z0
@@ -9440,18 +13201,410 @@ keptTurn:
 	VCVTPH2PS    32(R8), Z3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R8), Z2
+	VPBLENDMW    Z0, Z2, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
+
+shortBelow64:
+	TESTQ       $+16, R9
+	JZ          shortBelow32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VCVTPH2PS   (R8), Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     (R8), Y2
+	VPBLENDMW   Y0, Y2, K2, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+
+shortBelow32:
+	TESTQ       $+8, R9
+	JZ          shortBelow16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPH2PS   (R8), Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVUPS     X0, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+
+shortBelow16:
+	TESTQ       $+4, R9
+	JZ          shortBelow8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VCVTPH2PS   (R8), X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSD      X0, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+
+shortBelow8:
+	TESTQ       $+2, R9
+	JZ          shortBelow4
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      (R8), X2
+	VPBLENDMW   X0, X2, K2, X0
+	VMOVSS      X0, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+
+shortBelow4:
+	TESTQ       $+1, R9
+	JZ          shortBelow2
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VPINSRW     $0x00, (R8), X13, X2
+	VPBLENDMW   X0, X2, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
+	ADDQ        $+2, AX
+	ADDQ        $+2, CX
+	ADDQ        $+2, R8
+
+shortBelow2:
+	DECQ R10
+	JNZ  short
+	VZEROUPPER
+	RET
+
+long:
+plane:
+	MOVWLZX      (DX), R9
+	ADDL         R9, R9
+	TESTL        $0x0000ffff, R9
+	JZ           dropped
+	VPBROADCASTW (DX), Y12
+	VCVTPH2PS    Y12, Z12
+	VPBROADCASTW (DI), Y8
+	VCVTPH2PS    Y8, Z8
+	VPBROADCASTW (SI), Y14
+	VCVTPH2PS    Y14, Z14
+	MOVQ         BX, R9
+	TESTQ        $+2, AX
+	JZ           keptAligned2
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
+	VMULPS       X8, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VADDPS       X14, X0, X0
+	VFIXUPIMMPS  $0x00, X15, X0, X0
+	VMINPS       X0, X7, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VMULPS       X12, X0, X0
+	VCVTPS2PH    $0x00, X0, X6
+	VCVTPH2PS    X6, X0
+	VPINSRW      $0x00, (R8), X13, X3
+	VCVTPH2PS    X3, X2
+	VADDPS       X2, X0, X0
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
+	ADDQ         $+2, AX
+	ADDQ         $+2, CX
+	ADDQ         $+2, R8
+	SUBQ         $+1, R9
+
+keptAligned2:
+	TESTQ       $+4, AX
+	JZ          keptAligned4
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
+	ADDQ        $+4, AX
+	ADDQ        $+4, CX
+	ADDQ        $+4, R8
+	SUBQ        $+2, R9
+
+keptAligned4:
+	TESTQ       $+8, AX
+	JZ          keptAligned8
+	VCVTPH2PS   (CX), X0
+	VMULPS      X8, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VADDPS      X14, X0, X0
+	VFIXUPIMMPS $0x00, X15, X0, X0
+	VMINPS      X0, X7, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VMULPS      X12, X0, X0
+	VCVTPS2PH   $0x00, X0, X6
+	VCVTPH2PS   X6, X0
+	VCVTPH2PS   (R8), X2
+	VADDPS      X2, X0, X0
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
+	ADDQ        $+8, AX
+	ADDQ        $+8, CX
+	ADDQ        $+8, R8
+	SUBQ        $+4, R9
+
+keptAligned8:
+	TESTQ       $+16, AX
+	JZ          keptAligned16
+	VCVTPH2PS   (CX), Y0
+	VMULPS      Y8, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VADDPS      Y14, Y0, Y0
+	VFIXUPIMMPS $0x00, Y15, Y0, Y0
+	VMINPS      Y0, Y7, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VMULPS      Y12, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X6
+	VCVTPH2PS   X6, Y0
+	VCVTPH2PS   (R8), Y2
+	VADDPS      Y2, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+16, CX
+	ADDQ        $+16, R8
+	SUBQ        $+8, R9
+
+keptAligned16:
+	TESTQ       $+32, AX
+	JZ          keptAligned32
+	VCVTPH2PS   (CX), Z0
+	VMULPS      Z8, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VADDPS      Z14, Z0, Z0
+	VFIXUPIMMPS $0x00, Z15, Z0, Z0
+	VMINPS      Z0, Z7, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VMULPS      Z12, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y6
+	VCVTPH2PS   Y6, Z0
+	VCVTPH2PS   (R8), Z2
+	VADDPS      Z2, Z0, Z0
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	ADDQ        $+32, R8
+	SUBQ        $+16, R9
+
+keptAligned32:
+	CMPQ R9, $+64
+	JL   keptRest
+
+	// y = z + clip(x * a + s, l) * f
+keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	PREFETCHT0   2112(CX)
+	PREFETCHT0   2112(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VADDPS       Z14, Z4, Z4
+	VADDPS       Z14, Z5, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    64(R8), Z2
+	VCVTPH2PS    96(R8), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, R8
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
 	JGE          keptTurn
 
 keptRest:
+	TESTQ        $+32, R9
+	JZ           keptBelow64
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(R8)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VADDPS       Z14, Z0, Z0
+	VADDPS       Z14, Z1, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	ADDQ         $+64, R8
+
+keptBelow64:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Z0
@@ -9468,8 +13621,8 @@ keptRest:
 	VCVTPH2PS   Y6, Z0
 	VCVTPH2PS   (R8), Z2
 	VADDPS      Z2, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -9491,8 +13644,8 @@ keptBelow32:
 	VCVTPH2PS   X6, Y0
 	VCVTPH2PS   (R8), Y2
 	VADDPS      Y2, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -9514,8 +13667,8 @@ keptBelow16:
 	VCVTPH2PS   X6, X0
 	VCVTPH2PS   (R8), X2
 	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -9523,8 +13676,8 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -9536,11 +13689,11 @@ keptBelow8:
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -9548,8 +13701,8 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X8, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
@@ -9561,11 +13714,11 @@ keptBelow4:
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
-	VPINSRW     $0x00, (R8), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
 	VADDPS      X2, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -9630,20 +13783,30 @@ copyAligned16:
 	SUBQ    $+16, R9
 
 copyAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   copyRest
 
 	// y = z
 copyTurn:
 	VMOVUPS  (R8), Z0
+	VMOVUPS  64(R8), Z1
 	VMOVNTPS Z0, (AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, R8
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
+	VMOVNTPS Z1, 64(AX)
+	ADDQ     $+128, AX
+	ADDQ     $+128, R8
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
 	JGE      copyTurn
 
 copyRest:
+	TESTQ    $+32, R9
+	JZ       copyBelow64
+	VMOVUPS  (R8), Z0
+	VMOVNTPS Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R8
+
+copyBelow64:
 	TESTQ   $+16, R9
 	JZ      copyBelow32
 	VMOVUPS (R8), Y0
@@ -9712,14 +13875,190 @@ TEXT ·streamFuseReLUAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R11
+
+abreast:
+	XORL R12, R12
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+abreastLine:
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R11*1), Z8
+	VCVTPH2PS    32(DX)(R11*1), Z13
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z4, Z4
+	VMINPS       Z4, Z7, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z5, Z5
+	VMINPS       Z5, Z7, Z5
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z14
+	VMINPS       Z14, Z7, Z14
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z12
+	VMINPS       Z12, Z7, Z12
+	VFIXUPIMMPS  $0x00, Z15, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VFIXUPIMMPS  $0x00, Z15, Z13, Z13
+	VMINPS       Z13, Z7, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPH2PS    (R9)(CX*1), Z2
+	VCVTPH2PS    32(R9)(CX*1), Z3
+	VADDPS       Z2, Z4, Z4
+	VADDPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9)(CX*2), Z2
+	VCVTPH2PS    32(R9)(CX*2), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VCVTPH2PS    (R9)(R11*1), Z2
+	VCVTPH2PS    32(R9)(R11*1), Z3
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVUPS      (R9)(CX*1), Z2
+	VPBLENDMW    Z4, Z2, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVUPS      (R9)(CX*2), Z2
+	VPBLENDMW    Z14, Z2, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVUPS      (R9)(R11*1), Z2
+	VPBLENDMW    Z8, Z2, K4, Z8
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	VMOVNTPS     Z14, (AX)(CX*2)
+	VMOVNTPS     Z8, (AX)(R11*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R12
+	CMPQ         R12, CX
+	JB           abreastLine
+	ADDQ         R11, AX
+	ADDQ         R11, DX
+	ADDQ         R11, R9
+	SUBQ         $+4, R10
+	CMPQ         R10, $+4
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -9729,82 +14068,81 @@ next:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 rowTurn:
-	VMOVUPS       (BX)(R12*1), Z4
-	VPADDW        Z4, Z4, Z6
-	VPTESTMW      Z6, Z6, K4
-	VCVTPH2PS     (DX), Z0
-	VCVTPH2PS     32(DX), Z1
-	VCVTPH2PS     (R8)(R12*1), Z2
-	VCVTPH2PS     32(R8)(R12*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (DI)(R12*1), Z2
-	VCVTPH2PS     32(DI)(R12*1), Z3
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
-	VMINPS        Z0, Z7, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z1, Z1
-	VMINPS        Z1, Z7, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VCVTPH2PS     (BX)(R12*1), Z2
-	VCVTPH2PS     32(BX)(R12*1), Z3
-	VMULPS        Z2, Z0, Z0
-	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y6
-	VCVTPH2PS     Y6, Z0
-	VCVTPS2PH     $0x00, Z1, Y6
-	VCVTPH2PS     Y6, Z1
-	VMOVUPS       (R9), Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
-	VADDPS        Z2, Z0, Z0
-	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
-	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVNTPS      Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	ADDQ          $+64, R12
-	SUBQ          $+32, CX
-	CMPQ          CX, $+32
-	JGE           rowTurn
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (R8)(R12*1), Z2
+	VCVTPH2PS    32(R8)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (DI)(R12*1), Z2
+	VCVTPH2PS    32(DI)(R12*1), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z0, Z0
+	VMINPS       Z0, Z7, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z1, Z1
+	VMINPS       Z1, Z7, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (BX)(R12*1), Z2
+	VCVTPH2PS    32(BX)(R12*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPH2PS    (R9), Z2
+	VCVTPH2PS    32(R9), Z3
+	VADDPS       Z2, Z0, Z0
+	VADDPS       Z3, Z1, Z1
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVUPS      (R9), Z2
+	VPBLENDMW    Z0, Z2, K4, Z0
+	VMOVNTPS     Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R12
+	SUBQ         $+32, CX
+	CMPQ         CX, $+32
+	JGE          rowTurn
 
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VFIXUPIMMPS   $0x00, Z15, Z0, Z0
@@ -9815,27 +14153,28 @@ rowRest:
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R9), K1, Z5
-	VEXTRACTI64X4 $0x01, Z5, Y3
+	VMOVDQU16.Z   (R9), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y5, Z2
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16     Z4, K4, Z5
-	VMOVDQU16     Z5, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   (R9), K1, Z2
+	VPBLENDMW     Z0, Z2, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R9
@@ -9884,17 +14223,64 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = x * f * a; where f = 0: y = 0
 shortTurn:
 	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 64(AX)(R11*1)
 	TESTQ      R8, R8
 	JZ         prefetched1
 	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 64(AX)(R8*1)
 
 prefetched1:
+	VCVTPH2PS    (R13), Z0
+	VCVTPH2PS    32(R13), Z1
+	VCVTPH2PS    64(R13), Z4
+	VCVTPH2PS    96(R13), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, R13
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ      $+32, R9
+	JZ         shortBelow64
+	PREFETCHT0 (AX)(R11*1)
+	TESTQ      R8, R8
+	JZ         prefetched2
+	PREFETCHT0 (AX)(R8*1)
+
+prefetched2:
 	VCVTPH2PS    (R13), Z0
 	VCVTPH2PS    32(R13), Z1
 	VMULPS       Z12, Z0, Z0
@@ -9905,18 +14291,15 @@ prefetched1:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, R13
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (R13), Z0
@@ -9924,9 +14307,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, R13
 
@@ -9938,9 +14321,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, R13
 
@@ -9952,39 +14335,39 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, R13
 
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (R13), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (R13), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, R13
 
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (R13), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (R13), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, R13
 
@@ -10007,14 +14390,14 @@ plane:
 	MOVQ         BX, R8
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VMULPS       X8, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	SUBQ         $+1, R8
@@ -10022,14 +14405,14 @@ plane:
 keptAligned2:
 	TESTQ     $+4, AX
 	JZ        keptAligned4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 	SUBQ      $+2, R8
@@ -10042,8 +14425,8 @@ keptAligned4:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 	SUBQ      $+4, R8
@@ -10056,8 +14439,8 @@ keptAligned8:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 	SUBQ      $+8, R8
@@ -10070,18 +14453,57 @@ keptAligned16:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 	SUBQ      $+16, R8
 
 keptAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   keptRest
 
 	// y = x * f * a
 keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+64, R8
+	CMPQ         R8, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ        $+32, R8
+	JZ           keptBelow64
 	PREFETCHT0   2048(CX)
 	VCVTPH2PS    (CX), Z0
 	VCVTPH2PS    32(CX), Z1
@@ -10093,17 +14515,14 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ     $+16, R8
 	JZ        keptBelow32
 	VCVTPH2PS (CX), Z0
@@ -10111,8 +14530,8 @@ keptRest:
 	VCVTPS2PH $0x00, Z0, Y6
 	VCVTPH2PS Y6, Z0
 	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVUPS   Y0, (AX)
 	ADDQ      $+32, AX
 	ADDQ      $+32, CX
 
@@ -10124,8 +14543,8 @@ keptBelow32:
 	VCVTPS2PH $0x00, Y0, X6
 	VCVTPH2PS X6, Y0
 	VMULPS    Y8, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (AX)
 	ADDQ      $+16, AX
 	ADDQ      $+16, CX
 
@@ -10137,36 +14556,36 @@ keptBelow16:
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSD    X0, (AX)
 	ADDQ      $+8, AX
 	ADDQ      $+8, CX
 
 keptBelow8:
 	TESTQ     $+2, R8
 	JZ        keptBelow4
-	VMOVSS    (CX), X4
-	VCVTPH2PS X4, X0
+	VMOVSS    (CX), X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VMOVSS    X0, (AX)
 	ADDQ      $+4, AX
 	ADDQ      $+4, CX
 
 keptBelow4:
 	TESTQ     $+1, R8
 	JZ        keptBelow2
-	VPINSRW   $0x00, (CX), X13, X4
-	VCVTPH2PS X4, X0
+	VPINSRW   $0x00, (CX), X13, X1
+	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X6
 	VCVTPH2PS X6, X0
 	VMULPS    X8, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
+	VCVTPS2PH $0x00, X0, X0
+	VPEXTRW   $0x00, X0, (AX)
 	ADDQ      $+2, AX
 	ADDQ      $+2, CX
 
@@ -10217,18 +14636,25 @@ fillAligned16:
 	SUBQ    $+16, R8
 
 fillAligned32:
-	CMPQ R8, $+32
+	CMPQ R8, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R8
-	CMPQ     R8, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R8
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R8
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -10273,14 +14699,110 @@ TEXT ·streamGradPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
 	VXORPS X13, X13, X13
-	MOVQ   SI, R9
-	ANDQ   $+31, R9
-	MOVQ   R9, CX
-	MOVL   $0x00000001, R10
-	SHLL   CL, R10
-	DECL   R10
-	KMOVD  R10, K1
-	SHLQ   $0x01, R9
+	TESTQ  $+31, SI
+	JNZ    row
+	CMPQ   R8, $+4
+	JB     row
+	MOVQ   SI, CX
+	SHLQ   $0x01, CX
+	LEAQ   (CX)(CX*2), R9
+
+abreast:
+	XORL R10, R10
+
+	// y = x * f * a; where f = 0: y = 0
+abreastLine:
+	VMOVUPS      (BX)(R10*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R9*1), Z8
+	VCVTPH2PS    32(DX)(R9*1), Z15
+	VCVTPH2PS    (BX)(R10*1), Z2
+	VCVTPH2PS    32(BX)(R10*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VCVTPH2PS    Y6, Z15
+	VCVTPH2PS    (DI)(R10*1), Z2
+	VCVTPH2PS    32(DI)(R10*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z15, Z15
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z15, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	VMOVNTPS     Z14, (AX)(CX*2)
+	VMOVNTPS     Z8, (AX)(R9*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R10
+	CMPQ         R10, CX
+	JB           abreastLine
+	ADDQ         R9, AX
+	ADDQ         R9, DX
+	SUBQ         $+4, R8
+	CMPQ         R8, $+4
+	JAE          abreast
+	TESTQ        R8, R8
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R9
+	ANDQ  $+31, R9
+	MOVQ  R9, CX
+	MOVL  $0x00000001, R10
+	SHLL  CL, R10
+	DECL  R10
+	KMOVD R10, K1
+	SHLQ  $0x01, R9
 
 next:
 	XORL R10, R10
@@ -10290,8 +14812,8 @@ next:
 
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
-	VMOVUPS      (BX)(R10*1), Z4
-	VPADDW       Z4, Z4, Z6
+	VMOVUPS      (BX)(R10*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -10307,11 +14829,11 @@ rowTurn:
 	VCVTPH2PS    32(DI)(R10*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R10
@@ -10322,34 +14844,34 @@ rowTurn:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R10*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R10*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R10*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R10*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R10*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R10*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R9, AX
 	ADDQ          R9, DX
 	ADDQ          R9, R10
@@ -10379,8 +14901,8 @@ TEXT ·streamGradReLUPlanesF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (R9), Y7
 	VCVTPH2PS    Y7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
 	CMPQ         BX, $+512
 	JHI          long
 
@@ -10435,11 +14957,11 @@ shortTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
@@ -10465,9 +14987,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -10490,9 +15012,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -10515,9 +15037,9 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -10525,11 +15047,11 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -10542,9 +15064,9 @@ shortBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -10552,11 +15074,11 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (R8), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -10569,9 +15091,9 @@ shortBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -10597,11 +15119,11 @@ plane:
 	MOVQ         BX, R9
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
-	VPINSRW      $0x00, (R8), X13, X4
-	VCVTPH2PS    X4, X2
+	VPINSRW      $0x00, (R8), X13, X3
+	VCVTPH2PS    X3, X2
 	VMULPS       X8, X2, X2
 	VCVTPS2PH    $0x00, X2, X6
 	VCVTPH2PS    X6, X2
@@ -10614,8 +15136,8 @@ plane:
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VMULPS       X8, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	ADDQ         $+2, R8
@@ -10624,11 +15146,11 @@ plane:
 keptAligned2:
 	TESTQ       $+4, AX
 	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -10641,8 +15163,8 @@ keptAligned2:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -10666,8 +15188,8 @@ keptAligned4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -10691,8 +15213,8 @@ keptAligned8:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -10716,8 +15238,8 @@ keptAligned16:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -10761,10 +15283,10 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, R8
@@ -10790,8 +15312,8 @@ keptRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, R8
@@ -10814,8 +15336,8 @@ keptBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, R8
@@ -10838,8 +15360,8 @@ keptBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, R8
@@ -10847,11 +15369,11 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (R8), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (R8), X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -10864,8 +15386,8 @@ keptBelow8:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, R8
@@ -10873,11 +15395,11 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (R8), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (R8), X13, X3
+	VCVTPH2PS   X3, X2
 	VMULPS      X8, X2, X2
 	VCVTPS2PH   $0x00, X2, X6
 	VCVTPH2PS   X6, X2
@@ -10890,8 +15412,8 @@ keptBelow4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, R8
@@ -11009,16 +15531,127 @@ TEXT ·streamGradReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD X15, Z15
 	VPBROADCASTW (CX), Y7
 	VCVTPH2PS    Y7, Z7
-	VMULPS       Z13, Z7, Z5
-	VADDPS       Z5, Z7, Z7
-	MOVQ         SI, R11
-	ANDQ         $+31, R11
-	MOVQ         R11, CX
-	MOVL         $0x00000001, R12
-	SHLL         CL, R12
-	DECL         R12
-	KMOVD        R12, K1
-	SHLQ         $0x01, R11
+	VMULPS       Z13, Z7, Z6
+	VADDPS       Z6, Z7, Z7
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R10, $+2
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+
+abreast:
+	XORL R11, R11
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+abreastLine:
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VCVTPH2PS    (R9), Z14
+	VCVTPH2PS    32(R9), Z12
+	VCVTPH2PS    (R9)(CX*1), Z8
+	VCVTPH2PS    32(R9)(CX*1), Z13
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
+	VADDPS       Z2, Z8, Z8
+	VADDPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z0
+	VCMPPS       $0x16, Z14, Z7, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z1
+	VCMPPS       $0x16, Z12, Z7, K5
+	VMOVUPS.Z    Z1, K5, Z1
+	VFIXUPIMMPS  $0x00, Z15, Z8, Z4
+	VCMPPS       $0x16, Z8, Z7, K5
+	VMOVUPS.Z    Z4, K5, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z13, Z5
+	VCMPPS       $0x16, Z13, Z7, K5
+	VMOVUPS.Z    Z5, K5, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPH2PS    (R8)(R11*1), Z2
+	VCVTPH2PS    32(R8)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R9
+	ADDQ         $+64, R11
+	CMPQ         R11, CX
+	JB           abreastLine
+	ADDQ         CX, AX
+	ADDQ         CX, DX
+	ADDQ         CX, R9
+	SUBQ         $+2, R10
+	CMPQ         R10, $+2
+	JAE          abreast
+	TESTQ        R10, R10
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R11
+	ANDQ  $+31, R11
+	MOVQ  R11, CX
+	MOVL  $0x00000001, R12
+	SHLL  CL, R12
+	DECL  R12
+	KMOVD R12, K1
+	SHLQ  $0x01, R11
 
 next:
 	XORL R12, R12
@@ -11028,8 +15661,8 @@ next:
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 rowTurn:
-	VMOVUPS      (BX)(R12*1), Z4
-	VPADDW       Z4, Z4, Z6
+	VMOVUPS      (BX)(R12*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -11037,29 +15670,29 @@ rowTurn:
 	VCVTPH2PS    32(BX)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R9), Z12
-	VCVTPH2PS    32(R9), Z14
+	VCVTPH2PS    (R9), Z14
+	VCVTPH2PS    32(R9), Z12
 	VCVTPH2PS    (R8)(R12*1), Z2
 	VCVTPH2PS    32(R8)(R12*1), Z3
-	VMULPS       Z2, Z12, Z12
-	VMULPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
 	VCVTPH2PS    (DI)(R12*1), Z2
 	VCVTPH2PS    32(DI)(R12*1), Z3
-	VADDPS       Z2, Z12, Z12
-	VADDPS       Z3, Z14, Z14
-	VCVTPS2PH    $0x00, Z12, Y6
-	VCVTPH2PS    Y6, Z12
+	VADDPS       Z2, Z14, Z14
+	VADDPS       Z3, Z12, Z12
 	VCVTPS2PH    $0x00, Z14, Y6
 	VCVTPH2PS    Y6, Z14
-	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
-	VCMPPS       $0x16, Z12, Z7, K5
-	VMOVUPS.Z    Z0, K5, Z0
-	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VFIXUPIMMPS  $0x00, Z15, Z14, Z0
 	VCMPPS       $0x16, Z14, Z7, K5
+	VMOVUPS.Z    Z0, K5, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z12, Z1
+	VCMPPS       $0x16, Z12, Z7, K5
 	VMOVUPS.Z    Z1, K5, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
@@ -11069,11 +15702,11 @@ rowTurn:
 	VCVTPH2PS    32(R8)(R12*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R9
@@ -11085,64 +15718,64 @@ rowTurn:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VMOVDQU16.Z   (R9), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y14
-	VCVTPH2PS     Y14, Z14
-	VCVTPH2PS     Y4, Z12
-	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R9), K1, Z12
+	VCVTPH2PS     Y12, Z14
+	VEXTRACTI64X4 $0x01, Z12, Y12
+	VCVTPH2PS     Y12, Z12
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VMULPS        Z2, Z12, Z12
-	VMULPS        Z3, Z14, Z14
-	VCVTPS2PH     $0x00, Z12, Y6
-	VCVTPH2PS     Y6, Z12
+	VMULPS        Z2, Z14, Z14
+	VMULPS        Z3, Z12, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
-	VMOVDQU16.Z   (DI)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
-	VADDPS        Z2, Z12, Z12
-	VADDPS        Z3, Z14, Z14
 	VCVTPS2PH     $0x00, Z12, Y6
 	VCVTPH2PS     Y6, Z12
+	VMOVDQU16.Z   (DI)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VCVTPH2PS     Y3, Z3
+	VADDPS        Z2, Z14, Z14
+	VADDPS        Z3, Z12, Z12
 	VCVTPS2PH     $0x00, Z14, Y6
 	VCVTPH2PS     Y6, Z14
-	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
-	VCMPPS        $0x16, Z12, Z7, K5
-	VMOVUPS.Z     Z0, K5, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
+	VCVTPS2PH     $0x00, Z12, Y6
+	VCVTPH2PS     Y6, Z12
+	VFIXUPIMMPS   $0x00, Z15, Z14, Z0
 	VCMPPS        $0x16, Z14, Z7, K5
+	VMOVUPS.Z     Z0, K5, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z12, Z1
+	VCMPPS        $0x16, Z12, Z7, K5
 	VMOVUPS.Z     Z1, K5, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (R8)(R12*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (R8)(R12*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R11, AX
 	ADDQ          R11, DX
 	ADDQ          R11, R9
@@ -11183,11 +15816,63 @@ short:
 	ADDQ         $+2, DX
 	ADDQ         $+2, SI
 	MOVQ         BX, R9
-	CMPQ         R9, $+32
+	CMPQ         R9, $+64
 	JL           shortRest
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 shortTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(DI)
+	PREFETCHT0   2112(CX)
+	PREFETCHT0   2112(DI)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCVTPH2PS    64(DI), Z2
+	VCVTPH2PS    96(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K2, Z4
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          shortTurn
+
+shortRest:
+	TESTQ        $+32, R9
+	JZ           shortBelow64
 	PREFETCHT0   2048(CX)
 	PREFETCHT0   2048(DI)
 	VCVTPH2PS    (CX), Z0
@@ -11204,19 +15889,16 @@ shortTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K2, Z4
-	VMOVUPS      Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K2, Z0
+	VMOVUPS      Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          shortTurn
 
-shortRest:
+shortBelow64:
 	TESTQ       $+16, R9
 	JZ          shortBelow32
 	VCVTPH2PS   (CX), Z0
@@ -11226,9 +15908,9 @@ shortRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVDQU16.Z Y4, K2, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVDQU16.Z Y0, K2, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -11243,9 +15925,9 @@ shortBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -11260,9 +15942,9 @@ shortBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -11270,18 +15952,18 @@ shortBelow16:
 shortBelow8:
 	TESTQ       $+2, R9
 	JZ          shortBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (DI), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (DI), X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -11289,18 +15971,18 @@ shortBelow8:
 shortBelow4:
 	TESTQ       $+1, R9
 	JZ          shortBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (DI), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVDQU16.Z X4, K2, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVDQU16.Z X0, K2, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -11324,17 +16006,17 @@ plane:
 	MOVQ         BX, R9
 	TESTQ        $+2, AX
 	JZ           keptAligned2
-	VPINSRW      $0x00, (CX), X13, X4
-	VCVTPH2PS    X4, X0
+	VPINSRW      $0x00, (CX), X13, X1
+	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
-	VPINSRW      $0x00, (DI), X13, X4
-	VCVTPH2PS    X4, X2
+	VPINSRW      $0x00, (DI), X13, X3
+	VCVTPH2PS    X3, X2
 	VFIXUPIMMPS  $0x00, X15, X2, X0
 	VCVTPS2PH    $0x00, X0, X6
 	VCVTPH2PS    X6, X0
 	VMULPS       X8, X0, X0
-	VCVTPS2PH    $0x00, X0, X4
-	VPEXTRW      $0x00, X4, (AX)
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (AX)
 	ADDQ         $+2, AX
 	ADDQ         $+2, CX
 	ADDQ         $+2, DI
@@ -11343,17 +16025,17 @@ plane:
 keptAligned2:
 	TESTQ       $+4, AX
 	JZ          keptAligned4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (DI), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (DI), X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -11369,8 +16051,8 @@ keptAligned4:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -11386,8 +16068,8 @@ keptAligned8:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -11403,19 +16085,69 @@ keptAligned16:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
 	SUBQ        $+16, R9
 
 keptAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   keptRest
 
 	// y = gate(x * f, z, +Inf) * a
 keptTurn:
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2048(DI)
+	PREFETCHT0   2112(CX)
+	PREFETCHT0   2112(DI)
+	VCVTPH2PS    (CX), Z0
+	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    64(CX), Z4
+	VCVTPH2PS    96(CX), Z5
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VCVTPH2PS    (DI), Z2
+	VCVTPH2PS    32(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCVTPH2PS    64(DI), Z2
+	VCVTPH2PS    96(DI), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z5
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VMULPS       Z8, Z0, Z0
+	VMULPS       Z8, Z1, Z1
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z8, Z5, Z5
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DI
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          keptTurn
+
+keptRest:
+	TESTQ        $+32, R9
+	JZ           keptBelow64
 	PREFETCHT0   2048(CX)
 	PREFETCHT0   2048(DI)
 	VCVTPH2PS    (CX), Z0
@@ -11432,18 +16164,15 @@ keptTurn:
 	VCVTPH2PS    Y6, Z1
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, CX
 	ADDQ         $+64, DI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          keptTurn
 
-keptRest:
+keptBelow64:
 	TESTQ       $+16, R9
 	JZ          keptBelow32
 	VCVTPH2PS   (CX), Z0
@@ -11453,8 +16182,8 @@ keptRest:
 	VCVTPS2PH   $0x00, Z0, Y6
 	VCVTPH2PS   Y6, Z0
 	VMULPS      Z8, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y4
-	VMOVUPS     Y4, (AX)
+	VCVTPS2PH   $0x00, Z0, Y0
+	VMOVUPS     Y0, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, CX
 	ADDQ        $+32, DI
@@ -11469,8 +16198,8 @@ keptBelow32:
 	VCVTPS2PH   $0x00, Y0, X6
 	VCVTPH2PS   X6, Y0
 	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X4
-	VMOVUPS     X4, (AX)
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (AX)
 	ADDQ        $+16, AX
 	ADDQ        $+16, CX
 	ADDQ        $+16, DI
@@ -11485,8 +16214,8 @@ keptBelow16:
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSD      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSD      X0, (AX)
 	ADDQ        $+8, AX
 	ADDQ        $+8, CX
 	ADDQ        $+8, DI
@@ -11494,17 +16223,17 @@ keptBelow16:
 keptBelow8:
 	TESTQ       $+2, R9
 	JZ          keptBelow4
-	VMOVSS      (CX), X4
-	VCVTPH2PS   X4, X0
+	VMOVSS      (CX), X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VMOVSS      (DI), X4
-	VCVTPH2PS   X4, X2
+	VMOVSS      (DI), X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VMOVSS      X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VMOVSS      X0, (AX)
 	ADDQ        $+4, AX
 	ADDQ        $+4, CX
 	ADDQ        $+4, DI
@@ -11512,17 +16241,17 @@ keptBelow8:
 keptBelow4:
 	TESTQ       $+1, R9
 	JZ          keptBelow2
-	VPINSRW     $0x00, (CX), X13, X4
-	VCVTPH2PS   X4, X0
+	VPINSRW     $0x00, (CX), X13, X1
+	VCVTPH2PS   X1, X0
 	VMULPS      X12, X0, X0
-	VPINSRW     $0x00, (DI), X13, X4
-	VCVTPH2PS   X4, X2
+	VPINSRW     $0x00, (DI), X13, X3
+	VCVTPH2PS   X3, X2
 	VFIXUPIMMPS $0x00, X15, X2, X0
 	VCVTPS2PH   $0x00, X0, X6
 	VCVTPH2PS   X6, X0
 	VMULPS      X8, X0, X0
-	VCVTPS2PH   $0x00, X0, X4
-	VPEXTRW     $0x00, X4, (AX)
+	VCVTPS2PH   $0x00, X0, X0
+	VPEXTRW     $0x00, X0, (AX)
 	ADDQ        $+2, AX
 	ADDQ        $+2, CX
 	ADDQ        $+2, DI
@@ -11575,18 +16304,25 @@ fillAligned16:
 	SUBQ    $+16, R9
 
 fillAligned32:
-	CMPQ R9, $+32
+	CMPQ R9, $+64
 	JL   fillRest
 
 	// y = 0
 fillTurn:
 	VMOVNTPS Z13, (AX)
-	ADDQ     $+64, AX
-	SUBQ     $+32, R9
-	CMPQ     R9, $+32
+	VMOVNTPS Z13, 64(AX)
+	ADDQ     $+128, AX
+	SUBQ     $+64, R9
+	CMPQ     R9, $+64
 	JGE      fillTurn
 
 fillRest:
+	TESTQ    $+32, R9
+	JZ       fillBelow64
+	VMOVNTPS Z13, (AX)
+	ADDQ     $+64, AX
+
+fillBelow64:
 	TESTQ   $+16, R9
 	JZ      fillBelow32
 	VMOVUPS Y13, (AX)
@@ -11635,14 +16371,128 @@ TEXT ·streamGradReLUOutPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x08080800, CX
 	VMOVD        CX, X15
 	VPBROADCASTD X15, Z15
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	TESTQ        $+31, SI
+	JNZ          row
+	CMPQ         R9, $+4
+	JB           row
+	MOVQ         SI, CX
+	SHLQ         $0x01, CX
+	LEAQ         (CX)(CX*2), R10
+
+abreast:
+	XORL R11, R11
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+abreastLine:
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
+	VPTESTMW     Z6, Z6, K4
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
+	VCVTPH2PS    (DX)(CX*1), Z4
+	VCVTPH2PS    32(DX)(CX*1), Z5
+	VCVTPH2PS    (DX)(CX*2), Z14
+	VCVTPH2PS    32(DX)(CX*2), Z12
+	VCVTPH2PS    (DX)(R10*1), Z8
+	VCVTPH2PS    32(DX)(R10*1), Z13
+	VCVTPH2PS    (BX)(R11*1), Z2
+	VCVTPH2PS    32(BX)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
+	VCVTPH2PS    (R8)(CX*1), Z2
+	VCVTPH2PS    32(R8)(CX*1), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z4
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z5
+	VCVTPH2PS    (R8)(CX*2), Z2
+	VCVTPH2PS    32(R8)(CX*2), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z14
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z12
+	VCVTPH2PS    (R8)(R10*1), Z2
+	VCVTPH2PS    32(R8)(R10*1), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z8
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z13
+	VCVTPS2PH    $0x00, Z0, Y6
+	VCVTPH2PS    Y6, Z0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VCVTPH2PS    Y6, Z1
+	VCVTPS2PH    $0x00, Z4, Y6
+	VCVTPH2PS    Y6, Z4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VCVTPH2PS    Y6, Z5
+	VCVTPS2PH    $0x00, Z14, Y6
+	VCVTPH2PS    Y6, Z14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VCVTPH2PS    Y6, Z12
+	VCVTPS2PH    $0x00, Z8, Y6
+	VCVTPH2PS    Y6, Z8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VCVTPH2PS    Y6, Z13
+	VCVTPH2PS    (DI)(R11*1), Z2
+	VCVTPH2PS    32(DI)(R11*1), Z3
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z3, Z1, Z1
+	VMULPS       Z2, Z4, Z4
+	VMULPS       Z3, Z5, Z5
+	VMULPS       Z2, Z14, Z14
+	VMULPS       Z3, Z12, Z12
+	VMULPS       Z2, Z8, Z8
+	VMULPS       Z3, Z13, Z13
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPS2PH    $0x00, Z1, Y6
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VCVTPS2PH    $0x00, Z4, Y4
+	VCVTPS2PH    $0x00, Z5, Y6
+	VINSERTI64X4 $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VCVTPS2PH    $0x00, Z14, Y14
+	VCVTPS2PH    $0x00, Z12, Y6
+	VINSERTI64X4 $0x01, Y6, Z14, Z14
+	VMOVDQU16.Z  Z14, K4, Z14
+	VCVTPS2PH    $0x00, Z8, Y8
+	VCVTPS2PH    $0x00, Z13, Y6
+	VINSERTI64X4 $0x01, Y6, Z8, Z8
+	VMOVDQU16.Z  Z8, K4, Z8
+	VMOVNTPS     Z0, (AX)
+	VMOVNTPS     Z4, (AX)(CX*1)
+	VMOVNTPS     Z14, (AX)(CX*2)
+	VMOVNTPS     Z8, (AX)(R10*1)
+	ADDQ         $+64, AX
+	ADDQ         $+64, DX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R11
+	CMPQ         R11, CX
+	JB           abreastLine
+	ADDQ         R10, AX
+	ADDQ         R10, DX
+	ADDQ         R10, R8
+	SUBQ         $+4, R9
+	CMPQ         R9, $+4
+	JAE          abreast
+	TESTQ        R9, R9
+	JNZ          row
+	VZEROUPPER
+	RET
+
+row:
+	MOVQ  SI, R10
+	ANDQ  $+31, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x01, R10
 
 next:
 	XORL R11, R11
@@ -11652,8 +16502,8 @@ next:
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 rowTurn:
-	VMOVUPS      (BX)(R11*1), Z4
-	VPADDW       Z4, Z4, Z6
+	VMOVUPS      (BX)(R11*1), Z2
+	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
 	VCVTPH2PS    (DX), Z0
 	VCVTPH2PS    32(DX), Z1
@@ -11661,10 +16511,10 @@ rowTurn:
 	VCVTPH2PS    32(BX)(R11*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPH2PS    (R8), Z12
-	VCVTPH2PS    32(R8), Z14
-	VFIXUPIMMPS  $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS  $0x00, Z15, Z14, Z1
+	VCVTPH2PS    (R8), Z2
+	VCVTPH2PS    32(R8), Z3
+	VFIXUPIMMPS  $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS  $0x00, Z15, Z3, Z1
 	VCVTPS2PH    $0x00, Z0, Y6
 	VCVTPH2PS    Y6, Z0
 	VCVTPS2PH    $0x00, Z1, Y6
@@ -11673,11 +16523,11 @@ rowTurn:
 	VCVTPH2PS    32(DI)(R11*1), Z3
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z3, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
+	VCVTPS2PH    $0x00, Z0, Y0
 	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z  Z4, K4, Z4
-	VMOVNTPS     Z4, (AX)
+	VINSERTI64X4 $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z  Z0, K4, Z0
+	VMOVNTPS     Z0, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, R8
@@ -11689,40 +16539,40 @@ rowTurn:
 rowRest:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VPADDW        Z4, Z4, Z6
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z2
+	VPADDW        Z2, Z2, Z6
 	VPTESTMW      Z6, Z6, K4
-	VMOVDQU16.Z   (DX), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
+	VMOVDQU16.Z   (DX), K1, Z1
+	VCVTPH2PS     Y1, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
 	VCVTPH2PS     Y1, Z1
-	VCVTPH2PS     Y4, Z0
-	VMOVDQU16.Z   (BX)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (BX)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VMOVDQU16.Z   (R8), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y14
-	VCVTPH2PS     Y14, Z14
-	VCVTPH2PS     Y4, Z12
-	VFIXUPIMMPS   $0x00, Z15, Z12, Z0
-	VFIXUPIMMPS   $0x00, Z15, Z14, Z1
+	VMOVDQU16.Z   (R8), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VCVTPH2PS     Y3, Z3
+	VFIXUPIMMPS   $0x00, Z15, Z2, Z0
+	VFIXUPIMMPS   $0x00, Z15, Z3, Z1
 	VCVTPS2PH     $0x00, Z0, Y6
 	VCVTPH2PS     Y6, Z0
 	VCVTPS2PH     $0x00, Z1, Y6
 	VCVTPH2PS     Y6, Z1
-	VMOVDQU16.Z   (DI)(R11*1), K1, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y3
+	VMOVDQU16.Z   (DI)(R11*1), K1, Z3
+	VCVTPH2PS     Y3, Z2
+	VEXTRACTI64X4 $0x01, Z3, Y3
 	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z2
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
-	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z0, Y0
 	VCVTPS2PH     $0x00, Z1, Y6
-	VINSERTI64X4  $0x01, Y6, Z4, Z4
-	VMOVDQU16.Z   Z4, K4, Z4
-	VMOVDQU16     Z4, K1, (AX)
+	VINSERTI64X4  $0x01, Y6, Z0, Z0
+	VMOVDQU16.Z   Z0, K4, Z0
+	VMOVDQU16     Z0, K1, (AX)
 	ADDQ          R10, AX
 	ADDQ          R10, DX
 	ADDQ          R10, R8

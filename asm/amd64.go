@@ -146,7 +146,7 @@ type x86 struct {
 	ahead   reg.GPVirtual // bytes from a store to the line that is prefetched with it
 
 	factor int                      // the register with the plane's factor
-	held   bool                     // registers hold factors, scales and shifts of a strip
+	held   held                     // the registers with factors, scales and shifts of several rows
 	fill   int                      // the register with what a dropped plane is set to
 	taken  func(block) reg.Register // the accumulator if it is neither x nor computed
 	signs  int                      // the register with notPositive, 0 if there is none

@@ -60,8 +60,8 @@ func (p *x86FusedFloats) leaf(e *expr, b block, c choice, to int) operand.Op {
 		from = p.place(toSrc, b)
 	case e == Z:
 		from = p.place(toAux, b)
-	case p.held:
-		return p.vec(regStrip[e][b.vector], b)
+	case p.held != nil:
+		return p.vec(p.held[e][b.vector], b)
 	case e == F && c.row:
 		return p.vec(regFactor, b)
 	case e == F:
@@ -118,7 +118,7 @@ func (p *x86FusedFloats) keeps(b block, c choice) reg.Register {
 	switch {
 	case !p.masks:
 		return p.vec(regKeep, b)
-	case p.held:
+	case p.held != nil:
 		return maskStrip[b.vector]
 	case c.row:
 		return maskOf(0)

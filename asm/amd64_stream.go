@@ -136,12 +136,7 @@ func (p *x86) walkQuarters(l *loops) {
 	p.IMULQ(rowBytes, one)
 	p.LEAQ(operand.Mem{Base: one, Index: one, Scale: 2}, three)
 	row := func(base reg.GPVirtual, r, at int) operand.Mem {
-		return []operand.Mem{
-			{Base: base, Disp: at},
-			{Base: base, Index: one, Scale: 1, Disp: at},
-			{Base: base, Index: one, Scale: 2, Disp: at},
-			{Base: base, Index: three, Scale: 1, Disp: at},
-		}[r]
+		return quarterOf(r, block{at: at}, base, one, three)
 	}
 	walk := func(label string, rows int) {
 		p.Label(label)
@@ -166,6 +161,16 @@ func (p *x86) walkQuarters(l *loops) {
 	p.DECQ(p.count)
 	p.JNZ(operand.LabelRef("single"))
 	p.Label("done")
+}
+
+// quarterOf returns where a block of a quarter lies, if one quarter and three take so many bytes.
+func quarterOf(quarter int, b block, base, one, three reg.GPVirtual) operand.Mem {
+	return []operand.Mem{
+		{Base: base, Disp: b.at},
+		{Base: base, Index: one, Scale: 1, Disp: b.at},
+		{Base: base, Index: one, Scale: 2, Disp: b.at},
+		{Base: base, Index: three, Scale: 1, Disp: b.at},
+	}[quarter]
 }
 
 // rowLines does a cache line of some rows that share their factors, loads ahead of

@@ -69,7 +69,7 @@ type streamer interface {
 	head(label string, m moves, step func(block))
 	// walkFourPlanes, walkQuarters and walkJoined are loops over four planes of one call,
 	// over rows in four quarters side by side, and over short planes joined to one stream.
-	// walkStrips is one over strips of several rows, which share what there is for each channel.
+	// walkStrips is one over fused rows that share what there is for each channel.
 	walkFourPlanes(l *loops)
 	walkQuarters(l *loops)
 	walkJoined(l *loops)

@@ -471,7 +471,102 @@ TEXT ·fusePixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   count+56(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
+	TESTQ  $+15, BX
+	JNZ    row
+	MOVQ   R8, R10
+	SHRQ   $0x02, R10
+	JZ     row
+	SHLQ   $0x02, BX
+	MOVQ   R10, R11
+	IMULQ  BX, R11
+	LEAQ   (R11)(R11*2), R12
 
+quarters:
+	XORL R13, R13
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R9, R9
+	JZ         prefetched1
+	LEAQ       (AX)(R9*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS (DX)(R13*1), Y4
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VMOVUPS (DI)(R13*1), Y5
+	VMOVUPS (SI)(R13*1), Y6
+	VMULPS  (CX), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPS  (CX)(R11*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPS  (CX)(R11*2), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPS  (CX)(R12*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y7, (AX)(R11*1)
+	VMOVUPS Y8, (AX)(R11*2)
+	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS 32(DX)(R13*1), Y4
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VMOVUPS 32(DI)(R13*1), Y5
+	VMOVUPS 32(SI)(R13*1), Y6
+	VMULPS  32(CX), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPS  32(CX)(R11*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPS  32(CX)(R11*2), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPS  32(CX)(R12*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y7, 32(AX)(R11*1)
+	VMOVUPS Y8, 32(AX)(R11*2)
+	VMOVUPS Y9, 32(AX)(R12*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	DECQ    R10
+	JNZ     quarters
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	SHRQ    $0x02, BX
+	ANDQ    $+3, R8
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R11, R11
 	MOVQ BX, R10
@@ -481,11 +576,11 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -529,10 +624,10 @@ rowRest:
 	TESTQ      $+16, R10
 	JZ         rowBelow64
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -1024,7 +1119,126 @@ TEXT ·fuseReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (R8), Y10
+	TESTQ        $+15, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x02, BX
+	MOVQ         R8, R11
+	IMULQ        BX, R11
+	LEAQ         (R11)(R11*2), R12
 
+quarters:
+	XORL R13, R13
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS (DX)(R13*1), Y4
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VMOVUPS (DI)(R13*1), Y5
+	VMOVUPS (SI)(R13*1), Y6
+	VMULPS  (CX), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPS  (CX)(R11*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPS  (CX)(R11*2), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPS  (CX)(R12*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y7, (AX)(R11*1)
+	VMOVUPS Y8, (AX)(R11*2)
+	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS 32(DX)(R13*1), Y4
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VMOVUPS 32(DI)(R13*1), Y5
+	VMOVUPS 32(SI)(R13*1), Y6
+	VMULPS  32(CX), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPS  32(CX)(R11*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPS  32(CX)(R11*2), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPS  32(CX)(R12*1), Y5, Y0
+	VADDPS  Y6, Y0, Y0
+	VCMPPS  $0x16, Y13, Y0, Y2
+	VANDPS  Y2, Y0, Y0
+	VMINPS  Y0, Y10, Y0
+	VMULPS  Y4, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y7, 32(AX)(R11*1)
+	VMOVUPS Y8, 32(AX)(R11*2)
+	VMOVUPS Y9, 32(AX)(R12*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	DECQ    R8
+	JNZ     quarters
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	SHRQ    $0x02, BX
+	ANDQ    $+3, R9
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R11, R11
 	MOVQ BX, R8
@@ -1034,11 +1248,11 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -1094,10 +1308,10 @@ rowRest:
 	TESTQ      $+16, R8
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -1607,7 +1821,126 @@ TEXT ·fuseLeakyPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (R8), Y10
+	TESTQ        $+15, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x02, BX
+	MOVQ         R8, R11
+	IMULQ        BX, R11
+	LEAQ         (R11)(R11*2), R12
 
+quarters:
+	XORL R13, R13
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS   (DX)(R13*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (DI)(R13*1), Y5
+	VMOVUPS   (SI)(R13*1), Y6
+	VMULPS    (CX), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPS    (CX)(R11*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPS    (CX)(R11*2), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPS    (CX)(R12*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVUPS   Y3, (AX)
+	VMOVUPS   Y7, (AX)(R11*1)
+	VMOVUPS   Y8, (AX)(R11*2)
+	VMOVUPS   Y9, (AX)(R12*1)
+	VMOVUPS   32(DX)(R13*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(DI)(R13*1), Y5
+	VMOVUPS   32(SI)(R13*1), Y6
+	VMULPS    32(CX), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPS    32(CX)(R11*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPS    32(CX)(R11*2), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPS    32(CX)(R12*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVUPS   Y3, 32(AX)
+	VMOVUPS   Y7, 32(AX)(R11*1)
+	VMOVUPS   Y8, 32(AX)(R11*2)
+	VMOVUPS   Y9, 32(AX)(R12*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R13
+	CMPQ      R13, BX
+	JB        quartersLine
+	DECQ      R8
+	JNZ       quarters
+	ADDQ      R12, AX
+	ADDQ      R12, CX
+	SHRQ      $0x02, BX
+	ANDQ      $+3, R9
+	JNZ       row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R11, R11
 	MOVQ BX, R8
@@ -1617,11 +1950,11 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS   (DX)(R11*1), Y4
 	VCMPPS    $0x04, Y13, Y4, Y15
 	VMOVUPS   (CX), Y0
@@ -1677,10 +2010,10 @@ rowRest:
 	TESTQ      $+16, R8
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS   (DX)(R11*1), Y4
 	VCMPPS    $0x04, Y13, Y4, Y15
 	VMOVUPS   (CX), Y0
@@ -4001,7 +4334,92 @@ TEXT ·gradPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   count+56(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
+	TESTQ  $+15, BX
+	JNZ    row
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
+	JZ     row
+	SHLQ   $0x02, BX
+	MOVQ   R9, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = x * f * a; where f = 0: y = 0
+quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS (DX)(R12*1), Y4
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VMOVUPS (SI)(R12*1), Y5
+	VMULPS  (CX), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPS  (CX)(R10*1), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPS  (CX)(R10*2), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPS  (CX)(R11*1), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y7, (AX)(R10*1)
+	VMOVUPS Y8, (AX)(R10*2)
+	VMOVUPS Y9, (AX)(R11*1)
+	VMOVUPS 32(DX)(R12*1), Y4
+	VCMPPS  $0x04, Y13, Y4, Y15
+	VMOVUPS 32(SI)(R12*1), Y5
+	VMULPS  32(CX), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPS  32(CX)(R10*1), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPS  32(CX)(R10*2), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPS  32(CX)(R11*1), Y4, Y0
+	VMULPS  Y5, Y0, Y0
+	VANDPS  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y7, 32(AX)(R10*1)
+	VMOVUPS Y8, 32(AX)(R10*2)
+	VMOVUPS Y9, 32(AX)(R11*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	CMPQ    R12, BX
+	JB      quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R11, AX
+	ADDQ    R11, CX
+	SHRQ    $0x02, BX
+	ANDQ    $+3, DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R9
@@ -4011,11 +4429,11 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R8, R8
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS (DX)(R10*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMULPS  (CX), Y4, Y0
@@ -4051,10 +4469,10 @@ rowRest:
 	TESTQ      $+16, R9
 	JZ         rowBelow64
 	TESTQ      R8, R8
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS (DX)(R10*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMULPS  (CX), Y4, Y0
@@ -6880,7 +7298,93 @@ TEXT ·streamFusePixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
 	VXORPS X13, X13, X13
+	TESTQ  $+15, BX
+	JNZ    row
+	MOVQ   R8, R9
+	SHRQ   $0x02, R9
+	JZ     row
+	SHLQ   $0x02, BX
+	MOVQ   R9, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (DX)(R12*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
+	VMULPS   (CX), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPS   (CX)(R10*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPS   (CX)(R10*2), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPS   (CX)(R11*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, (AX)
+	VMOVNTPS Y7, (AX)(R10*1)
+	VMOVNTPS Y8, (AX)(R10*2)
+	VMOVNTPS Y9, (AX)(R11*1)
+	VMOVUPS  32(DX)(R12*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
+	VMULPS   32(CX), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPS   32(CX)(R10*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPS   32(CX)(R10*2), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPS   32(CX)(R11*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, 32(AX)
+	VMOVNTPS Y7, 32(AX)(R10*1)
+	VMOVNTPS Y8, 32(AX)(R10*2)
+	VMOVNTPS Y9, 32(AX)(R11*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	SHRQ     $0x02, BX
+	ANDQ     $+3, R8
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R9
@@ -7488,7 +7992,117 @@ TEXT ·streamFuseReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (R8), Y10
+	TESTQ        $+15, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x02, BX
+	MOVQ         R8, R10
+	IMULQ        BX, R10
+	LEAQ         (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (DX)(R12*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
+	VMULPS   (CX), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPS   (CX)(R10*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPS   (CX)(R10*2), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPS   (CX)(R11*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, (AX)
+	VMOVNTPS Y7, (AX)(R10*1)
+	VMOVNTPS Y8, (AX)(R10*2)
+	VMOVNTPS Y9, (AX)(R11*1)
+	VMOVUPS  32(DX)(R12*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
+	VMULPS   32(CX), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPS   32(CX)(R10*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPS   32(CX)(R10*2), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPS   32(CX)(R11*1), Y5, Y0
+	VADDPS   Y6, Y0, Y0
+	VCMPPS   $0x16, Y13, Y0, Y2
+	VANDPS   Y2, Y0, Y0
+	VMINPS   Y0, Y10, Y0
+	VMULPS   Y4, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, 32(AX)
+	VMOVNTPS Y7, 32(AX)(R10*1)
+	VMOVNTPS Y8, 32(AX)(R10*2)
+	VMOVNTPS Y9, 32(AX)(R11*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	DECQ     R8
+	JNZ      quarters
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	SHRQ     $0x02, BX
+	ANDQ     $+3, R9
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R8
@@ -8126,7 +8740,117 @@ TEXT ·streamFuseLeakyPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	VBROADCASTSS (R8), Y10
+	TESTQ        $+15, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x02, BX
+	MOVQ         R8, R10
+	IMULQ        BX, R10
+	LEAQ         (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	VMOVUPS   (DX)(R12*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   (DI)(R12*1), Y5
+	VMOVUPS   (SI)(R12*1), Y6
+	VMULPS    (CX), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPS    (CX)(R10*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPS    (CX)(R10*2), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPS    (CX)(R11*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVNTPS  Y3, (AX)
+	VMOVNTPS  Y7, (AX)(R10*1)
+	VMOVNTPS  Y8, (AX)(R10*2)
+	VMOVNTPS  Y9, (AX)(R11*1)
+	VMOVUPS   32(DX)(R12*1), Y4
+	VCMPPS    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(DI)(R12*1), Y5
+	VMOVUPS   32(SI)(R12*1), Y6
+	VMULPS    32(CX), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPS    32(CX)(R10*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPS    32(CX)(R10*2), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPS    32(CX)(R11*1), Y5, Y0
+	VADDPS    Y6, Y0, Y0
+	VCMPPS    $0x11, Y0, Y13, Y1
+	VMULPS    Y10, Y0, Y2
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMULPS    Y4, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVNTPS  Y3, 32(AX)
+	VMOVNTPS  Y7, 32(AX)(R10*1)
+	VMOVNTPS  Y8, 32(AX)(R10*2)
+	VMOVNTPS  Y9, 32(AX)(R11*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R12
+	CMPQ      R12, BX
+	JB        quartersLine
+	DECQ      R8
+	JNZ       quarters
+	ADDQ      R11, AX
+	ADDQ      R11, CX
+	SHRQ      $0x02, BX
+	ANDQ      $+3, R9
+	JNZ       row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R8
@@ -10024,7 +10748,83 @@ TEXT ·streamGradPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   scales+32(FP), SI
 	MOVQ   count+56(FP), DI
 	VXORPS X13, X13, X13
+	TESTQ  $+15, BX
+	JNZ    row
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     row
+	SHLQ   $0x02, BX
+	MOVQ   R8, R9
+	IMULQ  BX, R9
+	LEAQ   (R9)(R9*2), R10
 
+quarters:
+	XORL R11, R11
+
+	// y = x * f * a; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  (SI)(R11*1), Y5
+	VMULPS   (CX), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPS   (CX)(R9*1), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPS   (CX)(R9*2), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPS   (CX)(R10*1), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, (AX)
+	VMOVNTPS Y7, (AX)(R9*1)
+	VMOVNTPS Y8, (AX)(R9*2)
+	VMOVNTPS Y9, (AX)(R10*1)
+	VMOVUPS  32(DX)(R11*1), Y4
+	VCMPPS   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(SI)(R11*1), Y5
+	VMULPS   32(CX), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPS   32(CX)(R9*1), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPS   32(CX)(R9*2), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPS   32(CX)(R10*1), Y4, Y0
+	VMULPS   Y5, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, 32(AX)
+	VMOVNTPS Y7, 32(AX)(R9*1)
+	VMOVNTPS Y8, 32(AX)(R9*2)
+	VMOVNTPS Y9, 32(AX)(R10*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	CMPQ     R11, BX
+	JB       quartersLine
+	DECQ     R8
+	JNZ      quarters
+	ADDQ     R10, AX
+	ADDQ     R10, CX
+	SHRQ     $0x02, BX
+	ANDQ     $+3, DI
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R9, R9
 	MOVQ BX, R8

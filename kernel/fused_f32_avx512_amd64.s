@@ -518,7 +518,7 @@ TEXT ·fusePixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+64
 	JEQ     strip4
 	CMPQ    SI, $+48
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
@@ -613,6 +613,70 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+15, SI
+	JNZ   row
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x02, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched3
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched3:
+	VMOVUPS  (BX)(R13*1), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMOVUPS  (R8)(R13*1), Z5
+	VMOVUPS  (DI)(R13*1), Z6
+	VMULPS   (DX), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPS   (DX)(R11*1), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPS   (DX)(R11*2), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPS   (DX)(R12*1), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R11*1)
+	VMOVUPS  Z8, (AX)(R11*2)
+	VMOVUPS  Z9, (AX)(R12*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	SHRQ     $0x02, SI
+	ANDQ     $+3, R9
+	JNZ      row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R11
 	ANDQ  $+15, R11
@@ -632,13 +696,13 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -678,11 +742,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -705,10 +769,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1196,7 +1260,7 @@ TEXT ·fuseReLUPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+64
 	JEQ          strip4
 	CMPQ         SI, $+48
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPS       $0x04, Z13, Z4, K4
@@ -1312,6 +1376,82 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+15, SI
+	JNZ   row
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x02, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched3
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched3:
+	VMOVUPS   (BX)(R13*1), Z4
+	VCMPPS    $0x04, Z13, Z4, K4
+	VMOVUPS   (R8)(R13*1), Z5
+	VMOVUPS   (DI)(R13*1), Z6
+	VMULPS    (DX), Z5, Z0
+	VADDPS    Z6, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z3
+	VMULPS    (DX)(R11*1), Z5, Z0
+	VADDPS    Z6, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPS    (DX)(R11*2), Z5, Z0
+	VADDPS    Z6, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
+	VMULPS    (DX)(R12*1), Z5, Z0
+	VADDPS    Z6, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z9
+	VMOVUPS   Z3, (AX)
+	VMOVUPS   Z7, (AX)(R11*1)
+	VMOVUPS   Z8, (AX)(R11*2)
+	VMOVUPS   Z9, (AX)(R12*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, DX
+	ADDQ      $+64, R13
+	CMPQ      R13, SI
+	JB        quartersLine
+	DECQ      CX
+	JNZ       quarters
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	SHRQ      $0x02, SI
+	ANDQ      $+3, R9
+	JNZ       row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R11
 	ANDQ  $+15, R11
@@ -1331,13 +1471,13 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1389,11 +1529,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1422,10 +1562,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1897,7 +2037,7 @@ TEXT ·fuseLeakyPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+64
 	JEQ          strip4
 	CMPQ         SI, $+48
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPS       $0x04, Z13, Z4, K4
@@ -2006,6 +2146,78 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+15, SI
+	JNZ   row
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x02, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched3
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched3:
+	VMOVUPS  (BX)(R13*1), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMOVUPS  (R8)(R13*1), Z5
+	VMOVUPS  (DI)(R13*1), Z6
+	VMULPS   (DX), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPS   (DX)(R11*1), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPS   (DX)(R11*2), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPS   (DX)(R12*1), Z5, Z0
+	VADDPS   Z6, Z0, Z0
+	VCMPPS   $0x15, Z0, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R11*1)
+	VMOVUPS  Z8, (AX)(R11*2)
+	VMOVUPS  Z9, (AX)(R12*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	SHRQ     $0x02, SI
+	ANDQ     $+3, R9
+	JNZ      row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R11
 	ANDQ  $+15, R11
@@ -2025,13 +2237,13 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -2079,11 +2291,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -2110,10 +2322,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -2594,7 +2806,7 @@ TEXT ·fuseAddPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+64
 	JEQ     strip4
 	CMPQ    SI, $+48
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
@@ -2705,7 +2917,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+15, R12
 	MOVQ  R12, CX
@@ -3367,7 +3579,7 @@ TEXT ·fuseReLUAddPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+64
 	JEQ          strip4
 	CMPQ         SI, $+48
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPS       $0x04, Z13, Z4, K4
@@ -3499,7 +3711,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+15, R12
 	MOVQ  R12, CX
@@ -4163,7 +4375,7 @@ TEXT ·fuseLeakyAddPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+64
 	JEQ          strip4
 	CMPQ         SI, $+48
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPS       $0x04, Z13, Z4, K4
@@ -4288,7 +4500,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+15, R12
 	MOVQ  R12, CX
@@ -4809,7 +5021,7 @@ TEXT ·gradPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+64
 	JEQ     strip4
 	CMPQ    SI, $+48
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
@@ -4890,6 +5102,65 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+15, SI
+	JNZ   row
+	MOVQ  R8, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x02, SI
+	MOVQ  CX, R10
+	IMULQ SI, R10
+	LEAQ  (R10)(R10*2), R11
+
+quarters:
+	XORL R12, R12
+
+	// y = x * f * a; where f = 0: y = 0
+quartersLine:
+	TESTQ      R9, R9
+	JZ         prefetched3
+	LEAQ       (AX)(R9*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched3:
+	VMOVUPS  (BX)(R12*1), Z4
+	VCMPPS   $0x04, Z13, Z4, K4
+	VMOVUPS  (DI)(R12*1), Z5
+	VMULPS   (DX), Z4, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPS   (DX)(R10*1), Z4, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPS   (DX)(R10*2), Z4, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPS   (DX)(R11*1), Z4, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R10*1)
+	VMOVUPS  Z8, (AX)(R10*2)
+	VMOVUPS  Z9, (AX)(R11*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R12
+	CMPQ     R12, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R11, AX
+	ADDQ     R11, DX
+	SHRQ     $0x02, SI
+	ANDQ     $+3, R8
+	JNZ      row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R10
 	ANDQ  $+15, R10
@@ -4909,13 +5180,13 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -4947,11 +5218,11 @@ rowRest:
 	TESTQ      $+32, CX
 	JZ         rowBelow128
 	TESTQ      R9, R9
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -4970,10 +5241,10 @@ rowBelow128:
 	TESTQ      $+16, CX
 	JZ         rowBelow64
 	TESTQ      R9, R9
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPS   $0x04, Z13, Z4, K4
 	VMULPS   (DX), Z4, Z0
@@ -5486,7 +5757,7 @@ TEXT ·gradReLUPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+64
 	JEQ          strip4
 	CMPQ         SI, $+48
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPS       $0x04, Z13, Z4, K4
@@ -5611,7 +5882,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+15, R12
 	MOVQ  R12, CX
@@ -6235,7 +6506,7 @@ TEXT ·gradLeakyPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+64
 	JEQ          strip4
 	CMPQ         SI, $+48
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPS       $0x04, Z13, Z4, K4
@@ -6353,7 +6624,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+15, R12
 	MOVQ  R12, CX
@@ -6915,7 +7186,7 @@ TEXT ·gradReLUOutPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+64
 	JEQ     strip4
 	CMPQ    SI, $+48
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPS  $0x04, Z13, Z4, K4
@@ -7012,7 +7283,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R11
 	ANDQ  $+15, R11
 	MOVQ  R11, CX
@@ -7553,7 +7824,7 @@ TEXT ·gradLeakyOutPixelsF32AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+64
 	JEQ          strip4
 	CMPQ         SI, $+48
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPS       $0x04, Z13, Z4, K4
@@ -7650,7 +7921,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R11
 	ANDQ  $+15, R11
 	MOVQ  R11, CX

@@ -442,7 +442,102 @@ TEXT ·fusePixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   count+56(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
 	VXORPS X13, X13, X13
+	TESTQ  $+7, BX
+	JNZ    row
+	MOVQ   R8, R10
+	SHRQ   $0x02, R10
+	JZ     row
+	SHLQ   $0x03, BX
+	MOVQ   R10, R11
+	IMULQ  BX, R11
+	LEAQ   (R11)(R11*2), R12
 
+quarters:
+	XORL R13, R13
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R9, R9
+	JZ         prefetched1
+	LEAQ       (AX)(R9*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS (DX)(R13*1), Y4
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VMOVUPS (DI)(R13*1), Y5
+	VMOVUPS (SI)(R13*1), Y6
+	VMULPD  (CX), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPD  (CX)(R11*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPD  (CX)(R11*2), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPD  (CX)(R12*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y7, (AX)(R11*1)
+	VMOVUPS Y8, (AX)(R11*2)
+	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS 32(DX)(R13*1), Y4
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VMOVUPS 32(DI)(R13*1), Y5
+	VMOVUPS 32(SI)(R13*1), Y6
+	VMULPD  32(CX), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPD  32(CX)(R11*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPD  32(CX)(R11*2), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPD  32(CX)(R12*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y7, 32(AX)(R11*1)
+	VMOVUPS Y8, 32(AX)(R11*2)
+	VMOVUPS Y9, 32(AX)(R12*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	DECQ    R10
+	JNZ     quarters
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	SHRQ    $0x03, BX
+	ANDQ    $+3, R8
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R11, R11
 	MOVQ BX, R10
@@ -452,11 +547,11 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -500,10 +595,10 @@ rowRest:
 	TESTQ      $+8, R10
 	JZ         rowBelow64
 	TESTQ      R9, R9
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -943,7 +1038,126 @@ TEXT ·fuseReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (R8), Y10
+	TESTQ        $+7, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x03, BX
+	MOVQ         R8, R11
+	IMULQ        BX, R11
+	LEAQ         (R11)(R11*2), R12
 
+quarters:
+	XORL R13, R13
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS (DX)(R13*1), Y4
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VMOVUPS (DI)(R13*1), Y5
+	VMOVUPS (SI)(R13*1), Y6
+	VMULPD  (CX), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPD  (CX)(R11*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPD  (CX)(R11*2), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPD  (CX)(R12*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y7, (AX)(R11*1)
+	VMOVUPS Y8, (AX)(R11*2)
+	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS 32(DX)(R13*1), Y4
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VMOVUPS 32(DI)(R13*1), Y5
+	VMOVUPS 32(SI)(R13*1), Y6
+	VMULPD  32(CX), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPD  32(CX)(R11*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPD  32(CX)(R11*2), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPD  32(CX)(R12*1), Y5, Y0
+	VADDPD  Y6, Y0, Y0
+	VCMPPD  $0x16, Y13, Y0, Y2
+	VANDPD  Y2, Y0, Y0
+	VMINPD  Y0, Y10, Y0
+	VMULPD  Y4, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y7, 32(AX)(R11*1)
+	VMOVUPS Y8, 32(AX)(R11*2)
+	VMOVUPS Y9, 32(AX)(R12*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	DECQ    R8
+	JNZ     quarters
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	SHRQ    $0x03, BX
+	ANDQ    $+3, R9
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R11, R11
 	MOVQ BX, R8
@@ -953,11 +1167,11 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -1013,10 +1227,10 @@ rowRest:
 	TESTQ      $+8, R8
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS (DX)(R11*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMOVUPS (CX), Y0
@@ -1471,7 +1685,126 @@ TEXT ·fuseLeakyPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         ·storeAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (R8), Y10
+	TESTQ        $+7, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x03, BX
+	MOVQ         R8, R11
+	IMULQ        BX, R11
+	LEAQ         (R11)(R11*2), R12
 
+quarters:
+	XORL R13, R13
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched1
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched1:
+	VMOVUPS   (DX)(R13*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (DI)(R13*1), Y5
+	VMOVUPS   (SI)(R13*1), Y6
+	VMULPD    (CX), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPD    (CX)(R11*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPD    (CX)(R11*2), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPD    (CX)(R12*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVUPS   Y3, (AX)
+	VMOVUPS   Y7, (AX)(R11*1)
+	VMOVUPS   Y8, (AX)(R11*2)
+	VMOVUPS   Y9, (AX)(R12*1)
+	VMOVUPS   32(DX)(R13*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(DI)(R13*1), Y5
+	VMOVUPS   32(SI)(R13*1), Y6
+	VMULPD    32(CX), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPD    32(CX)(R11*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPD    32(CX)(R11*2), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPD    32(CX)(R12*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVUPS   Y3, 32(AX)
+	VMOVUPS   Y7, 32(AX)(R11*1)
+	VMOVUPS   Y8, 32(AX)(R11*2)
+	VMOVUPS   Y9, 32(AX)(R12*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R13
+	CMPQ      R13, BX
+	JB        quartersLine
+	DECQ      R8
+	JNZ       quarters
+	ADDQ      R12, AX
+	ADDQ      R12, CX
+	SHRQ      $0x03, BX
+	ANDQ      $+3, R9
+	JNZ       row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R11, R11
 	MOVQ BX, R8
@@ -1481,11 +1814,11 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS   (DX)(R11*1), Y4
 	VCMPPD    $0x04, Y13, Y4, Y15
 	VMOVUPS   (CX), Y0
@@ -1541,10 +1874,10 @@ rowRest:
 	TESTQ      $+8, R8
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS   (DX)(R11*1), Y4
 	VCMPPD    $0x04, Y13, Y4, Y15
 	VMOVUPS   (CX), Y0
@@ -3629,7 +3962,92 @@ TEXT ·gradPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   count+56(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
 	VXORPS X13, X13, X13
+	TESTQ  $+7, BX
+	JNZ    row
+	MOVQ   DI, R9
+	SHRQ   $0x02, R9
+	JZ     row
+	SHLQ   $0x03, BX
+	MOVQ   R9, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = x * f * a; where f = 0: y = 0
+quartersLine:
+	TESTQ      R8, R8
+	JZ         prefetched1
+	LEAQ       (AX)(R8*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched1:
+	VMOVUPS (DX)(R12*1), Y4
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VMOVUPS (SI)(R12*1), Y5
+	VMULPD  (CX), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPD  (CX)(R10*1), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPD  (CX)(R10*2), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPD  (CX)(R11*1), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, (AX)
+	VMOVUPS Y7, (AX)(R10*1)
+	VMOVUPS Y8, (AX)(R10*2)
+	VMOVUPS Y9, (AX)(R11*1)
+	VMOVUPS 32(DX)(R12*1), Y4
+	VCMPPD  $0x04, Y13, Y4, Y15
+	VMOVUPS 32(SI)(R12*1), Y5
+	VMULPD  32(CX), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y3
+	VMULPD  32(CX)(R10*1), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y7
+	VMULPD  32(CX)(R10*2), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y8
+	VMULPD  32(CX)(R11*1), Y4, Y0
+	VMULPD  Y5, Y0, Y0
+	VANDPD  Y15, Y0, Y0
+	VMOVUPS Y0, Y9
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y7, 32(AX)(R10*1)
+	VMOVUPS Y8, 32(AX)(R10*2)
+	VMOVUPS Y9, 32(AX)(R11*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	ADDQ    $+64, R12
+	CMPQ    R12, BX
+	JB      quartersLine
+	DECQ    R9
+	JNZ     quarters
+	ADDQ    R11, AX
+	ADDQ    R11, CX
+	SHRQ    $0x03, BX
+	ANDQ    $+3, DI
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R9
@@ -3639,11 +4057,11 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R8, R8
-	JZ         prefetched1
+	JZ         prefetched2
 	PREFETCHT0 (AX)(R8*1)
 	PREFETCHT0 64(AX)(R8*1)
 
-prefetched1:
+prefetched2:
 	VMOVUPS (DX)(R10*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMULPD  (CX), Y4, Y0
@@ -3679,10 +4097,10 @@ rowRest:
 	TESTQ      $+8, R9
 	JZ         rowBelow64
 	TESTQ      R8, R8
-	JZ         prefetched2
+	JZ         prefetched3
 	PREFETCHT0 (AX)(R8*1)
 
-prefetched2:
+prefetched3:
 	VMOVUPS (DX)(R10*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMULPD  (CX), Y4, Y0
@@ -6201,7 +6619,93 @@ TEXT ·streamFusePixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   scales+32(FP), DI
 	MOVQ   count+56(FP), R8
 	VXORPS X13, X13, X13
+	TESTQ  $+7, BX
+	JNZ    row
+	MOVQ   R8, R9
+	SHRQ   $0x02, R9
+	JZ     row
+	SHLQ   $0x03, BX
+	MOVQ   R9, R10
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (DX)(R12*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
+	VMULPD   (CX), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPD   (CX)(R10*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPD   (CX)(R10*2), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPD   (CX)(R11*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, (AX)
+	VMOVNTPS Y7, (AX)(R10*1)
+	VMOVNTPS Y8, (AX)(R10*2)
+	VMOVNTPS Y9, (AX)(R11*1)
+	VMOVUPS  32(DX)(R12*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
+	VMULPD   32(CX), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPD   32(CX)(R10*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPD   32(CX)(R10*2), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPD   32(CX)(R11*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, 32(AX)
+	VMOVNTPS Y7, 32(AX)(R10*1)
+	VMOVNTPS Y8, 32(AX)(R10*2)
+	VMOVNTPS Y9, 32(AX)(R11*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	DECQ     R9
+	JNZ      quarters
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	SHRQ     $0x03, BX
+	ANDQ     $+3, R8
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R9
@@ -6735,7 +7239,117 @@ TEXT ·streamFuseReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (R8), Y10
+	TESTQ        $+7, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x03, BX
+	MOVQ         R8, R10
+	IMULQ        BX, R10
+	LEAQ         (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (DX)(R12*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
+	VMULPD   (CX), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPD   (CX)(R10*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPD   (CX)(R10*2), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPD   (CX)(R11*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, (AX)
+	VMOVNTPS Y7, (AX)(R10*1)
+	VMOVNTPS Y8, (AX)(R10*2)
+	VMOVNTPS Y9, (AX)(R11*1)
+	VMOVUPS  32(DX)(R12*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
+	VMULPD   32(CX), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPD   32(CX)(R10*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPD   32(CX)(R10*2), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPD   32(CX)(R11*1), Y5, Y0
+	VADDPD   Y6, Y0, Y0
+	VCMPPD   $0x16, Y13, Y0, Y2
+	VANDPD   Y2, Y0, Y0
+	VMINPD   Y0, Y10, Y0
+	VMULPD   Y4, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, 32(AX)
+	VMOVNTPS Y7, 32(AX)(R10*1)
+	VMOVNTPS Y8, 32(AX)(R10*2)
+	VMOVNTPS Y9, 32(AX)(R11*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	DECQ     R8
+	JNZ      quarters
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	SHRQ     $0x03, BX
+	ANDQ     $+3, R9
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R8
@@ -7296,7 +7910,117 @@ TEXT ·streamFuseLeakyPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         count+56(FP), R9
 	VXORPS       X13, X13, X13
 	VBROADCASTSD (R8), Y10
+	TESTQ        $+7, BX
+	JNZ          row
+	MOVQ         R9, R8
+	SHRQ         $0x02, R8
+	JZ           row
+	SHLQ         $0x03, BX
+	MOVQ         R8, R10
+	IMULQ        BX, R10
+	LEAQ         (R10)(R10*2), R11
 
+quarters:
+	XORL R12, R12
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	VMOVUPS   (DX)(R12*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   (DI)(R12*1), Y5
+	VMOVUPS   (SI)(R12*1), Y6
+	VMULPD    (CX), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPD    (CX)(R10*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPD    (CX)(R10*2), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPD    (CX)(R11*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVNTPS  Y3, (AX)
+	VMOVNTPS  Y7, (AX)(R10*1)
+	VMOVNTPS  Y8, (AX)(R10*2)
+	VMOVNTPS  Y9, (AX)(R11*1)
+	VMOVUPS   32(DX)(R12*1), Y4
+	VCMPPD    $0x04, Y13, Y4, Y15
+	VMOVUPS   32(DI)(R12*1), Y5
+	VMOVUPS   32(SI)(R12*1), Y6
+	VMULPD    32(CX), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y3
+	VMULPD    32(CX)(R10*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y7
+	VMULPD    32(CX)(R10*2), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y8
+	VMULPD    32(CX)(R11*1), Y5, Y0
+	VADDPD    Y6, Y0, Y0
+	VCMPPD    $0x11, Y0, Y13, Y1
+	VMULPD    Y10, Y0, Y2
+	VBLENDVPD Y1, Y0, Y2, Y0
+	VMULPD    Y4, Y0, Y0
+	VANDPD    Y15, Y0, Y0
+	VMOVUPS   Y0, Y9
+	VMOVNTPS  Y3, 32(AX)
+	VMOVNTPS  Y7, 32(AX)(R10*1)
+	VMOVNTPS  Y8, 32(AX)(R10*2)
+	VMOVNTPS  Y9, 32(AX)(R11*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+	ADDQ      $+64, R12
+	CMPQ      R12, BX
+	JB        quartersLine
+	DECQ      R8
+	JNZ       quarters
+	ADDQ      R11, AX
+	ADDQ      R11, CX
+	SHRQ      $0x03, BX
+	ANDQ      $+3, R9
+	JNZ       row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R10, R10
 	MOVQ BX, R8
@@ -8955,7 +9679,83 @@ TEXT ·streamGradPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   scales+32(FP), SI
 	MOVQ   count+56(FP), DI
 	VXORPS X13, X13, X13
+	TESTQ  $+7, BX
+	JNZ    row
+	MOVQ   DI, R8
+	SHRQ   $0x02, R8
+	JZ     row
+	SHLQ   $0x03, BX
+	MOVQ   R8, R9
+	IMULQ  BX, R9
+	LEAQ   (R9)(R9*2), R10
 
+quarters:
+	XORL R11, R11
+
+	// y = x * f * a; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  (SI)(R11*1), Y5
+	VMULPD   (CX), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPD   (CX)(R9*1), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPD   (CX)(R9*2), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPD   (CX)(R10*1), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, (AX)
+	VMOVNTPS Y7, (AX)(R9*1)
+	VMOVNTPS Y8, (AX)(R9*2)
+	VMOVNTPS Y9, (AX)(R10*1)
+	VMOVUPS  32(DX)(R11*1), Y4
+	VCMPPD   $0x04, Y13, Y4, Y15
+	VMOVUPS  32(SI)(R11*1), Y5
+	VMULPD   32(CX), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y3
+	VMULPD   32(CX)(R9*1), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y7
+	VMULPD   32(CX)(R9*2), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y8
+	VMULPD   32(CX)(R10*1), Y4, Y0
+	VMULPD   Y5, Y0, Y0
+	VANDPD   Y15, Y0, Y0
+	VMOVUPS  Y0, Y9
+	VMOVNTPS Y3, 32(AX)
+	VMOVNTPS Y7, 32(AX)(R9*1)
+	VMOVNTPS Y8, 32(AX)(R9*2)
+	VMOVNTPS Y9, 32(AX)(R10*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, CX
+	ADDQ     $+64, R11
+	CMPQ     R11, BX
+	JB       quartersLine
+	DECQ     R8
+	JNZ      quarters
+	ADDQ     R10, AX
+	ADDQ     R10, CX
+	SHRQ     $0x03, BX
+	ANDQ     $+3, DI
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 next:
 	XORL R9, R9
 	MOVQ BX, R8

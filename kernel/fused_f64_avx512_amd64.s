@@ -490,7 +490,7 @@ TEXT ·fusePixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+32
 	JEQ     strip4
 	CMPQ    SI, $+24
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
@@ -585,6 +585,70 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+7, SI
+	JNZ   row
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = (x * a + s) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched3
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched3:
+	VMOVUPS  (BX)(R13*1), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPS  (R8)(R13*1), Z5
+	VMOVUPS  (DI)(R13*1), Z6
+	VMULPD   (DX), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPD   (DX)(R11*1), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPD   (DX)(R11*2), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPD   (DX)(R12*1), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R11*1)
+	VMOVUPS  Z8, (AX)(R11*2)
+	VMOVUPS  Z9, (AX)(R12*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	SHRQ     $0x03, SI
+	ANDQ     $+3, R9
+	JNZ      row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R11
 	ANDQ  $+7, R11
@@ -604,13 +668,13 @@ next:
 	// y = (x * a + s) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -650,11 +714,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -677,10 +741,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1134,7 +1198,7 @@ TEXT ·fuseReLUPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+32
 	JEQ          strip4
 	CMPQ         SI, $+24
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPD       $0x04, Z13, Z4, K4
@@ -1250,6 +1314,82 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+7, SI
+	JNZ   row
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = clip(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched3
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched3:
+	VMOVUPS   (BX)(R13*1), Z4
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPS   (R8)(R13*1), Z5
+	VMOVUPS   (DI)(R13*1), Z6
+	VMULPD    (DX), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z3
+	VMULPD    (DX)(R11*1), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPD    (DX)(R11*2), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
+	VMULPD    (DX)(R12*1), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD.Z  Z4, Z0, K4, Z0
+	VMOVUPS   Z0, Z9
+	VMOVUPS   Z3, (AX)
+	VMOVUPS   Z7, (AX)(R11*1)
+	VMOVUPS   Z8, (AX)(R11*2)
+	VMOVUPS   Z9, (AX)(R12*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, DX
+	ADDQ      $+64, R13
+	CMPQ      R13, SI
+	JB        quartersLine
+	DECQ      CX
+	JNZ       quarters
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	SHRQ      $0x03, SI
+	ANDQ      $+3, R9
+	JNZ       row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R11
 	ANDQ  $+7, R11
@@ -1269,13 +1409,13 @@ next:
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1327,11 +1467,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1360,10 +1500,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS   (BX)(R12*1), Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPS   (DX), Z0
@@ -1803,7 +1943,7 @@ TEXT ·fuseLeakyPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+32
 	JEQ          strip4
 	CMPQ         SI, $+24
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPD       $0x04, Z13, Z4, K4
@@ -1912,6 +2052,78 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+7, SI
+	JNZ   row
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
+quartersLine:
+	TESTQ      R10, R10
+	JZ         prefetched3
+	LEAQ       (AX)(R10*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R12*1)
+
+prefetched3:
+	VMOVUPS  (BX)(R13*1), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPS  (R8)(R13*1), Z5
+	VMOVUPS  (DI)(R13*1), Z6
+	VMULPD   (DX), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPD   (DX)(R11*1), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPD   (DX)(R11*2), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPD   (DX)(R12*1), Z5, Z0
+	VADDPD   Z6, Z0, Z0
+	VCMPPD   $0x15, Z0, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z4, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R11*1)
+	VMOVUPS  Z8, (AX)(R11*2)
+	VMOVUPS  Z9, (AX)(R12*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	SHRQ     $0x03, SI
+	ANDQ     $+3, R9
+	JNZ      row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R11
 	ANDQ  $+7, R11
@@ -1931,13 +2143,13 @@ next:
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 rowTurn:
 	TESTQ      R10, R10
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 	PREFETCHT0 128(AX)(R10*1)
 	PREFETCHT0 192(AX)(R10*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -1985,11 +2197,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R10, R10
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R10*1)
 	PREFETCHT0 64(AX)(R10*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -2016,10 +2228,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R10, R10
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R10*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS  (BX)(R12*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMOVUPS  (DX), Z0
@@ -2464,7 +2676,7 @@ TEXT ·fuseAddPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+32
 	JEQ     strip4
 	CMPQ    SI, $+24
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
@@ -2575,7 +2787,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -3195,7 +3407,7 @@ TEXT ·fuseReLUAddPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+32
 	JEQ          strip4
 	CMPQ         SI, $+24
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPD       $0x04, Z13, Z4, K4
@@ -3327,7 +3539,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -3951,7 +4163,7 @@ TEXT ·fuseLeakyAddPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+32
 	JEQ          strip4
 	CMPQ         SI, $+24
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPD       $0x04, Z13, Z4, K4
@@ -4076,7 +4288,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -4571,7 +4783,7 @@ TEXT ·gradPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+32
 	JEQ     strip4
 	CMPQ    SI, $+24
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
@@ -4652,6 +4864,65 @@ prefetched2:
 	VZEROUPPER
 	RET
 
+shared:
+	TESTQ $+7, SI
+	JNZ   row
+	MOVQ  R8, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R10
+	IMULQ SI, R10
+	LEAQ  (R10)(R10*2), R11
+
+quarters:
+	XORL R12, R12
+
+	// y = x * f * a; where f = 0: y = 0
+quartersLine:
+	TESTQ      R9, R9
+	JZ         prefetched3
+	LEAQ       (AX)(R9*1), R13
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	PREFETCHT0 (R13)(R10*2)
+	PREFETCHT0 (R13)(R11*1)
+
+prefetched3:
+	VMOVUPS  (BX)(R12*1), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPS  (DI)(R12*1), Z5
+	VMULPD   (DX), Z4, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPD   (DX)(R10*1), Z4, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPD   (DX)(R10*2), Z4, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPD   (DX)(R11*1), Z4, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R10*1)
+	VMOVUPS  Z8, (AX)(R10*2)
+	VMOVUPS  Z9, (AX)(R11*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R12
+	CMPQ     R12, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R11, AX
+	ADDQ     R11, DX
+	SHRQ     $0x03, SI
+	ANDQ     $+3, R8
+	JNZ      row
+	VZEROUPPER
+	RET
+
 row:
 	MOVQ  SI, R10
 	ANDQ  $+7, R10
@@ -4671,13 +4942,13 @@ next:
 	// y = x * f * a; where f = 0: y = 0
 rowTurn:
 	TESTQ      R9, R9
-	JZ         prefetched3
+	JZ         prefetched4
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 	PREFETCHT0 128(AX)(R9*1)
 	PREFETCHT0 192(AX)(R9*1)
 
-prefetched3:
+prefetched4:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -4709,11 +4980,11 @@ rowRest:
 	TESTQ      $+16, CX
 	JZ         rowBelow128
 	TESTQ      R9, R9
-	JZ         prefetched4
+	JZ         prefetched5
 	PREFETCHT0 (AX)(R9*1)
 	PREFETCHT0 64(AX)(R9*1)
 
-prefetched4:
+prefetched5:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -4732,10 +5003,10 @@ rowBelow128:
 	TESTQ      $+8, CX
 	JZ         rowBelow64
 	TESTQ      R9, R9
-	JZ         prefetched5
+	JZ         prefetched6
 	PREFETCHT0 (AX)(R9*1)
 
-prefetched5:
+prefetched6:
 	VMOVUPS  (BX)(R11*1), Z4
 	VCMPPD   $0x04, Z13, Z4, K4
 	VMULPD   (DX), Z4, Z0
@@ -5208,7 +5479,7 @@ TEXT ·gradReLUPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+32
 	JEQ          strip4
 	CMPQ         SI, $+24
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPD       $0x04, Z13, Z4, K4
@@ -5333,7 +5604,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -5919,7 +6190,7 @@ TEXT ·gradLeakyPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+32
 	JEQ          strip4
 	CMPQ         SI, $+24
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPD       $0x04, Z13, Z4, K4
@@ -6037,7 +6308,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -6565,7 +6836,7 @@ TEXT ·gradReLUOutPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ    SI, $+32
 	JEQ     strip4
 	CMPQ    SI, $+24
-	JNE     row
+	JNE     shared
 	XORL    CX, CX
 	VMOVUPS (BX)(CX*1), Z4
 	VCMPPD  $0x04, Z13, Z4, K4
@@ -6662,7 +6933,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R11
 	ANDQ  $+7, R11
 	MOVQ  R11, CX
@@ -7169,7 +7440,7 @@ TEXT ·gradLeakyOutPixelsF64AVX512(SB), NOSPLIT, $0-72
 	CMPQ         SI, $+32
 	JEQ          strip4
 	CMPQ         SI, $+24
-	JNE          row
+	JNE          shared
 	XORL         CX, CX
 	VMOVUPS      (BX)(CX*1), Z4
 	VCMPPD       $0x04, Z13, Z4, K4
@@ -7266,7 +7537,7 @@ prefetched2:
 	VZEROUPPER
 	RET
 
-row:
+shared:
 	MOVQ  SI, R11
 	ANDQ  $+7, R11
 	MOVQ  R11, CX

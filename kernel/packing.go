@@ -192,7 +192,7 @@ func (c *packing) disjointLists(kind *Kind, op Compaction, factors vector) error
 	if op == Gather {
 		dst, src = src, dst
 	}
-	if with, distance, shared := loop.Shared(dst, src, size, false); shared {
+	if with, distance, shared := loop.SharedRagged(dst, src, size); shared {
 		_, length := dst.At(0)
 		return &OverlapError{With: with, Elements: length, Distance: distance, Packed: with == "src"}
 	}

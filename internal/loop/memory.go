@@ -48,11 +48,8 @@ func (m *Memory) Address(offset int, shift uint8) unsafe.Pointer {
 // If dst and src lie alike, an element of dst may be the one of src at the same offset. Slices
 // count as a whole, whatever is visited of them. Slices of src may share memory: they are only
 // read. Elements have size bytes. Shared also returns which the other one is, "dst" or "src",
-// and how many bytes the slice of dst begins after the other slice. What is ragged lies alike with nothing.
+// and how many bytes the slice of dst begins after the other slice. Neither is ragged, see [SharedRagged].
 func Shared(dst, src *Memory, size int, alike bool) (with string, distance int, shared bool) {
-	if dst.Ragged || src.Ragged {
-		return sharedRagged(dst, src, size)
-	}
 	to, from := uintptr(dst.Length*size), uintptr(src.Length*size)
 	if to == 0 || from == 0 {
 		return "", 0, false

@@ -11,9 +11,12 @@ type span struct{ at, end uintptr }
 
 var spans = sync.Pool{New: func() any { return new([]span) }}
 
-// sharedRagged is Shared where slices of dst or of src have any lengths: those of dst are put in order, and each of src
-// is looked for among them.
-func sharedRagged(dst, src *Memory, size int) (with string, distance int, shared bool) {
+// SharedRagged is [Shared] of tensors that do not lie alike, and may be ragged. Then the slices of dst are put in order, and each
+// of src is looked for among them. Programs that only call Shared do not contain the code for it.
+func SharedRagged(dst, src *Memory, size int) (with string, distance int, shared bool) {
+	if !dst.Ragged && !src.Ragged {
+		return Shared(dst, src, size, false)
+	}
 	kept := spans.Get().(*[]span)
 	defer spans.Put(kept)
 	all := (*kept)[:0]

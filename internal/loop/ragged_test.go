@@ -48,7 +48,7 @@ func TestSharedOfRaggedListsAgreesWithEveryElement(t *testing.T) {
 			want["dst"] = want["dst"] || len(to[i]) > 1
 			want["src"] = want["src"] || len(to[i]) > 0 && len(from[i]) > 0
 		}
-		with, distance, shared := loop.Shared(&a, &b, 2, false)
+		with, distance, shared := loop.SharedRagged(&a, &b, 2)
 		what := fmt.Sprintf("seed %d: dst in %d slices and src in %d", seed, len(dst), len(src))
 		switch {
 		case shared != (want["dst"] || want["src"]):

@@ -70,7 +70,7 @@ func (a Activation) check(kind *kernel.Kind) error {
 	if want == "" {
 		return nil
 	}
-	return &ActivationError{a, fmt.Sprintf("the number is %v as %v, want %s", x, kind, want)}
+	return &ArgumentError{"Activation", fmt.Sprintf("%v: the number is %v as %s", a, x, kind.String()), want}
 }
 
 // fusion returns the formula of the kernel around whose dropout the activation is.

@@ -24,7 +24,7 @@ import (
 // dst may be src itself. A plane of two or more elements whose factor is 1 is not touched
 // then. dst and src may share memory in other ways, as two channel slices of one tensor
 // do, but no element: that is a [*kernel.OverlapError]. A slice of the wrong length is a
-// [*LengthError], and a mask of other samples or channels is a [*MaskError]. On an error
+// [*TensorError], and a mask of other samples or channels is a [*MaskError]. On an error
 // dst is untouched.
 //
 // Where everything is kept and the factor is 1, as at rate 0, and nothing is padding,
@@ -44,7 +44,7 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 // and sum are rounded separately. With [mask.Select] the dropped channels of dst stay as
 // they are, and so does padding, except with Gaussian noise.
 //
-// A mask of alpha dropout is an [*AlphaError]: its gradient takes [mask.Mask.Gradient]. The other
+// A mask of alpha dropout is a [*MaskError]: its gradient takes [mask.Mask.Gradient]. The other
 // errors are those of Apply.
 func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 	if direct(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, m, 0) {
@@ -60,7 +60,7 @@ func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 //
 // workers is the greatest number of goroutines that share the work, the
 // calling one among them. 0 stands for GOMAXPROCS, and a negative number is a
-// [*kernel.WorkersError]. The result does not depend on it.
+// [*kernel.ArgumentError]. The result does not depend on it.
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {
 	return apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
 }
@@ -74,7 +74,7 @@ func AddToTensor(dst, src Tensor, m *mask.Mask, workers int) error {
 // apply does what a mask makes of Scale or Add, or what of it belongs to a gradient.
 func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
 	if workers < 0 {
-		return &kernel.WorkersError{Workers: workers}
+		return negative(workers)
 	}
 	if g == srcGeom || *g == *srcGeom {
 		srcGeom = g
@@ -173,14 +173,6 @@ func directWith(op kernel.Op, dst, src kernel.Vector, factors []byte, g *layout.
 	return true
 }
 
-// maskError returns the error of a mask that does not fit a geometry, or of none.
-func maskError(m *mask.Mask, g *layout.Geometry) error {
-	if m == nil {
-		return &MaskError{Geometry: *g}
-	}
-	return &MaskError{m.Samples(), m.Channels(), *g}
-}
-
 // operation returns the kernel operation that an action makes of Scale or Add.
 func operation(op kernel.Op, a mask.Action) (kernel.Op, error) {
 	add := op == kernel.Add
@@ -188,7 +180,7 @@ func operation(op kernel.Op, a mask.Action) (kernel.Op, error) {
 	case a == (mask.Action{Drop: true}): // first, as it is what most masks mean
 		return op, nil
 	case a.Shift && add:
-		return op, &AlphaError{}
+		return op, &MaskError{"AddTo with a mask of alpha dropout", "that of its gradient (mask.Mask.Gradient)"}
 	case a.Shift && a.Drop:
 		return kernel.Affine, nil
 	case a.Shift:

@@ -62,10 +62,10 @@ type scaling struct {
 // dropped element its product with 0: −0 of a negative number, and NaN of NaN and of an infinity. [Compaction.Scatter]
 // writes +0 for all of these, as Apply does with [mask.Select]. Kept channels have the bits of Apply with both.
 //
-// It returns a [*MaskError] if the mask is nil or has other samples or channels. It returns a
-// [*CompactionError] for a mask of which the packed tensor would not be all. Alpha dropout sets dropped channels to a
+// It returns a [*MaskError] if the mask is nil or has other samples or channels. It returns one, too,
+// for a mask of which the packed tensor would not be all. Alpha dropout sets dropped channels to a
 // number other than 0, which the next layer needs. Its gradient has a Compaction, see [mask.Mask.Gradient]. Gaussian
-// noise drops no channel, and each has a factor of its own. Compact returns a [*CompactionError], too, where the samples
+// noise drops no channel, and each has a factor of its own. Compact returns a [*MaskError], too, where the samples
 // are not the outermost axis and do not keep the same number of channels, or are inside the axis of channels and do not
 // keep the same ones.
 func Compact(m *mask.Mask, g layout.Geometry) (*Compaction, error) {
@@ -83,8 +83,8 @@ func Compact(m *mask.Mask, g layout.Geometry) (*Compaction, error) {
 //	layout.Strided([]int{out, in, kh, kw}, []int{in * kh * kw, kh * kw, kw, 1}, layout.Unbatched, 1)
 //	layout.Strided([]int{kh, kw, in, out}, []int{kw * in * out, in * out, out, 1}, layout.Unbatched, 2)
 //
-// It returns a [*MaskError] if the mask is nil, and a [*CompactionError] if g has another number of samples than one
-// or of channels than the mask, or the mask has no sample n. The arithmetic of the mask does not matter.
+// It returns a [*MaskError] if the mask is nil, and if g has another number of samples than one or of channels than the
+// mask. It returns an [*ArgumentError] if the mask has no sample n. The arithmetic of the mask does not matter.
 func CompactWeights(m *mask.Mask, n int, g layout.Geometry) (*Compaction, error) {
 	c := new(Compaction)
 	if err := c.ResetWeights(m, n, g); err != nil {
@@ -97,7 +97,7 @@ func CompactWeights(m *mask.Mask, n int, g layout.Geometry) (*Compaction, error)
 // no mask, and refuses every tensor.
 func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
 	if c == nil {
-		return &ZeroError{"Compaction", "Compact"}
+		return &UseError{"no Compaction, or a zero one", "one of Compact"}
 	}
 	c.made = false
 	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() {
@@ -119,17 +119,20 @@ func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
 // error c is of no mask, and refuses every tensor.
 func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error {
 	if c == nil {
-		return &ZeroError{"Compaction", "CompactWeights"}
+		return &UseError{"no Compaction, or a zero one", "one of CompactWeights"}
 	}
 	c.made = false
 	if m == nil {
 		return maskError(m, &g)
 	}
 	if g.Samples() != 1 || m.Channels() != g.Channels() {
-		return &CompactionError{fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d, want one sample (layout.Unbatched) of %d channels, the inputs of the layer", g.Samples(), g.Channels(), m.Samples(), m.Channels(), m.Channels())}
+		return &MaskError{
+			fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d", g.Samples(), g.Channels(), m.Samples(), m.Channels()),
+			fmt.Sprintf("one sample (layout.Unbatched) of %d channels, the inputs of the layer", m.Channels()),
+		}
 	}
 	if n < 0 || n >= m.Samples() {
-		return &CompactionError{fmt.Sprintf("sample %d of a mask of %d samples, want one counted from 0", n, m.Samples())}
+		return &ArgumentError{"n", fmt.Sprintf("sample %d of a mask of %d samples", n, m.Samples()), "one counted from 0"}
 	}
 	return c.reset(m, n, g, scaling{unscaled: true})
 }
@@ -167,9 +170,9 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 	switch {
 	case g.SamplesFirst() || samples == 0:
 	case equal > 0:
-		return &CompactionError{fmt.Sprintf("samples that are not the outermost axis of which sample 0 keeps %d channels and sample %d keeps %d, want as many in each, see mask.PerChannel and mask.FixedCount", len(c.of(0)), equal, len(c.of(equal)))}
+		return &MaskError{fmt.Sprintf("samples that are not the outermost axis of which sample 0 keeps %d channels and sample %d keeps %d", len(c.of(0)), equal, len(c.of(equal))), "as many in each, see mask.PerChannel and mask.FixedCount"}
 	case same > 0 && !inside:
-		return &CompactionError{fmt.Sprintf("samples within the axis of channels of which sample %d keeps others than sample 0, want the same ones in each, see mask.PerChannel", same)}
+		return &MaskError{fmt.Sprintf("samples within the axis of channels of which sample %d keeps others than sample 0", same), "the same ones in each, see mask.PerChannel"}
 	}
 	c.same, c.shared = same < 0, !inside
 	c.packed, c.uniform = layout.Geometry{}, false
@@ -192,18 +195,18 @@ func (s *scaling) refuse(t mask.Type) error {
 	if s.unscaled || s.identity {
 		return nil
 	}
-	reason := ""
+	does, want := "", ""
 	switch {
 	case s.actions[t].Shift:
-		reason = "which sets dropped channels to a number other than 0, want a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
+		does, want = "which sets dropped channels to a number other than 0", "a rule that only scales; the gradient, of mask.Mask.Gradient, is packed"
 	case s.noise:
-		reason = "which drops no channel, want a rule that drops some"
+		does, want = "which drops no channel", "a rule that drops some"
 	case s.factors[t] == 0 && !s.zeros: // a kernel would take kept channels for dropped ones
-		reason = fmt.Sprintf("whose factor for %v is rounded to 0, want one that is not", t)
+		does, want = fmt.Sprintf("whose factor for %v is rounded to 0", t), "one that is not"
 	default:
 		return nil
 	}
-	return &CompactionError{fmt.Sprintf("a mask with %v, %s", s.rule, reason)}
+	return &MaskError{fmt.Sprintf("a mask with %v, %s", s.rule, does), want}
 }
 
 // divides reports whether elements of a type are divided.
@@ -212,11 +215,11 @@ func (s *scaling) divides(t mask.Type) bool { return !s.unscaled && !s.identity 
 // must panics if c is none that a function has made.
 func (c *Compaction) must() {
 	if c == nil || !c.made {
-		panic(&ZeroError{"Compaction", "Compact"})
+		panic(&UseError{"no Compaction, or a zero one", "one of Compact"})
 	}
 }
 
-// Samples returns the number of samples. This method and the others that return no error panic with a [*ZeroError]
+// Samples returns the number of samples. This method and the others that return no error panic with a [*UseError]
 // if c is of no mask.
 func (c *Compaction) Samples() int {
 	c.must()
@@ -230,10 +233,10 @@ func (c *Compaction) Len() int {
 }
 
 // Kept returns the channels of sample n that are kept, in order: none if the tensor has no elements, and none at rate 1,
-// where the factor is 0. The slice is memory of c, until c is Reset, and must not be changed. Kept panics with a [*CompactionError] if there is no such sample.
+// where the factor is 0. The slice is memory of c, until c is Reset, and must not be changed. Kept panics with an [*ArgumentError] if there is no such sample.
 func (c *Compaction) Kept(n int) []int {
 	if c.must(); n < 0 || n >= c.geometry.Samples() {
-		panic(&CompactionError{fmt.Sprintf("sample %d of %d, want one counted from 0", n, c.geometry.Samples())})
+		panic(&ArgumentError{"n", fmt.Sprintf("sample %d of %d", n, c.geometry.Samples()), "one counted from 0"})
 	}
 	return c.of(n)
 }
@@ -302,10 +305,9 @@ func (c *Compaction) Unscaled() Compaction {
 // and the rest of src means nothing. dst and src must not overlap otherwise, gaps of a view included. workers is that of
 // [ApplyTensor].
 //
-// Gather does not allocate after warm-up. It returns a [*LengthError], a [*ListError] or a [*PackedError]
-// for a slice of the wrong length, a [*kernel.KindError] for two kinds, a [*kernel.OverlapError], a
-// [*kernel.WorkersError], a [*ZeroError] if c is not made, and a [*CompactionError] if the
-// factor of the mask is rounded to 0 in this kind. On an error dst is untouched.
+// Gather does not allocate after warm-up. It returns a [*TensorError] for a slice of the wrong length, a
+// [*kernel.ArgumentError] for two kinds or a negative number of workers, a [*kernel.OverlapError], a [*UseError] if c
+// is not made, and a [*MaskError] if the factor of the mask is rounded to 0 in this kind. On an error dst is untouched.
 func (c *Compaction) Gather(dst, src kernel.Vector, workers int) error {
 	return c.run(kernel.Gather, dst, src, workers)
 }
@@ -343,10 +345,10 @@ func ScatterAdd[T Float](dst, src []T, c *Compaction) error {
 // run checks the tensors of a call and does it.
 func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
 	if c == nil || !c.made {
-		return &ZeroError{"Compaction", "Compact"}
+		return &UseError{"no Compaction, or a zero one", "one of Compact"}
 	}
 	if workers < 0 {
-		return &kernel.WorkersError{Workers: workers}
+		return negative(workers)
 	}
 	full, packed, name, other := dst, src, "dst", "src"
 	if op == kernel.Gather {
@@ -363,7 +365,7 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 	}
 	kind := full.Kind()
 	if packed.Kind() != kind && (packed.Len() > 0 || packed.Kind() != nil) {
-		return &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
+		return mixed(dst, src)
 	}
 	if g.Len() == 0 {
 		return nil
@@ -387,13 +389,13 @@ func (c *Compaction) holds(name string, v kernel.Vector) error {
 	n, all := v.Slices(), c.Len()
 	if n == 0 {
 		if v.Len() != all {
-			return &PackedError{Name: name, Len: v.Len(), Slice: -1, Want: all, Geometry: c.geometry}
+			return packedError(name, fmt.Sprintf("holds %d elements", v.Len()), fmt.Sprint(all), &c.geometry)
 		}
 		return nil
 	}
 	samples := c.geometry.SamplesFirst() && n == c.geometry.Samples()
 	if !samples && !(c.uniform && c.packed.Divides(n)) {
-		return &PackedError{Name: name, Slices: n, Slice: -1, Want: all, Geometry: c.geometry}
+		return packedError(name, fmt.Sprintf("is a list of %d slices", n), fmt.Sprintf("one slice of %d elements, or one for each sample if samples are the outermost axis", all), &c.geometry)
 	}
 	for i := range n {
 		want := all / n
@@ -401,7 +403,7 @@ func (c *Compaction) holds(name string, v kernel.Vector) error {
 			want = c.Count(i) * c.geometry.Spatial()
 		}
 		if length := v.Slice(i).Len(); length != want {
-			return &PackedError{Name: name, Len: length, Slices: n, Slice: i, Want: want, Geometry: c.geometry}
+			return packedError(name, fmt.Sprintf("is a list of %d slices, of which slice %d holds %d elements", n, i, length), fmt.Sprint(want), &c.geometry)
 		}
 	}
 	return nil

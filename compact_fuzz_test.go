@@ -34,9 +34,9 @@ func FuzzCompact(f *testing.F) {
 		m := draw(t, newDropout(t, rate, spatialdropout.WithSeed(seed), spatialdropout.WithSharing(mask.Sharing(choice>>4%4)), withPolicy(mask.Policy(choice>>6%2))), x.geom)
 		packed, err := spatialdropout.Compact(m, x.geom)
 		if !x.packable(m) {
-			var refused *spatialdropout.CompactionError
+			var refused *spatialdropout.MaskError
 			if !errors.As(err, &refused) {
-				t.Errorf("%s: %v, want a *CompactionError", x.name, err)
+				t.Errorf("%s: %v, want a *MaskError", x.name, err)
 			}
 			return
 		}

@@ -348,10 +348,10 @@ func TestMasksThatDoMoreThanScale(t *testing.T) {
 		if err == nil && a.half {
 			err = c.Gather(kernel.As(kernel.F16, make([]uint16, c.Len())), kernel.As(kernel.F16, halves), 1)
 		}
-		var refused *spatialdropout.CompactionError
+		var refused *spatialdropout.MaskError
 		if a.words != "" {
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), a.words) {
-				t.Errorf("%s: %v, want a *CompactionError with %q", what, err, a.words)
+				t.Errorf("%s: %v, want a *MaskError with %q", what, err, a.words)
 			}
 			continue
 		}

@@ -49,29 +49,29 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		as    error
 		words string
 	}{
-		{call(nil, kernel.Gather, of(y), of(x), 1), new(spatialdropout.ZeroError), "no Compaction"},
-		{call(new(spatialdropout.Compaction), kernel.Scatter, of(x), of(y), 1), new(spatialdropout.ZeroError), "one of Compact"},
-		{spatialdropout.Gather(y, x, nil), new(spatialdropout.ZeroError), "no Compaction"},
-		{spatialdropout.ScatterAdd(x, y, new(spatialdropout.Compaction)), new(spatialdropout.ZeroError), "no Compaction"},
-		{call(c, kernel.Gather, of(y), of(x), -2), new(kernel.WorkersError), "-2 workers"},
-		{call(c, kernel.Gather, of(y), of(x[:23]), 1), new(spatialdropout.LengthError), "src holds 23 elements, want 24"},
-		{call(c, kernel.Scatter, of(buffer[:25]), of(y), 1), new(spatialdropout.LengthError), "dst holds 25 elements, want 24"},
-		{call(strange, kernel.Gather, of(y), of(buffer[:30]), 1), new(spatialdropout.LengthError), "src holds 30 elements, want 35 or more"},
-		{call(c, kernel.Gather, of(y[:17]), of(x), 1), new(spatialdropout.PackedError), "dst holds 17 elements, want 18, the kept channels of 2×4"},
-		{call(c, kernel.ScatterAdd, of(x), of(buffer[40:59]), 1), new(spatialdropout.PackedError), "src holds 19 elements, want 18"},
-		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:10], y[10:]}), of(x), 1), new(spatialdropout.PackedError), "dst is a list of 2 slices, of which slice 0 holds 10 elements, want 9"},
-		{call(c, kernel.Scatter, of(x), kernel.OfList([][]float32{y[:9], y[10:]}), 1), new(spatialdropout.PackedError), "src is a list of 2 slices, of which slice 1 holds 8 elements, want 9"},
-		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:9], nil, y[9:]}), of(x), 1), new(spatialdropout.PackedError), "dst is a list of 3 slices, want one slice of 18 elements, or one for each sample"},
+		{call(nil, kernel.Gather, of(y), of(x), 1), new(spatialdropout.UseError), "no Compaction"},
+		{call(new(spatialdropout.Compaction), kernel.Scatter, of(x), of(y), 1), new(spatialdropout.UseError), "one of Compact"},
+		{spatialdropout.Gather(y, x, nil), new(spatialdropout.UseError), "no Compaction"},
+		{spatialdropout.ScatterAdd(x, y, new(spatialdropout.Compaction)), new(spatialdropout.UseError), "no Compaction"},
+		{call(c, kernel.Gather, of(y), of(x), -2), &kernel.ArgumentError{Argument: "workers"}, "-2 workers"},
+		{call(c, kernel.Gather, of(y), of(x[:23]), 1), &spatialdropout.TensorError{Argument: "src"}, "src holds 23 elements, want 24"},
+		{call(c, kernel.Scatter, of(buffer[:25]), of(y), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 25 elements, want 24"},
+		{call(strange, kernel.Gather, of(y), of(buffer[:30]), 1), &spatialdropout.TensorError{Argument: "src"}, "src holds 30 elements, want 35 or more"},
+		{call(c, kernel.Gather, of(y[:17]), of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 17 elements, want 18, the kept channels of 2×4"},
+		{call(c, kernel.ScatterAdd, of(x), of(buffer[40:59]), 1), &spatialdropout.TensorError{Argument: "src"}, "src holds 19 elements, want 18"},
+		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:10], y[10:]}), of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst is a list of 2 slices, of which slice 0 holds 10 elements, want 9"},
+		{call(c, kernel.Scatter, of(x), kernel.OfList([][]float32{y[:9], y[10:]}), 1), &spatialdropout.TensorError{Argument: "src"}, "src is a list of 2 slices, of which slice 1 holds 8 elements, want 9"},
+		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:9], nil, y[9:]}), of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst is a list of 3 slices, want one slice of 18 elements, or one for each sample"},
 		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:9], y[8:17]}), of(x), 1), new(kernel.OverlapError), "in the list dst begins"},
 		{call(c, kernel.Gather, kernel.OfList([][]float32{x[:9], y[:9]}), of(x), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, list, kernel.OfList([][]float32{y[:9], x[15:24]}), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(quotient, kernel.Gather, kernel.OfList([][]float32{y[:9], y[8:17]}), of(x), 1), new(kernel.OverlapError), "in the list dst begins"},
 		{call(quotient, kernel.ScatterAdd, list, kernel.OfList([][]float32{y[:9], x[15:24]}), 1), new(kernel.OverlapError), "one of them packed"},
-		{call(c, kernel.Gather, of(y), kernel.OfList([][]float32{x[:12], x[12:23]}), 1), new(spatialdropout.ListError), "src is a list of 2 slices, of which slice 1 holds 11"},
-		{call(c, kernel.Scatter, kernel.OfList([][]float32{x[:8], x[8:16], x[16:]}), of(y), 1), new(spatialdropout.ListError), "dst is a list of 3 slices"},
-		{call(c, kernel.Gather, kernel.As(kernel.F16, make([]uint16, 18)), of(x), 1), new(kernel.KindError), "float16"},
-		{call(c, kernel.Gather, kernel.Vector{}, of(x), 1), new(spatialdropout.PackedError), "dst holds 0"},
-		{call(c, kernel.Scatter, kernel.Vector{}, of(y), 1), new(spatialdropout.LengthError), "dst holds 0"},
+		{call(c, kernel.Gather, of(y), kernel.OfList([][]float32{x[:12], x[12:23]}), 1), &spatialdropout.TensorError{Argument: "src"}, "src is a list of 2 slices, of which slice 1 holds 11"},
+		{call(c, kernel.Scatter, kernel.OfList([][]float32{x[:8], x[8:16], x[16:]}), of(y), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst is a list of 3 slices"},
+		{call(c, kernel.Gather, kernel.As(kernel.F16, make([]uint16, 18)), of(x), 1), &kernel.ArgumentError{Argument: "kind"}, "float16"},
+		{call(c, kernel.Gather, kernel.Vector{}, of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 0"},
+		{call(c, kernel.Scatter, kernel.Vector{}, of(y), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 0"},
 		{call(c, kernel.Gather, of(buffer[1:19]), of(x), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, of(x), of(buffer[23:41]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.ScatterAdd, of(x), of(x[:18]), 1), new(kernel.OverlapError), "begins 0 bytes from src"},
@@ -84,8 +84,8 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{call(quotient, kernel.ScatterAdd, list, of(buffer[20:38]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(quotient, kernel.ScatterAdd, kernel.OfList([][]float32{buffer[:12], buffer[6:18]}), of(y), 1), new(kernel.OverlapError), "in the list dst"},
 	} {
-		if r.err == nil || fmt.Sprintf("%T", r.err) != fmt.Sprintf("%T", r.as) || !strings.Contains(r.err.Error(), r.words) {
-			t.Errorf("%T %v, want a %T with %q", r.err, r.err, r.as, r.words)
+		if r.err == nil || !refusesAs(r.err, r.as, "") || !strings.Contains(r.err.Error(), r.words) {
+			t.Errorf("%#v, want %#v with %q", r.err, r.as, r.words)
 		}
 	}
 	if !slices.Equal(buffer, before) {
@@ -110,27 +110,27 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{func(c *spatialdropout.Compaction) error { return c.Reset(nil, g) }, new(spatialdropout.MaskError), "no mask"},
 		{func(c *spatialdropout.Compaction) error { return c.Reset(m, other) }, new(spatialdropout.MaskError), "2×4"},
 		{func(c *spatialdropout.Compaction) error { return c.Reset(m, layout.Geometry{}) }, new(spatialdropout.MaskError), "2×4"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(m, within) }, new(spatialdropout.CompactionError), "samples within the axis of channels of which sample 1 keeps others than sample 0"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, within) }, new(spatialdropout.CompactionError), "sample 0 keeps 4 channels and sample 1 keeps 3"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, between) }, new(spatialdropout.CompactionError), "not the outermost axis"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(m, within) }, new(spatialdropout.MaskError), "samples within the axis of channels of which sample 1 keeps others than sample 0"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, within) }, new(spatialdropout.MaskError), "sample 0 keeps 4 channels and sample 1 keeps 3"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, between) }, new(spatialdropout.MaskError), "not the outermost axis"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(nil, 0, weights) }, new(spatialdropout.MaskError), "no mask"},
-		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, new(spatialdropout.CompactionError), "weights with 2×4 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels"},
+		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, new(spatialdropout.MaskError), "weights with 2×4 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels"},
 		{func(c *spatialdropout.Compaction) error {
 			return c.ResetWeights(m, 0, dense(t, layout.CHW, 5, 1, 3).geom)
-		}, new(spatialdropout.CompactionError), "weights with 1×5 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels, the inputs of the layer"},
-		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, -1, weights) }, new(spatialdropout.CompactionError), "sample -1 of a mask of 2"},
-		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 2, weights) }, new(spatialdropout.CompactionError), "sample 2 of a mask of 2"},
+		}, new(spatialdropout.MaskError), "weights with 1×5 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels, the inputs of the layer"},
+		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, -1, weights) }, &spatialdropout.ArgumentError{Argument: "n"}, "sample -1 of a mask of 2"},
+		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 2, weights) }, &spatialdropout.ArgumentError{Argument: "n"}, "sample 2 of a mask of 2"},
 	} {
 		c := compact(t, m, g)
-		if err := r.reset(c); err == nil || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", r.as) || !strings.Contains(err.Error(), r.words) {
-			t.Errorf("%T %v, want a %T with %q", err, err, r.as, r.words)
+		if err := r.reset(c); err == nil || !refusesAs(err, r.as, "") || !strings.Contains(err.Error(), r.words) {
+			t.Errorf("%#v, want %#v with %q", err, r.as, r.words)
 		}
-		var zero *spatialdropout.ZeroError
+		var zero *spatialdropout.UseError
 		if err := spatialdropout.Gather(y, x, c); !errors.As(err, &zero) {
-			t.Errorf("Gather after %q: %v, want a *ZeroError", r.words, err)
+			t.Errorf("Gather after %q: %v, want a *UseError", r.words, err)
 		}
 		if err := r.reset(nil); !errors.As(err, &zero) {
-			t.Errorf("Reset of nil: %v, want a *ZeroError", err)
+			t.Errorf("Reset of nil: %v, want a *UseError", err)
 		}
 		if err := c.Reset(m, g); err != nil || c.Len() != 18 {
 			t.Errorf("Reset after %q: %v", r.words, err)
@@ -157,9 +157,8 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 	}
 	for _, n := range []int{-1, 2, math.MaxInt, math.MinInt} {
 		for what, f := range map[string]func(){"Kept": func() { c.Kept(n) }, "Count": func() { c.Count(n) }, "Offset": func() { c.Offset(n) }} {
-			var refused *spatialdropout.CompactionError
-			if err := panics(f); !errors.As(err, &refused) || !strings.Contains(err.Error(), fmt.Sprintf("sample %d of 2", n)) {
-				t.Errorf("%s of sample %d: %v, want a *CompactionError", what, n, err)
+			if err := panics(f); !refusesArgument(err, "n") || !strings.Contains(err.Error(), fmt.Sprintf("sample %d of 2", n)) {
+				t.Errorf("%s of sample %d: %v, want an *ArgumentError of n", what, n, err)
 			}
 		}
 	}
@@ -192,10 +191,10 @@ func TestFactorsRoundedToZeroAreRefusedWhereAllIsKept(t *testing.T) {
 			c := compact(t, m, x.geom)
 			for _, op := range compactions {
 				dst, src := filled(x.length, float16(7)), filled(x.length, float16(0x3c00))
-				var refused *spatialdropout.CompactionError
+				var refused *spatialdropout.MaskError
 				err := method[float16](c, op)(dst, src, 0)
 				if !errors.As(err, &refused) || !strings.Contains(err.Error(), "whose factor for float16 is rounded to 0") {
-					t.Errorf("%s, %v, %v: %v, want a *CompactionError", x.name, policy, op, err)
+					t.Errorf("%s, %v, %v: %v, want a *MaskError", x.name, policy, op, err)
 				}
 				if !same(dst, filled(x.length, float16(7))) {
 					t.Errorf("%s, %v, %v: written", x.name, policy, op)

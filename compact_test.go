@@ -159,9 +159,9 @@ func testCompact[T number](t *testing.T) {
 				m := draw(t, newDropout(t, rate, spatialdropout.WithSeed(uint64(i)), spatialdropout.WithSharing(sharing)), x.geom)
 				packed, err := spatialdropout.Compact(m, x.geom)
 				if !x.packable(m) {
-					var refusal *spatialdropout.CompactionError
+					var refusal *spatialdropout.MaskError
 					if !errors.As(err, &refusal) {
-						t.Fatalf("%s, %v: %v, want a *CompactionError", x.name, sharing, err)
+						t.Fatalf("%s, %v: %v, want a *MaskError", x.name, sharing, err)
 					}
 					refused++
 					continue

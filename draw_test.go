@@ -16,7 +16,7 @@ import (
 // come from: tests that draw at random would fail at random.
 func seeded[T any](make func(...spatialdropout.Option) (T, error), opts []spatialdropout.Option) (T, error) {
 	made, err := make(append([]spatialdropout.Option{spatialdropout.WithSeed(0)}, opts...)...)
-	var contradicting *spatialdropout.OptionError
+	var contradicting *spatialdropout.ArgumentError
 	if errors.As(err, &contradicting) {
 		return make(opts...)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -43,9 +44,9 @@ func TestNewRefusesWhatIsNotARate(t *testing.T) {
 			t.Errorf("rate %v: a result besides the error", rate)
 		}
 		for what, err := range map[string]error{"New": err, "NewLayer": lerr, "Restore": rerr} {
-			var refused *mask.RateError
-			if !errors.As(err, &refused) || math.Float64bits(refused.Rate) != math.Float64bits(rate) {
-				t.Errorf("%s(%v): %v, want a *mask.RateError", what, rate, err)
+			var refused *mask.ArgumentError
+			if want := (mask.ArgumentError{Argument: "rate", Given: fmt.Sprintf("rate %v", rate), Want: "a number from 0 to 1"}); !errors.As(err, &refused) || *refused != want {
+				t.Errorf("%s(%v): %v, want %v", what, rate, err, &want)
 			}
 		}
 	}
@@ -59,15 +60,15 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 	for _, o := range []struct {
 		what   string
 		option spatialdropout.Option
-		name   string // of the option in an *OptionError, "" for a *mask.ArithmeticError
+		name   string // the argument in an *ArgumentError, or in a *mask.ArgumentError without "With"
 		words  []string
 	}{
-		{"policy 2", arithmetic(2, 0), "", []string{"Policy(2)", "Select", "Multiply"}},
-		{"policy 255", arithmetic(255, 0), "", []string{"Policy(255)"}},
-		{"rule 200", arithmetic(0, 200), "", []string{"Rule(200)", "Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "Alpha", "Gaussian", "Unscaled", "AtInference"}},
-		{"Expectation", arithmetic(0, mask.Expectation), "", []string{"Expectation", "AtInference"}},
-		{"AlphaGradient", arithmetic(0, mask.AlphaGradient), "", []string{"AlphaGradient", "want Alpha"}},
-		{"WithSharing(4)", spatialdropout.WithSharing(4), "", []string{"Sharing(4)", "Each", "PerChannel", "PerSample", "FixedCount"}},
+		{"policy 2", arithmetic(2, 0), "policy", []string{"Policy(2)", "Select", "Multiply"}},
+		{"policy 255", arithmetic(255, 0), "policy", []string{"Policy(255)"}},
+		{"rule 200", arithmetic(0, 200), "rule", []string{"Rule(200)", "Reciprocal", "WideReciprocal", "RoundedReciprocal", "Quotient", "Alpha", "Gaussian", "Unscaled", "AtInference"}},
+		{"Expectation", arithmetic(0, mask.Expectation), "rule", []string{"Expectation", "AtInference"}},
+		{"AlphaGradient", arithmetic(0, mask.AlphaGradient), "rule", []string{"AlphaGradient", "want Alpha"}},
+		{"WithSharing(4)", spatialdropout.WithSharing(4), "sharing", []string{"Sharing(4)", "Each", "PerChannel", "PerSample", "FixedCount"}},
 		{"samples outside the batch", shard(mask.Shard{SampleOffset: 8, Samples: 8}), "WithShard", []string{"SampleOffset:8", "Samples:8", "within the batch"}},
 		{"samples far outside the batch", shard(mask.Shard{SampleOffset: math.MaxUint64, Samples: 1}), "WithShard", []string{fmt.Sprint(uint64(math.MaxUint64))}},
 		{"channels outside the sample", shard(mask.Shard{ChannelOffset: 9, Channels: 3}), "WithShard", []string{"ChannelOffset:9", "Channels:3", "channels"}},
@@ -76,7 +77,7 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 		{"WithGenerator of the zero Generator", spatialdropout.WithGenerator(new(spatialdropout.Generator)), "WithGenerator", []string{"no generator", "NewGenerator"}},
 		{"WithSchedule(nil)", spatialdropout.WithSchedule(nil), "WithSchedule", []string{"no schedule", "Ramp"}},
 		{"WithWorkers(-1)", spatialdropout.WithWorkers(-1), "WithWorkers", []string{"-1 workers", "0 or more"}},
-		{"a nil option", nil, "New", []string{"is nil", "function"}},
+		{"a nil option", nil, "opts", []string{"is nil", "function"}},
 	} {
 		_, err := spatialdropout.New(0.5, o.option)
 		wantError(t, "New "+o.what, err, o.words...)
@@ -85,15 +86,31 @@ func TestOptionsRefuseWhatTheyCannotMean(t *testing.T) {
 		_, rerr := spatialdropout.Restore(newDropout(t, 0.5).State(), o.option)
 		wantError(t, "Restore "+o.what, rerr, o.words...)
 		for _, err := range []error{err, lerr, rerr} {
-			var option *spatialdropout.OptionError
-			var arithmetic *mask.ArithmeticError
-			if o.name == "" && !errors.As(err, &arithmetic) || o.name != "" && (!errors.As(err, &option) || option.Option != o.name) {
+			if !refusesArgument(err, o.name) {
 				t.Errorf("%s: %T %v, want an error of %q", o.what, err, err, o.name)
 			}
 		}
 	}
 	_, err := spatialdropout.New(0.5, spatialdropout.WithSeed(1), nil)
 	wantError(t, "a nil option after another", err, "option 1")
+}
+
+// refusesArgument reports whether err refuses an argument for what it is: with an error of package mask if it is the
+// policy, the rule, the sharing, the stream or the rate.
+func refusesArgument(err error, argument string) bool {
+	switch argument {
+	case "policy", "rule", "sharing", "stream", "rate":
+		var refused *mask.ArgumentError
+		return errors.As(err, &refused) && refused.Argument == argument
+	}
+	var refused *spatialdropout.ArgumentError
+	return errors.As(err, &refused) && refused.Argument == argument
+}
+
+// refusesKernel reports whether err is an error of package kernel that refuses an argument for what it is.
+func refusesKernel(err error, argument string) bool {
+	var refused *kernel.ArgumentError
+	return errors.As(err, &refused) && refused.Argument == argument
 }
 
 // WithStream takes both results of a function that returns a stream. The error is that of New.
@@ -103,9 +120,8 @@ func TestStreamThatIsRefusedIsAnErrorOfNew(t *testing.T) {
 	_, lerr := spatialdropout.NewLayer[float32](0.5, wrong)
 	_, rerr := spatialdropout.Restore(newDropout(t, 0.5).State(), wrong)
 	for what, err := range map[string]error{"New": err, "NewLayer": lerr, "Restore": rerr} {
-		var refused *mask.StreamError
-		if !errors.As(err, &refused) {
-			t.Errorf("%s: %T %v, want a *mask.StreamError", what, err, err)
+		if !refusesArgument(err, "stream") {
+			t.Errorf("%s: %T %v, want a *mask.ArgumentError of the stream", what, err, err)
 		}
 		wantError(t, what, err, "jax", "xla", "fold")
 	}
@@ -348,6 +364,11 @@ func TestEmptyTensorsAreFine(t *testing.T) {
 	}
 }
 
+// twoKinds is the error of tensors of two kinds.
+func twoKinds(dst, src *kernel.Kind) error {
+	return &kernel.ArgumentError{Argument: "kind", Given: fmt.Sprintf("dst of %v and src of %v", dst, src), Want: "one kind"}
+}
+
 // Every refusal has a type that says what was given, and writes nothing.
 func TestErrorsHaveTypes(t *testing.T) {
 	x, last := dense(t, layout.NCHW, 2, 3, 4, 5), dense(t, layout.NHWC, 2, 4, 5, 3)
@@ -364,18 +385,18 @@ func TestErrorsHaveTypes(t *testing.T) {
 		m        *mask.Mask
 		want     error
 	}{
-		{"short dst", of(buf[:119], x), src, m, &spatialdropout.LengthError{Name: "dst", Len: 119, Geometry: x.geom}},
-		{"long src", dst, of(buf[150:271], x), m, &spatialdropout.LengthError{Name: "src", Len: 121, Geometry: x.geom}},
-		{"no src", dst, spatialdropout.Tensor{Geometry: x.geom}, m, &spatialdropout.LengthError{Name: "src", Geometry: x.geom}},
-		{"another kind of src", dst, spatialdropout.Of(doubles, x.geom), m, &kernel.KindError{Dst: kernel.F32, Src: kernel.F64}},
-		{"halves of another kind", spatialdropout.As(kernel.F16, halves, x.geom), spatialdropout.As(kernel.BF16, make([]uint16, 120), x.geom), m, &kernel.KindError{Dst: kernel.F16, Src: kernel.BF16}},
-		{"another shape", dst, of(buf[150:270], other), m, &layout.ShapeError{Given: fmt.Sprintf("dst of %v with src of %v", x.geom, other.geom), Want: "the same samples, channels and spatial dims"}},
+		{"short dst", of(buf[:119], x), src, m, &spatialdropout.TensorError{Argument: "dst", Given: "dst holds 119 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"long src", dst, of(buf[150:271], x), m, &spatialdropout.TensorError{Argument: "src", Given: "src holds 121 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"no src", dst, spatialdropout.Tensor{Geometry: x.geom}, m, &spatialdropout.TensorError{Argument: "src", Given: "src holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"another kind of src", dst, spatialdropout.Of(doubles, x.geom), m, twoKinds(kernel.F32, kernel.F64)},
+		{"halves of another kind", spatialdropout.As(kernel.F16, halves, x.geom), spatialdropout.As(kernel.BF16, make([]uint16, 120), x.geom), m, twoKinds(kernel.F16, kernel.BF16)},
+		{"another shape", dst, of(buf[150:270], other), m, &layout.ArgumentError{Argument: "src", Given: fmt.Sprintf("dst of %v with src of %v", x.geom, other.geom), Want: "the same samples, channels and spatial dims"}},
 		{"overlap", of(buf[1:121], x), of(buf[:120], x), m, &kernel.OverlapError{With: "src", Elements: 120, Distance: 4}},
 		{"another layout in place", dst, of(buf[:120], last), m, &kernel.OverlapError{With: "src", Elements: 120}},
 		{"another layout, overlapping", of(buf[119:239], last), of(buf[:120], x), m, &kernel.OverlapError{With: "src", Elements: 120, Distance: 4 * 119}},
-		{"no mask", dst, src, nil, &spatialdropout.MaskError{Geometry: x.geom}},
-		{"another mask", dst, src, draw(t, d, dense(t, layout.NC, 3, 2).geom), &spatialdropout.MaskError{Samples: 3, Channels: 2, Geometry: x.geom}},
-		{"another mask for another layout", of(buf[150:270], last), dst, draw(t, d, dense(t, layout.NC, 1, 6).geom), &spatialdropout.MaskError{Samples: 1, Channels: 6, Geometry: last.geom}},
+		{"no mask", dst, src, nil, &spatialdropout.MaskError{Given: "no mask or pass, or one of 0×0 channels, for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
+		{"another mask", dst, src, draw(t, d, dense(t, layout.NC, 3, 2).geom), &spatialdropout.MaskError{Given: "a mask of 3×2 channels for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
+		{"another mask for another layout", of(buf[150:270], last), dst, draw(t, d, dense(t, layout.NC, 1, 6).geom), &spatialdropout.MaskError{Given: "a mask of 1×6 channels for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
 	} {
 		calls := map[string]func() error{
 			"ApplyTensor": func() error { return spatialdropout.ApplyTensor(c.dst, c.src, c.m, 0) },
@@ -389,8 +410,8 @@ func TestErrorsHaveTypes(t *testing.T) {
 			}
 		}
 		for name, do := range calls {
-			if err := do(); fmt.Sprintf("%T %v", err, err) != fmt.Sprintf("%T %v", c.want, c.want) {
-				t.Errorf("%s with %s: %T %v, want %T %v", name, c.what, err, err, c.want, c.want)
+			if err := do(); !reflect.DeepEqual(err, c.want) {
+				t.Errorf("%s with %s: %#v, want %#v", name, c.what, err, c.want)
 			}
 		}
 	}
@@ -409,8 +430,8 @@ func TestErrorsHaveTypes(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if err, ok := recover().(*kernel.BytesError); !ok {
-					t.Errorf("%s: %v, want a *kernel.BytesError", what, err)
+				if err, _ := recover().(error); !refusesKernel(err, "kind") {
+					t.Errorf("%s: %v, want a *kernel.ArgumentError of the kind", what, err)
 				}
 			}()
 			f()

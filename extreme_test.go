@@ -344,32 +344,28 @@ func TestZeroValuesAreRefused(t *testing.T) {
 		if gen.Stream() != nil {
 			t.Errorf("%s Generator has the stream %v", name, gen.Stream())
 		}
-		var refused *spatialdropout.OptionError
-		if _, err := spatialdropout.New(0.5, spatialdropout.WithGenerator(gen)); !errors.As(err, &refused) || refused.Option != "WithGenerator" {
-			t.Errorf("%s Generator: %v, want an *OptionError", name, err)
+		if _, err := spatialdropout.New(0.5, spatialdropout.WithGenerator(gen)); !refusesArgument(err, "WithGenerator") {
+			t.Errorf("%s Generator: %v, want an *ArgumentError", name, err)
 		}
 	}
 	for name, opt := range map[string]spatialdropout.Option{
 		"WithStream": spatialdropout.WithStream((*pointerStream)(nil)), "WithSchedule": spatialdropout.WithSchedule((*pointerSchedule)(nil)),
 	} {
-		var refused *spatialdropout.OptionError
-		if _, err := spatialdropout.New(0.5, opt); !errors.As(err, &refused) || refused.Option != name {
-			t.Errorf("%s of a nil pointer: %v, want an *OptionError", name, err)
+		if _, err := spatialdropout.New(0.5, opt); !refusesArgument(err, name) {
+			t.Errorf("%s of a nil pointer: %v, want an *ArgumentError", name, err)
 		}
 	}
 	var refused *spatialdropout.MaskError
-	if err := newDropout(t, 0.5).DrawInto(nil, g); !errors.As(err, &refused) || refused.Geometry != g {
+	if err := newDropout(t, 0.5).DrawInto(nil, g); !errors.As(err, &refused) || !strings.HasSuffix(refused.Given, fmt.Sprintf("for a tensor of %v", g)) {
 		t.Errorf("DrawInto nil: %v, want a *MaskError", err)
 	}
 }
 
-// wantZero fails unless err is the ZeroError of a type.
+// wantZero fails unless err is that of the zero value of a type.
 func wantZero(t *testing.T, what string, err error, typ, maker string) {
 	t.Helper()
-	var zero *spatialdropout.ZeroError
-	if !errors.As(err, &zero) || *zero != (spatialdropout.ZeroError{Type: typ, Want: maker}) {
-		t.Errorf("%s: %v, want a *ZeroError", what, err)
-		return
+	var zero *spatialdropout.UseError
+	if want := (spatialdropout.UseError{Given: "no " + typ + ", or a zero one", Want: "one of " + maker}); !errors.As(err, &zero) || *zero != want {
+		t.Errorf("%s: %v, want %v", what, err, &want)
 	}
-	wantError(t, what, err, typ, "one of "+maker)
 }

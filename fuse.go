@@ -31,8 +31,8 @@ type Around struct {
 // that is a [*kernel.OverlapError]. A dropped channel is +0, or what residual is, and its elements
 // in src need not be read. With [mask.Multiply], and for alpha dropout and Gaussian noise, it is
 // what Apply makes of it, and the sum with residual. Padding channels of a blocked layout are
-// dropped, also in evaluation. A Scale or Shift of another length or kind is a [*ChannelsError]. An
-// activation with a number that it cannot have is an [*ActivationError]. The other errors are those
+// dropped, also in evaluation. A Scale or Shift of another length or kind is a [*TensorError]. An
+// activation with a number that it cannot have is an [*ArgumentError]. The other errors are those
 // of Apply. On an error dst is untouched.
 //
 // Every [mask.Arithmetic] is served. One that multiplies by a factor, and makes dropped
@@ -51,7 +51,7 @@ func Fuse[T Float](dst, src, residual []T, m *mask.Mask, a Around, g layout.Geom
 }
 
 // FuseTensor is [Fuse] on tensors of any kind. The zero Tensor stands for no residual. dst and src may
-// lie differently, as in [ApplyTensor]. residual lies as dst does: otherwise it is a [*BesideError].
+// lie differently, as in [ApplyTensor]. residual lies as dst does: otherwise it is a [*TensorError].
 // workers is that of ApplyTensor.
 func FuseTensor(dst, src, residual Tensor, m *mask.Mask, a Around, workers int) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: workers}, places{dst: &dst.Geometry, src: &src.Geometry}
@@ -78,7 +78,7 @@ func FromInput(x Tensor) From { return From{x, false} }
 // serves where the input is no longer there, as after a call in place. Only the sign is known of
 // it: it goes with [ReLU], also with a [ClippedReLU] whose limit is infinite, and with a [LeakyReLU] whose slope is not
 // negative, and with a mask that makes dropped elements +0 and does not make others smaller, or infinite. The gradient
-// is the same as from the input, to the bit. What it does not go with is an [*ActivationError].
+// is the same as from the input, to the bit. What it does not go with is an [*ArgumentError].
 func FromOutput(y Tensor) From { return From{y, true} }
 
 // FuseBackward writes the gradient of [Fuse] with respect to its src to dst. src is the
@@ -102,7 +102,7 @@ func FuseBackward[T Float](dst, src []T, from From, m *mask.Mask, a Around, g la
 }
 
 // FuseBackwardTensor is [FuseBackward] on tensors of any kind. dst and src may lie differently. The tensor
-// of from lies as dst does: otherwise it is a [*BesideError]. workers is that of [ApplyTensor].
+// of from lies as dst does: otherwise it is a [*TensorError]. workers is that of [ApplyTensor].
 func FuseBackwardTensor(dst, src Tensor, from From, m *mask.Mask, a Around, workers int) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: workers}, places{dst: &dst.Geometry, src: &src.Geometry}
 	if c.backward = true; a.Activation.form != linear {
@@ -122,7 +122,7 @@ func (p Pass) Fuse(dst, src, residual Tensor, a Around) error {
 }
 
 // FuseBackward writes the gradient of [Pass.Fuse] with respect to its src to dst, see
-// [FuseBackwardTensor]. It returns an [*ActivationError] for [FromOutput] if the call that returned the pass
+// [FuseBackwardTensor]. It returns an [*ArgumentError] for [FromOutput] if the call that returned the pass
 // had a residual.
 func (p Pass) FuseBackward(dst, src Tensor, from From, a Around) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a}, places{dst: &dst.Geometry, src: &src.Geometry}
@@ -189,10 +189,10 @@ func (d *Dropout) FuseEvaluation(dst, src, residual Tensor, a Around) (Pass, err
 // fuse does a fused call with the mask of the pass.
 func (p *Pass) fuse(c *fusion, at *places) error {
 	if p.drop == nil || at.dst.Samples() != p.samples || at.dst.Channels() != p.channels {
-		return &MaskError{p.samples, p.channels, *at.dst}
+		return misfit(p.samples, p.channels, at.dst)
 	}
 	if p.sum && c.output && at.dst.Len() > 0 {
-		return &ActivationError{c.around.Activation, "a gradient from the output of a call with a residual, want FromInput: the sign of a sum does not say where its input was"}
+		return c.noOutput(" of a call with a residual", "FromInput: the sign of a sum does not say where its input was")
 	}
 	c.workers = p.drop.workers
 	joined, err := c.check(at)

@@ -218,44 +218,44 @@ func testFusedErrors[T number](t *testing.T) {
 	for _, c := range []struct {
 		what  string
 		set   func(c *arguments)
-		err   error // of this type
+		err   error // of this type and argument
 		words []string
 		only  string // of the directions
 	}{
-		{"negative workers", func(c *arguments) { c.workers = -3 }, new(kernel.WorkersError), []string{"-3"}, ""},
-		{"short dst", func(c *arguments) { c.dst = of(dst[1:]) }, new(spatialdropout.LengthError), []string{"dst", "119", "120"}, ""},
-		{"long src", func(c *arguments) { c.src = of(memory[130:251]) }, new(spatialdropout.LengthError), []string{"src", "121", "120"}, ""},
-		{"a short tensor beside", func(c *arguments) { c.beside = of(beside[2:]) }, new(spatialdropout.LengthError), []string{"118", "120"}, ""},
-		{"a tensor beside without elements", func(c *arguments) { c.beside = spatialdropout.Tensor{Geometry: x.geom} }, new(spatialdropout.LengthError), []string{"0", "120"}, ""},
-		{"no tensor to go from", func(c *arguments) { c.beside = spatialdropout.Tensor{} }, new(spatialdropout.LengthError), []string{"from", "0", "120"}, "backward"},
-		{"a tensor beside that lies differently", func(c *arguments) { c.beside = k.tensor(beside, other.geom) }, new(spatialdropout.BesideError), []string{"2×3 channels of 4×5", "channels innermost, with strides of 60, 3 and 1 elements", "as dst does", "positions innermost, with strides of 20 and 1 elements"}, ""},
-		{"a tensor beside of another shape", func(c *arguments) { c.beside = k.tensor(beside, dense(t, layout.NCHW, 2, 5, 4, 3).geom) }, new(spatialdropout.BesideError), []string{"2×5 channels of 4×3", "as dst does, of 2×3 channels of 4×5"}, ""},
-		{"a list beside that is none", func(c *arguments) { c.beside = k.list([][]T{beside[:60], beside[:59]}, x.geom) }, new(spatialdropout.ListError), []string{"59"}, ""},
-		{"another kind beside", func(c *arguments) { c.beside = spatialdropout.Tensor{Data: doubles, Geometry: x.geom} }, new(spatialdropout.BesideError), []string{strange.String(), doubles.Kind().String()}, ""},
-		{"another kind of src", func(c *arguments) { c.src = spatialdropout.Tensor{Data: doubles, Geometry: x.geom} }, new(kernel.KindError), []string{strange.String(), doubles.Kind().String()}, ""},
+		{"negative workers", func(c *arguments) { c.workers = -3 }, &kernel.ArgumentError{Argument: "workers"}, []string{"-3"}, ""},
+		{"short dst", func(c *arguments) { c.dst = of(dst[1:]) }, &spatialdropout.TensorError{Argument: "dst"}, []string{"dst", "119", "120"}, ""},
+		{"long src", func(c *arguments) { c.src = of(memory[130:251]) }, &spatialdropout.TensorError{Argument: "src"}, []string{"src", "121", "120"}, ""},
+		{"a short tensor beside", func(c *arguments) { c.beside = of(beside[2:]) }, &spatialdropout.TensorError{Argument: "beside"}, []string{"118", "120"}, ""},
+		{"a tensor beside without elements", func(c *arguments) { c.beside = spatialdropout.Tensor{Geometry: x.geom} }, &spatialdropout.TensorError{Argument: "beside"}, []string{"0", "120"}, ""},
+		{"no tensor to go from", func(c *arguments) { c.beside = spatialdropout.Tensor{} }, &spatialdropout.TensorError{Argument: "from"}, []string{"from", "0", "120"}, "backward"},
+		{"a tensor beside that lies differently", func(c *arguments) { c.beside = k.tensor(beside, other.geom) }, &spatialdropout.TensorError{Argument: "beside"}, []string{"2×3 channels of 4×5", "channels innermost, with strides of 60, 3 and 1 elements", "as dst does", "positions innermost, with strides of 20 and 1 elements"}, ""},
+		{"a tensor beside of another shape", func(c *arguments) { c.beside = k.tensor(beside, dense(t, layout.NCHW, 2, 5, 4, 3).geom) }, &spatialdropout.TensorError{Argument: "beside"}, []string{"2×5 channels of 4×3", "as dst does, of 2×3 channels of 4×5"}, ""},
+		{"a list beside that is none", func(c *arguments) { c.beside = k.list([][]T{beside[:60], beside[:59]}, x.geom) }, &spatialdropout.TensorError{Argument: "beside"}, []string{"59"}, ""},
+		{"another kind beside", func(c *arguments) { c.beside = spatialdropout.Tensor{Data: doubles, Geometry: x.geom} }, &spatialdropout.TensorError{Argument: "beside"}, []string{strange.String(), doubles.Kind().String()}, ""},
+		{"another kind of src", func(c *arguments) { c.src = spatialdropout.Tensor{Data: doubles, Geometry: x.geom} }, &kernel.ArgumentError{Argument: "kind"}, []string{strange.String(), doubles.Kind().String()}, ""},
 		{"a dst that overlaps src", func(c *arguments) { c.src = of(memory[1:121]) }, new(kernel.OverlapError), []string{"src"}, ""},
 		{"a dst that overlaps the tensor beside", func(c *arguments) { c.beside = of(memory[119:239]) }, new(kernel.OverlapError), []string{"overlap"}, ""},
 		{"a list beside that overlaps dst", func(c *arguments) { c.beside = k.list([][]T{beside[:60], memory[3:63]}, x.geom) }, new(kernel.OverlapError), []string{"overlap"}, ""},
 		{"a src that lies differently and is dst", func(c *arguments) { c.src = k.tensor(dst, other.geom) }, new(kernel.OverlapError), []string{"dst"}, ""},
 		{"no mask", func(c *arguments) { c.m = nil }, new(spatialdropout.MaskError), []string{"no mask"}, ""},
 		{"a mask of other channels", func(c *arguments) { c.m = draw(t, newDropout(t, 0.5), dense(t, layout.NC, 2, 4).geom) }, new(spatialdropout.MaskError), []string{"2×4", "2×3 channels of 4×5"}, ""},
-		{"two scales", func(c *arguments) { c.a.Scale = k.vector(filled(2, k.of(1))) }, new(spatialdropout.ChannelsError), []string{"Scale", "2", "3", "2×3 channels of 4×5"}, ""},
-		{"six shifts", func(c *arguments) { c.a.Shift = k.vector(filled(6, k.of(1))) }, new(spatialdropout.ChannelsError), []string{"Shift", "6", "3"}, ""},
-		{"a list of scales", func(c *arguments) { c.a.Scale = k.list([][]T{beside[:3], beside[:3]}, x.geom).Data }, new(spatialdropout.ChannelsError), []string{"Scale", "2 slices"}, ""},
-		{"scales of another kind", func(c *arguments) { c.a.Scale = doubles.From(117) }, new(spatialdropout.ChannelsError), []string{"Scale", doubles.Kind().String()}, ""},
-		{"shifts of another kind", func(c *arguments) { c.a.Shift = doubles.From(117) }, new(spatialdropout.ChannelsError), []string{"Shift", doubles.Kind().String()}, ""},
+		{"two scales", func(c *arguments) { c.a.Scale = k.vector(filled(2, k.of(1))) }, &spatialdropout.TensorError{Argument: "Scale"}, []string{"Scale", "2", "3", "2×3 channels of 4×5"}, ""},
+		{"six shifts", func(c *arguments) { c.a.Shift = k.vector(filled(6, k.of(1))) }, &spatialdropout.TensorError{Argument: "Shift"}, []string{"Shift", "6", "3"}, ""},
+		{"a list of scales", func(c *arguments) { c.a.Scale = k.list([][]T{beside[:3], beside[:3]}, x.geom).Data }, &spatialdropout.TensorError{Argument: "Scale"}, []string{"Scale", "2 slices"}, ""},
+		{"scales of another kind", func(c *arguments) { c.a.Scale = doubles.From(117) }, &spatialdropout.TensorError{Argument: "Scale"}, []string{"Scale", doubles.Kind().String()}, ""},
+		{"shifts of another kind", func(c *arguments) { c.a.Shift = doubles.From(117) }, &spatialdropout.TensorError{Argument: "Shift"}, []string{"Shift", doubles.Kind().String()}, ""},
 		{"scales in dst", func(c *arguments) { c.a.Scale = k.vector(dst[5:8]) }, new(kernel.OverlapError), []string{"scales"}, ""},
 		{"shifts in dst", func(c *arguments) { c.a.Scale, c.a.Shift = three(), k.vector(memory[118:121]) }, new(kernel.OverlapError), []string{"shifts"}, ""},
-		{"a limit of 0", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(0) }, new(spatialdropout.ActivationError), []string{"ClippedReLU(0)", "above 0"}, ""},
-		{"a limit below 0", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(-6) }, new(spatialdropout.ActivationError), []string{"-6", "above 0"}, ""},
-		{"no limit", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(math.NaN()) }, new(spatialdropout.ActivationError), []string{"NaN", "above 0"}, ""},
-		{"an infinite slope", func(c *arguments) { c.a.Activation = spatialdropout.LeakyReLU(math.Inf(1)) }, new(spatialdropout.ActivationError), []string{"Inf", "finite"}, ""},
-		{"no slope", func(c *arguments) { c.a.Activation = spatialdropout.LeakyReLU(math.NaN()) }, new(spatialdropout.ActivationError), []string{"NaN", "finite"}, ""},
-		{"a limit and the output", func(c *arguments) { c.a.Activation, c.output = spatialdropout.ReLU6, true }, new(spatialdropout.ActivationError), []string{"output", "FromInput"}, "backward"},
-		{"a negative slope and the output", func(c *arguments) { c.a.Activation, c.output = spatialdropout.LeakyReLU(-1), true }, new(spatialdropout.ActivationError), []string{"output", "FromInput"}, "backward"},
-		{"Multiply and the output", func(c *arguments) { c.m, c.output = masked(withPolicy(mask.Multiply)), true }, new(spatialdropout.ActivationError), []string{"+0", "FromInput"}, "backward"},
-		{"alpha dropout and the output", func(c *arguments) { c.m, c.output = masked(withRule(mask.Alpha)), true }, new(spatialdropout.ActivationError), []string{"shifts", "FromInput"}, "backward"},
-		{"Gaussian noise and the output", func(c *arguments) { c.m, c.output = masked(withRule(mask.Gaussian)), true }, new(spatialdropout.ActivationError), []string{"FromInput"}, "backward"},
+		{"a limit of 0", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(0) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"ClippedReLU(0)", "above 0"}, ""},
+		{"a limit below 0", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(-6) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"-6", "above 0"}, ""},
+		{"no limit", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(math.NaN()) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"NaN", "above 0"}, ""},
+		{"an infinite slope", func(c *arguments) { c.a.Activation = spatialdropout.LeakyReLU(math.Inf(1)) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"Inf", "finite"}, ""},
+		{"no slope", func(c *arguments) { c.a.Activation = spatialdropout.LeakyReLU(math.NaN()) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"NaN", "finite"}, ""},
+		{"a limit and the output", func(c *arguments) { c.a.Activation, c.output = spatialdropout.ReLU6, true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"output", "FromInput"}, "backward"},
+		{"a negative slope and the output", func(c *arguments) { c.a.Activation, c.output = spatialdropout.LeakyReLU(-1), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"output", "FromInput"}, "backward"},
+		{"Multiply and the output", func(c *arguments) { c.m, c.output = masked(withPolicy(mask.Multiply)), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"+0", "FromInput"}, "backward"},
+		{"alpha dropout and the output", func(c *arguments) { c.m, c.output = masked(withRule(mask.Alpha)), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"shifts", "FromInput"}, "backward"},
+		{"Gaussian noise and the output", func(c *arguments) { c.m, c.output = masked(withRule(mask.Gaussian)), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"FromInput"}, "backward"},
 		{"a factor below 1 and the output", func(c *arguments) {
 			d := newDropout(t, 0.5, withRule(mask.AtInference))
 			p, err := d.Evaluate(of(slices.Clone(dst)), of(src))
@@ -266,7 +266,7 @@ func testFusedErrors[T number](t *testing.T) {
 				t.Fatal(err)
 			}
 			c.output = true
-		}, new(spatialdropout.ActivationError), []string{"0.5", "FromInput"}, "backward"},
+		}, &spatialdropout.ArgumentError{Argument: "from"}, []string{"0.5", "FromInput"}, "backward"},
 	} {
 		for _, direction := range []string{"forward", "backward"} {
 			if c.only != "" && c.only != direction {
@@ -286,8 +286,9 @@ func testFusedErrors[T number](t *testing.T) {
 				err = spatialdropout.FuseBackwardTensor(args.dst, args.src, from, args.m, args.a, args.workers)
 			}
 			wantError(t, direction+" with "+c.what, err, append(c.words, "want")...)
-			if got, want := fmt.Sprintf("%T", err), fmt.Sprintf("%T", c.err); got != want {
-				t.Errorf("%s with %s: %s, want %s", direction, c.what, got, want)
+			beside := map[string]string{"forward": "residual", "backward": "from"}[direction]
+			if !refusesAs(err, c.err, beside) {
+				t.Errorf("%s with %s: %#v, want %#v", direction, c.what, err, c.err)
 			}
 			if !same(memory, before) {
 				t.Errorf("%s with %s: written before it failed", direction, c.what)
@@ -298,6 +299,21 @@ func testFusedErrors[T number](t *testing.T) {
 	if err := spatialdropout.FuseTensor(good.dst, good.src, good.beside, good.m, good.a, good.workers); err != nil {
 		t.Errorf("a call without a mistake: %v", err)
 	}
+}
+
+// refusesAs reports whether err is an error of the type of want about the same argument, where "beside" stands for the
+// name of the tensor beside dst.
+func refusesAs(err, want error, beside string) bool {
+	switch want := want.(type) {
+	case *kernel.ArgumentError:
+		return refusesKernel(err, want.Argument)
+	case *spatialdropout.ArgumentError:
+		return refusesArgument(err, want.Argument)
+	case *spatialdropout.TensorError:
+		var refused *spatialdropout.TensorError
+		return errors.As(err, &refused) && (refused.Argument == want.Argument || want.Argument == "beside" && refused.Argument == beside)
+	}
+	return fmt.Sprintf("%T", err) == fmt.Sprintf("%T", want)
 }
 
 // What is wrong with a fused call is a typed error, and nothing is written.
@@ -328,10 +344,10 @@ func TestFusedCallsOfNothing(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if _, err := new(spatialdropout.Dropout).Fuse(none, none, none, a); !errors.As(err, new(*spatialdropout.ZeroError)) {
+	if _, err := new(spatialdropout.Dropout).Fuse(none, none, none, a); !errors.As(err, new(*spatialdropout.UseError)) {
 		t.Errorf("a zero Dropout: %v", err)
 	}
-	if _, err := new(spatialdropout.Dropout).FuseEvaluation(none, none, none, a); !errors.As(err, new(*spatialdropout.ZeroError)) {
+	if _, err := new(spatialdropout.Dropout).FuseEvaluation(none, none, none, a); !errors.As(err, new(*spatialdropout.UseError)) {
 		t.Errorf("a zero Dropout in evaluation: %v", err)
 	}
 	if err := (spatialdropout.Pass{}).Fuse(none, none, none, a); !errors.As(err, new(*spatialdropout.MaskError)) {

@@ -58,7 +58,7 @@ func (c *fusion) do(at *places, m *mask.Mask) error {
 // check returns an error if anything but a mask is wrong, and otherwise what [pair] does.
 func (c *fusion) check(at *places) (*layout.Nest, error) {
 	if c.workers < 0 {
-		return nil, &kernel.WorkersError{Workers: c.workers}
+		return nil, negative(c.workers)
 	}
 	if at.dst == at.src || *at.dst == *at.src {
 		at.src = at.dst
@@ -86,7 +86,7 @@ func (c *fusion) checkAround(at *places) error {
 	for i, v := range [...]*kernel.Vector{&c.around.Scale, &c.around.Shift} {
 		name := [...]string{"Scale", "Shift"}[i]
 		if v.Slices() > 0 || v.Len() > 0 && (v.Len() != at.dst.Channels() || kind != nil && v.Kind() != kind) {
-			return &ChannelsError{name, *v, kind, *at.dst}
+			return channelsError(name, v, kind, at.dst)
 		}
 	}
 	if kind == nil {
@@ -96,7 +96,7 @@ func (c *fusion) checkAround(at *places) error {
 		return err
 	}
 	if a := c.around.Activation; c.output && (a.form == clipped && !math.IsInf(kind.Type().Rounded(a.number), 1) || a.form == leaky && a.number < 0) {
-		return &ActivationError{a, "a gradient from the output, want FromInput: the sign of the output does not say where its input was"}
+		return c.noOutput("", "FromInput: the sign of the output does not say where its input was")
 	}
 	return nil
 }
@@ -107,16 +107,16 @@ func (c *fusion) checkAux(at *places) error {
 		if at.dst.Len() == 0 {
 			return nil
 		}
-		return &LengthError{Name: c.name(), Geometry: *at.dst} // a zero From
+		return lengthError(c.name(), 0, at.dst) // a zero From
 	}
 	if at.aux != at.dst && *at.aux != *at.dst {
-		return &BesideError{c.name(), c.aux.Kind(), c.aux.Kind(), *at.aux, *at.dst}
+		return placeError(c.name(), at.aux, at.dst)
 	}
 	if err := check(c.name(), c.aux, at.dst); err != nil {
 		return err
 	}
 	if c.aux.Kind() != c.dst.Kind() && at.dst.Len() > 0 {
-		return &BesideError{c.name(), c.aux.Kind(), c.dst.Kind(), *at.aux, *at.dst}
+		return &TensorError{c.name(), fmt.Sprintf("%s of %s", c.name(), c.aux.Kind().String()), c.dst.Kind().String() + ", the kind of dst"}
 	}
 	return nil
 }
@@ -232,6 +232,11 @@ func (c *fusion) run(at *places, m *mask.Mask, joined *layout.Nest) error {
 	return nil
 }
 
+// noOutput returns the error of a gradient that does not follow from the output.
+func (c *fusion) noOutput(of, want string) error {
+	return &ArgumentError{"from", fmt.Sprintf("%v: a gradient from the output%s", c.around.Activation, of), want}
+}
+
 // checkOutput returns an error if the sign of what came out of a mask does not say that of what went
 // in.
 func (c *fusion) checkOutput(m *mask.Mask, action mask.Action) error {
@@ -246,7 +251,7 @@ func (c *fusion) checkOutput(m *mask.Mask, action mask.Action) error {
 	default:
 		return nil
 	}
-	return &ActivationError{c.around.Activation, "a gradient from the output of " + given + ", want FromInput"}
+	return c.noOutput(" of "+given, "FromInput")
 }
 
 // spread returns a number for each channel, padding among them. If there is none, or there is padding, it

@@ -41,7 +41,7 @@ func NewGenerator(s mask.Stream) *Generator {
 // zero returns an error if g has no stream.
 func (g *Generator) zero() error {
 	if g == nil || g.stream == nil {
-		return &ZeroError{"Generator", "NewGenerator"}
+		return &UseError{"no Generator, or a zero one", "one of NewGenerator"}
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ type GeneratorState struct {
 	Cursor uint64 `json:"cursor,omitempty"`
 }
 
-// State returns where the stream is. It panics with a [*ZeroError] if there is none.
+// State returns where the stream is. It panics with a [*UseError] if there is none.
 func (g *Generator) State() GeneratorState {
 	if err := g.zero(); err != nil {
 		panic(err)
@@ -104,9 +104,9 @@ func (g *Generator) at() mask.Place {
 func (g *Generator) set(next position) { g.place.Step, g.place.Cursor = next.step, next.cursor }
 
 // Restore makes the next draw what it would have been where the state was taken. It
-// returns a [*StateError] if that was another stream, or another seed of it. (Of a
+// returns an [*ArgumentError] if that was another stream, or another seed of it. (Of a
 // [mask.Source] only the type is known: it must begin as the other one did.) The zero
-// Generator is a [*ZeroError].
+// Generator is a [*UseError].
 func (g *Generator) Restore(s GeneratorState) error {
 	if err := g.zero(); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (g *Generator) Restore(s GeneratorState) error {
 
 // Skip makes the next draw what it would be if something else had taken n numbers from the
 // stream, such as the words that the other calls of a PyTorch program take. [mask.Skip] says
-// what counts as a number. It panics with a [*ZeroError] if there is no stream.
+// what counts as a number. It panics with a [*UseError] if there is no stream.
 func (g *Generator) Skip(n uint64) {
 	if err := g.zero(); err != nil {
 		panic(err)
@@ -133,7 +133,7 @@ func (g *Generator) Skip(n uint64) {
 	g.set(position{next.Step, next.Cursor})
 }
 
-// check returns a [*StateError] unless the generator's stream is the named one.
+// check returns an [*ArgumentError] unless the generator's stream is the named one.
 func (g *Generator) check(stream string) error {
 	have := g.stream.String()
 	if stream == have {
@@ -141,7 +141,7 @@ func (g *Generator) check(stream string) error {
 	}
 	// There is more than one way to write a seed.
 	if given, err := mask.ParseStream(stream); err != nil || given.String() != have {
-		return &StateError{fmt.Sprintf("of the stream %s, want one of %q", excerpt.Quote(stream), have)}
+		return &ArgumentError{"state", "state: of the stream " + excerpt.Quote(stream), fmt.Sprintf("one of %q", have)}
 	}
 	return nil
 }

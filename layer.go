@@ -1,6 +1,7 @@
 package spatialdropout
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/kernel"
@@ -10,7 +11,7 @@ import (
 
 // Layer is dropout of data of one type, with a memory: Forward keeps its pass, and Backward
 // uses it. A Layer starts in training and serves one goroutine at a time. [NewLayer] and
-// [LayerOf] make one: the zero Layer is a [*ZeroError], which methods without an error panic
+// [LayerOf] make one: the zero Layer is a [*UseError], which methods without an error panic
 // with.
 //
 // A Layer that runs several times before its backward passes, as one with shared weights
@@ -51,8 +52,8 @@ func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 
 // LayerOf returns a layer in training that draws with d: a new Dropout, one of [Restore], which
 // goes on where its state was taken, or one that others use, too. The kind is that of the data,
-// see [As]. LayerOf returns a [*kernel.BytesError] if the elements of the kind have another size, a
-// [*kernel.KindError] if kind is nil, and a [*ZeroError] if d is nil or zero.
+// see [As]. LayerOf returns a [*kernel.ArgumentError] if the elements of the kind have another size, or
+// kind is nil, and a [*UseError] if d is nil or zero.
 func LayerOf[T Float | Half](kind *kernel.Kind, d *Dropout) (*Layer[T], error) {
 	if err := fits[T](kind); err != nil {
 		return nil, err
@@ -67,10 +68,10 @@ func LayerOf[T Float | Half](kind *kernel.Kind, d *Dropout) (*Layer[T], error) {
 func fits[T Float | Half](kind *kernel.Kind) error {
 	var x T
 	if kind == nil {
-		return &kernel.KindError{}
+		return &kernel.ArgumentError{Argument: "kind", Given: "no kind", Want: "one such as kernel.F32"}
 	}
 	if size := int(unsafe.Sizeof(x)); size != kind.Size() {
-		return &kernel.BytesError{Kind: kind, Size: size}
+		return &kernel.ArgumentError{Argument: "kind", Given: fmt.Sprintf("elements of %d bytes for a layer of %s", size, kind.String()), Want: fmt.Sprintf("elements of %d bytes", kind.Size())}
 	}
 	return nil
 }
@@ -78,7 +79,7 @@ func fits[T Float | Half](kind *kernel.Kind) error {
 // zero returns an error if l is none that a function has made.
 func (l *Layer[T]) zero() error {
 	if l == nil || l.drop == nil {
-		return &ZeroError{"Layer", "NewLayer"}
+		return &UseError{"no Layer, or a zero one", "one of NewLayer"}
 	}
 	return nil
 }
@@ -152,7 +153,7 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 // Backward writes the gradient with respect to the src of the last Forward to dst. src is
 // the gradient with respect to its output, and dst may be src. g may lie otherwise in
 // memory than that of Forward, with the same samples and channels. Without a Forward of its
-// own Backward returns a [*BackwardError]. The other errors are those of [Apply].
+// own Backward returns a [*UseError]. The other errors are those of [Apply].
 func (l *Layer[T]) Backward(dst, src []T, g layout.Geometry) error {
 	return l.backward(kernel.Scale, dst, src, &g)
 }
@@ -167,7 +168,11 @@ func (l *Layer[T]) backward(op kernel.Op, dst, src []T, g *layout.Geometry) erro
 		return err
 	}
 	if l.state != fresh {
-		return &BackwardError{Used: l.state == used}
+		given := "a backward pass without a Forward before it"
+		if l.state == used {
+			given = "a second backward pass after one Forward"
+		}
+		return &UseError{given, "a Forward for each; Layer.Pass gives passes that run in any order"}
 	}
 	if err := l.pass.apply(op, kernel.As(l.kind, dst), kernel.As(l.kind, src), g, g, true); err != nil {
 		return err

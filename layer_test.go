@@ -69,15 +69,14 @@ func gradient[T number](t testing.TB, p spatialdropout.Pass, src []T, g layout.G
 // that another one has used it.
 func wantBackwardError(t testing.TB, what string, err error, used bool) {
 	t.Helper()
-	var refused *spatialdropout.BackwardError
-	if !errors.As(err, &refused) || refused.Used != used {
-		t.Errorf("%s: %v, want a *BackwardError, used %v", what, err, used)
-	}
-	words := []string{"without a Forward"}
+	want := spatialdropout.UseError{Given: "a backward pass without a Forward before it", Want: "a Forward for each; Layer.Pass gives passes that run in any order"}
 	if used {
-		words = []string{"second backward pass", "Layer.Pass"}
+		want.Given = "a second backward pass after one Forward"
 	}
-	wantError(t, what, err, words...)
+	var refused *spatialdropout.UseError
+	if !errors.As(err, &refused) || *refused != want {
+		t.Errorf("%s: %v, want %v", what, err, &want)
+	}
 }
 
 // layerCalls returns the calls of a layer. Each begins at the same place of the stream, and
@@ -510,23 +509,21 @@ func TestLayerRefusesAnotherKind(t *testing.T) {
 	d := newDropout(t, 0.5)
 	a, err := spatialdropout.LayerOf[float32](kernel.F16, d)
 	check("float32 as float16", a == nil, err, "elements of 4 bytes", "float16", "want elements of 2 bytes")
-	var bytes *kernel.BytesError
-	if !errors.As(err, &bytes) || bytes.Kind != kernel.F16 {
-		t.Errorf("%T, want a *kernel.BytesError", err)
+	if !refusesKernel(err, "kind") {
+		t.Errorf("%T, want a *kernel.ArgumentError of the kind", err)
 	}
 	b, err := spatialdropout.LayerOf[uint16](kernel.F64, d)
 	check("uint16 as float64", b == nil, err, "float64", "8 bytes")
 	c, err := spatialdropout.LayerOf[uint16](nil, d)
 	check("no kind", c == nil, err, "no kind")
-	var kind *kernel.KindError
-	if !errors.As(err, &kind) {
-		t.Errorf("%T, want a *kernel.KindError", err)
+	if !refusesKernel(err, "kind") {
+		t.Errorf("%T, want a *kernel.ArgumentError of the kind", err)
 	}
 	for what, d := range map[string]*spatialdropout.Dropout{"no Dropout": nil, "a zero Dropout": {}} {
 		e, err := spatialdropout.LayerOf[float32](kernel.F32, d)
 		check(what, e == nil, err, "want one of New")
-		if zero := new(spatialdropout.ZeroError); !errors.As(err, &zero) {
-			t.Errorf("%s: %T, want a *ZeroError", what, err)
+		if zero := new(spatialdropout.UseError); !errors.As(err, &zero) {
+			t.Errorf("%s: %T, want a *UseError", what, err)
 		}
 	}
 	l, err := spatialdropout.LayerOf[named32](kernel.F32, d)

@@ -22,7 +22,7 @@ func OfList[T Float](list [][]T, g layout.Geometry) Tensor { return Tensor{kerne
 // otherwise. The slices of dst share no memory with each other. They share none with src either,
 // unless both tensors lie alike and the memory has the same place in both. Otherwise the error is a
 // [*kernel.OverlapError]. Slices of src may share memory with each other. A list that is not
-// the tensor is a [*ListError].
+// the tensor is a [*TensorError].
 //
 // A list takes some 30 ns more for each of its slices than one slice for all (Zen 5). A change
 // of layout that scatters each row of channels over several slices of src takes one element at
@@ -40,11 +40,11 @@ func listed(dst, src kernel.Vector) bool { return dst.Slices()|src.Slices() > 0 
 func checkList(name string, v kernel.Vector, g *layout.Geometry) error {
 	n := v.Slices()
 	if !g.Divides(n) {
-		return &ListError{Name: name, Slices: n, Slice: -1, Geometry: *g}
+		return cutError(name, n, g)
 	}
 	for i := range n {
 		if length := v.Slice(i).Len(); length != g.Len()/n {
-			return &ListError{Name: name, Slices: n, Slice: i, Len: length, Geometry: *g}
+			return sliceError(name, n, i, length, g)
 		}
 	}
 	return nil

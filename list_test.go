@@ -3,6 +3,7 @@ package spatialdropout_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -378,7 +379,19 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 	with := func(parts [][]float32, i int, part []float32) [][]float32 { parts[i] = part; return parts }
 	good, src := list(in(6, 0), x), list(in(6, 150), x)
 	wrong := func(name string, slices, slice, length int, x tensor) error {
-		return &spatialdropout.ListError{Name: name, Slices: slices, Slice: slice, Len: length, Geometry: x.geom}
+		e := &spatialdropout.TensorError{Argument: name, Given: fmt.Sprintf("%s is a list of %d slices", name, slices)}
+		switch {
+		case slice >= 0:
+			e.Given += fmt.Sprintf(", of which slice %d holds %d elements", slice, length)
+			e.Want = fmt.Sprintf("%d for %v", x.length/slices, x.geom)
+		case x.geom.View():
+			e.Given += fmt.Sprintf(" for %v", x.geom)
+			e.Want = "a tensor without gaps"
+		default:
+			e.Given += fmt.Sprintf(" for %v", x.geom)
+			e.Want = "whole samples in each, or whole channels where those come first"
+		}
+		return e
 	}
 	m := draw(t, newDropout(t, 0.5), x.geom)
 	for _, c := range []struct {
@@ -394,9 +407,9 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 		{"rows of planes", good, list(views(buf[:120], 24), x), wrong("src", 24, -1, 0, x)},
 		{"channels of rows", list(in(6, 0), last), list(in(6, 150), last), wrong("dst", 6, -1, 0, last)},
 		{"a view", list(in(2, 0), view), src, wrong("dst", 2, -1, 0, view)},
-		{"no list", spatialdropout.OfList[float32](nil, x.geom), src, &spatialdropout.LengthError{Name: "dst", Geometry: x.geom}},
-		{"a list of one short slice", good, list(in(1, 150)[:1], view), &spatialdropout.LengthError{Name: "src", Len: 120, Geometry: view.geom}},
-		{"another kind", good, spatialdropout.OfList(views(make([]float64, 120), 6), x.geom), &kernel.KindError{Dst: kernel.F32, Src: kernel.F64}},
+		{"no list", spatialdropout.OfList[float32](nil, x.geom), src, &spatialdropout.TensorError{Argument: "dst", Given: "dst holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"a list of one short slice", good, list(in(1, 150)[:1], view), &spatialdropout.TensorError{Argument: "src", Given: "src holds 120 elements", Want: fmt.Sprintf("%d or more for %v", view.length, view.geom)}},
+		{"another kind", good, spatialdropout.OfList(views(make([]float64, 120), 6), x.geom), twoKinds(kernel.F32, kernel.F64)},
 		{"a slice of dst twice", list(with(in(6, 0), 4, buf[20:40]), x), src, &kernel.OverlapError{With: "dst", Elements: 20}},
 		{"slices of dst that overlap", list(with(in(6, 0), 4, buf[21:41]), x), src, &kernel.OverlapError{With: "dst", Elements: 20, Distance: 4}},
 		{"another slice of src", good, list(with(in(6, 150), 2, buf[20:40]), x), &kernel.OverlapError{With: "src", Elements: 20, Distance: 0}},
@@ -419,8 +432,8 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 			calls["Pass."+name] = func() error { return do(c.dst, c.src) }
 		}
 		for name, do := range calls {
-			if err := do(); fmt.Sprintf("%T %v", err, err) != fmt.Sprintf("%T %v", c.want, c.want) {
-				t.Errorf("%s with %s: %T %v, want %T %v", name, c.what, err, err, c.want, c.want)
+			if err := do(); !reflect.DeepEqual(err, c.want) {
+				t.Errorf("%s with %s: %#v, want %#v", name, c.what, err, c.want)
 			}
 		}
 		if step(d) != 0 || state(once) != before {

@@ -1,14 +1,12 @@
 package spatialdropout_test
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
 	"github.com/spatialdropout/spatialdropout/internal/extreme"
-	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
@@ -92,9 +90,8 @@ func TestNegativeWorkersAreRefused(t *testing.T) {
 		dst, src := spatialdropout.Of(make([]float32, x.length), x.geom), spatialdropout.Of(filled[float32](x.length, 3), x.geom)
 		for _, workers := range []int{-1, math.MinInt} {
 			for name, err := range map[string]error{"ApplyTensor": spatialdropout.ApplyTensor(dst, src, m, workers), "AddToTensor": spatialdropout.AddToTensor(dst, src, m, workers)} {
-				var refused *kernel.WorkersError
-				if !errors.As(err, &refused) || refused.Workers != workers {
-					t.Errorf("%s of %s with %d workers: %v, want a *kernel.WorkersError", name, x.name, workers, err)
+				if !refusesKernel(err, "workers") || err.Error() != fmt.Sprintf("kernel: %d workers, want 0 or more", workers) {
+					t.Errorf("%s of %s with %d workers: %v, want a *kernel.ArgumentError of the workers", name, x.name, workers, err)
 				}
 			}
 		}

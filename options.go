@@ -27,7 +27,7 @@ type config struct {
 func (c *config) take(opts []Option) error {
 	for i, o := range opts {
 		if o == nil {
-			return &OptionError{"New", fmt.Sprintf("option %d is nil, want one that a function of this package returns", i)}
+			return &ArgumentError{"opts", fmt.Sprintf("option %d is nil", i), "one that a function of this package returns"}
 		}
 		if err := o(c); err != nil {
 			return err
@@ -57,7 +57,7 @@ func WithStream(s mask.Stream, errs ...error) Option {
 			}
 		}
 		if missing.In(s) {
-			return &OptionError{"WithStream", "no stream, want one of package mask"}
+			return &ArgumentError{"WithStream", "WithStream: no stream", "one of package mask"}
 		}
 		c.stream = s
 		return nil
@@ -69,7 +69,7 @@ func WithStream(s mask.Stream, errs ...error) Option {
 func WithGenerator(g *Generator) Option {
 	return func(c *config) error {
 		if g.zero() != nil {
-			return &OptionError{"WithGenerator", "no generator, want one of NewGenerator"}
+			return &ArgumentError{"WithGenerator", "WithGenerator: no generator", "one of NewGenerator"}
 		}
 		c.gen = g
 		return nil
@@ -95,7 +95,7 @@ func WithSharing(s mask.Sharing) Option {
 func WithShard(s mask.Shard) Option {
 	return func(c *config) error {
 		if s.Samples > 0 && s.SampleOffset >= s.Samples || s.Channels > 0 && s.ChannelOffset >= s.Channels {
-			return &OptionError{"WithShard", fmt.Sprintf("%+v, want offsets within the batch and within the channels", s)}
+			return &ArgumentError{"WithShard", fmt.Sprintf("WithShard: %+v", s), "offsets within the batch and within the channels"}
 		}
 		c.shard = s
 		return nil
@@ -127,7 +127,7 @@ func (r Ramp) Rate(rate float64, step uint64) float64 {
 func WithSchedule(s Schedule) Option {
 	return func(c *config) error {
 		if missing.In(s) {
-			return &OptionError{"WithSchedule", "no schedule, want one such as Ramp(1000)"}
+			return &ArgumentError{"WithSchedule", "WithSchedule: no schedule", "one such as Ramp(1000)"}
 		}
 		c.schedule = s
 		return nil
@@ -145,7 +145,7 @@ func WithAlways() Option {
 func WithWorkers(workers int) Option {
 	return func(c *config) error {
 		if workers < 0 {
-			return &OptionError{"WithWorkers", fmt.Sprintf("%d workers, want 0 or more", workers)}
+			return &ArgumentError{"WithWorkers", fmt.Sprintf("WithWorkers: %d workers", workers), "0 or more"}
 		}
 		c.workers = workers
 		return nil
@@ -156,9 +156,9 @@ func WithWorkers(workers int) Option {
 func (c *config) generator() (*Generator, error) {
 	switch {
 	case c.gen != nil && (c.seed != nil || c.stream != nil):
-		return nil, &OptionError{"WithGenerator", "WithSeed or WithStream as well, want the generator to bring its stream"}
+		return nil, &ArgumentError{"WithGenerator", "WithGenerator: WithSeed or WithStream as well", "the generator to bring its stream"}
 	case c.seed != nil && c.stream != nil:
-		return nil, &OptionError{"WithSeed", "WithStream as well, want one of them: a stream brings its own seed"}
+		return nil, &ArgumentError{"WithSeed", "WithSeed: WithStream as well", "one of them: a stream brings its own seed"}
 	case c.gen != nil:
 		return c.gen, nil
 	case c.stream != nil:

@@ -35,7 +35,7 @@ func (p Pass) Mask() (*mask.Mask, error) {
 		return p.mask, nil
 	}
 	if p.drop == nil {
-		return nil, &MaskError{}
+		return nil, misfit(0, 0, &layout.Geometry{})
 	}
 	m := new(mask.Mask)
 	if err := p.draw(m); err != nil {
@@ -72,7 +72,7 @@ func (p Pass) AddTo(dst, src Tensor) error {
 // apply does what the pass makes of Scale or Add.
 func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, gradient bool) error {
 	if p.drop == nil || g.Samples() != p.samples || g.Channels() != p.channels {
-		return &MaskError{p.samples, p.channels, *g}
+		return misfit(p.samples, p.channels, g)
 	}
 	if p.mask != nil {
 		return apply(op, dst, src, g, srcGeom, p.mask, gradient, p.drop.workers)

@@ -458,7 +458,7 @@ func testPassRefuses[T number](t *testing.T) {
 		for name, do := range calledBy(source.At(mask.Place{}, x.geom)) {
 			err := do(k.tensor(dst, other.geom), k.tensor(src, other.geom))
 			var refused *spatialdropout.MaskError
-			if !errors.As(err, &refused) || *refused != (spatialdropout.MaskError{Samples: 2, Channels: 3, Geometry: other.geom}) {
+			if !errors.As(err, &refused) || refused.Given != fmt.Sprintf("a mask of 2×3 channels for a tensor of %v", other.geom) {
 				t.Errorf("%s on %s: %v, want a *MaskError of 2×3", name, other.name, err)
 			}
 			wantError(t, name+" on "+other.name, err, "2×3", fmt.Sprintf("%d×%d", other.samples, other.channels))

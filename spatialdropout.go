@@ -27,7 +27,7 @@ import (
 
 // Dropout is dropout at a rate. Its n-th draw is step n of its random stream. It is safe
 // for many goroutines at the same time: each draw is a step of its own. [New] and [Restore]
-// make one: the zero Dropout is a [*ZeroError], which methods without an error panic with.
+// make one: the zero Dropout is a [*UseError], which methods without an error panic with.
 type Dropout struct {
 	gen        *Generator
 	rate       float64
@@ -40,7 +40,7 @@ type Dropout struct {
 }
 
 // New returns a Dropout that drops channels with probability rate. It returns a
-// [*mask.RateError] unless rate is a number from 0 to 1, and an [*OptionError] if the
+// [*mask.ArgumentError] unless rate is a number from 0 to 1, and an [*ArgumentError] if the
 // value of an option is wrong or options contradict each other.
 func New(rate float64, opts ...Option) (*Dropout, error) {
 	var c config
@@ -79,7 +79,7 @@ func (d *Dropout) Rate() float64 {
 // zero returns an error if d is none that a function has made.
 func (d *Dropout) zero() error {
 	if d == nil || d.gen == nil {
-		return &ZeroError{"Dropout", "New"}
+		return &UseError{"no Dropout, or a zero one", "one of New"}
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 		return err
 	}
 	if m == nil {
-		return &MaskError{Geometry: g}
+		return maskError(nil, &g)
 	}
 	d.gen.begin()
 	defer d.gen.end()

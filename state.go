@@ -35,9 +35,9 @@ func (d *Dropout) State() State {
 // share a generator, which is then left where it is, [WithStream] where the stream is a
 // [mask.Source], which must begin as the other one did, [WithSchedule], [WithWorkers].
 //
-// Restore returns a [*StateError] if the state needs a schedule that is missing or is for
+// Restore returns an [*ArgumentError] if the state needs a schedule that is missing or is for
 // another stream than the options give. The other errors are those of [New] and
-// [mask.ParseStream]: a [*mask.StreamError] for a state of a [mask.Source] without
+// [mask.ParseStream]: a [*mask.ArgumentError] for a state of a [mask.Source] without
 // [WithStream].
 func Restore(s State, opts ...Option) (*Dropout, error) {
 	c := config{arithmetic: &s.Arithmetic, sharing: s.Sharing, always: s.Always}
@@ -51,7 +51,7 @@ func Restore(s State, opts ...Option) (*Dropout, error) {
 		return nil, err
 	}
 	if s.Scheduled && c.schedule == nil {
-		return nil, &StateError{"of a Dropout with a schedule, want WithSchedule"}
+		return nil, &ArgumentError{"state", "state: of a Dropout with a schedule", "WithSchedule"}
 	}
 	if c.gen == nil && c.stream == nil && c.seed == nil {
 		stream, err := mask.ParseStream(s.Stream)

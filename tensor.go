@@ -28,7 +28,7 @@ func Of[T Float](data []T, g layout.Geometry) Tensor { return Tensor{kernel.Of(d
 // As returns the tensor of a slice whose elements are of the given kind, such as
 // [kernel.F16] in any 16-bit type. A factor is rounded to that kind, which makes one of
 // float16 infinite at rates above 0.99998. A product of halves is computed in float32 and
-// rounded once to the nearest half, ties to even. As panics with a [*kernel.BytesError] if
+// rounded once to the nearest half, ties to even. As panics with a [*kernel.ArgumentError] if
 // the elements of the kind have another size. The kind must not be nil.
 func As[T Float | Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
 	return Tensor{kernel.As(kind, data), g}
@@ -41,7 +41,7 @@ func check(name string, v kernel.Vector, g *layout.Geometry) error {
 		return checkList(name, v, g)
 	}
 	if v.Len() < g.Len() || v.Len() > g.Len() && !g.View() {
-		return &LengthError{Name: name, Len: v.Len(), Geometry: *g}
+		return lengthError(name, v.Len(), g)
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) (*layout.Ne
 	}
 	lists := listed(dst, src)
 	if dst.Kind() != src.Kind() && (dst.Len() > 0 || lists && dstGeom.Len() > 0) {
-		return nil, &kernel.KindError{Dst: dst.Kind(), Src: src.Kind()}
+		return nil, mixed(dst, src)
 	}
 	if !lists && (dstGeom == srcGeom || *dstGeom == *srcGeom) {
 		return nil, nil

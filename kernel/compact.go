@@ -21,8 +21,8 @@ import (
 // elements as that. dst and src may begin with the same element with Gather and Scatter, which
 // packs in place, and unpacks. They must not overlap otherwise, and dst must not overlap factors.
 //
-// CompactPlanes stays on the calling goroutine and does not allocate after warm-up. It panics with a
-// [*CompactionError], a [*PackedError] or an [*OverlapError] before it writes anything.
+// CompactPlanes stays on the calling goroutine and does not allocate after warm-up. It panics with an
+// [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
 func CompactPlanes[T Float](op Compaction, dst, src, factors []T, plane int) {
 	doCompact(kindOf[T](), op, planes, erase(dst), erase(src), erase(factors), plane)
 }
@@ -45,13 +45,13 @@ func CompactPixels[T Float](op Compaction, dst, src, factors []T) {
 	doCompact(kindOf[T](), op, pixels, erase(dst), erase(src), erase(factors), 0)
 }
 
-// CompactPlanesOf is [CompactPlanes] of a kind that is known at run time. It panics with a [*KindError] if the
+// CompactPlanesOf is [CompactPlanes] of a kind that is known at run time. It panics with an [*ArgumentError] if the
 // vectors differ in kind.
 func CompactPlanesOf(op Compaction, dst, src, factors Vector, plane int) {
 	doCompact(anyKind(dst.kind, src.kind, factors.kind, nil), op, planes, dst.vector, src.vector, factors.vector, plane)
 }
 
-// CompactPixelsOf is [CompactPixels] of a kind that is known at run time. It panics with a [*KindError] if the
+// CompactPixelsOf is [CompactPixels] of a kind that is known at run time. It panics with an [*ArgumentError] if the
 // vectors differ in kind.
 func CompactPixelsOf(op Compaction, dst, src, factors Vector) {
 	doCompact(anyKind(dst.kind, src.kind, factors.kind, nil), op, pixels, dst.vector, src.vector, factors.vector, 0)
@@ -113,14 +113,28 @@ func compactBlock(kind *Kind, op Compaction, b block, dst, src, factors vector) 
 //go:noinline
 func unpackable(op Compaction, s shape, dst, src, factors vector, kept, plane int) error {
 	if op >= compactions {
-		return &CompactionError{op}
+		return strange(op)
 	}
 	for i, v := range [...]vector{dst, src, factors} {
 		if v.len < 0 {
-			return &ListError{[...]string{"dst", "src", "factors"}[i], -v.len, "want one slice for " + [...]string{planes: "planes", pixels: "pixels"}[s]}
+			return notOne([...]string{"dst", "src", "factors"}[i], -v.len, "one slice for "+[...]string{planes: "planes", pixels: "pixels"}[s])
 		}
 	}
-	return &PackedError{Op: op, Loop: [...]string{planes: "planes", pixels: "pixels"}[s], Dst: dst.len, Src: src.len, Factors: factors.len, Kept: kept, Plane: plane}
+	full, packed, all := "dst", "src", dst.len
+	if op == Gather {
+		full, packed, all = packed, full, src.len
+	}
+	argument := packed
+	if s == pixels {
+		if factors.len == 0 || all%factors.len != 0 {
+			argument = full
+		}
+		return unfit(argument, fmt.Sprintf("%s of whole rows of all and %s of as many rows of the kept ones", full, packed), "%v of pixels of %d channels, %d of them kept, with dst of %d and src of %d elements", op, factors.len, kept, dst.len, src.len)
+	}
+	if elements, ok := product(factors.len, plane); !ok || elements != all {
+		argument = full
+	}
+	return unfit(argument, fmt.Sprintf("%s of all planes and %s of the kept ones", full, packed), "%v of %d planes of %d elements, %d of them kept, with dst of %d and src of %d elements", op, factors.len, plane, kept, dst.len, src.len)
 }
 
 // kept returns the number of factors that are not 0.
@@ -166,34 +180,9 @@ func disjoint(kind *Kind, op Compaction, dst, src, factors vector, full, packed 
 	return nil
 }
 
-// CompactionError refuses a compaction that is unknown. Nothing has been written.
-type CompactionError struct{ Op Compaction }
-
-func (e *CompactionError) Error() string {
-	return fmt.Sprintf("kernel: unknown compaction %v, want one of %v to %v", e.Op, Gather, ScatterAdd)
-}
-
-// PackedError refuses slices of a compaction whose lengths do not match: the full side has every
-// plane or channel, and the packed side those whose factor is not 0. Nothing has been written.
-type PackedError struct {
-	Op      Compaction
-	Loop    string // "planes" or "pixels"
-	Dst     int    // length of dst
-	Src     int    // length of src
-	Factors int    // length of factors
-	Kept    int    // factors that are not 0
-	Plane   int    // elements of a plane, for planes
-}
-
-func (e *PackedError) Error() string {
-	full, packed := "dst", "src"
-	if e.Op == Gather {
-		full, packed = packed, full
-	}
-	if e.Loop == "pixels" {
-		return fmt.Sprintf("kernel: %v of pixels of %d channels, %d of them kept, with dst of %d and src of %d elements, want %s of whole rows of all and %s of as many rows of the kept ones", e.Op, e.Factors, e.Kept, e.Dst, e.Src, full, packed)
-	}
-	return fmt.Sprintf("kernel: %v of %d planes of %d elements, %d of them kept, with dst of %d and src of %d elements, want %s of all planes and %s of the kept ones", e.Op, e.Factors, e.Plane, e.Kept, e.Dst, e.Src, full, packed)
+// strange returns the error of a compaction that is unknown.
+func strange(op Compaction) error {
+	return refused("op", fmt.Sprintf("one of %v to %v", Gather, ScatterAdd), "unknown compaction %v", op)
 }
 
 // kernelOf returns the kernel of a compaction, which may have none that stores past the cache.

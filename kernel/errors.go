@@ -5,60 +5,42 @@ import (
 	"math/bits"
 	"strings"
 
-	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// OpError refuses an operation that is unknown, or that the function does not do.
-// Nothing has been written.
-type OpError struct{ Op Op }
-
-func (e *OpError) Error() string {
-	if e.Op == Copy {
-		return "kernel: Copy, which only Run does, want an operation with factors"
-	}
-	return fmt.Sprintf("kernel: unknown operation %v, want one of %v to %v", e.Op, Scale, Copy)
+// ArgumentError refuses an argument for what it is: an operation, a kind, loops that would visit an element twice, a
+// number of goroutines, a tier, a field of a [Strategy] or of a [Fused]. Nothing has been written.
+type ArgumentError struct {
+	Argument string // such as "op" or "loops"; "kind" of vectors of several kinds; a field of a [Strategy] as in [ParseStrategy]
+	Given    string // what was given
+	Want     string // what was expected
 }
 
-// KindError refuses vectors of several kinds, or of none, and a kind that is nil or zero.
-// Nothing has been written.
-type KindError struct{ Dst, Src, Factors, Shifts *Kind }
+func (e *ArgumentError) Error() string { return "kernel: " + e.Given + ", want " + e.Want }
 
-func (e *KindError) Error() string {
-	if *e == (KindError{}) {
-		return "kernel: no kind, want one such as F32"
-	}
-	if e.Factors == nil && e.Shifts == nil {
-		return fmt.Sprintf("kernel: dst of %v and src of %v, want one kind", e.Dst, e.Src)
-	}
-	return fmt.Sprintf("kernel: dst of %v, src of %v, factors of %v and shifts of %v, want one kind", e.Dst, e.Src, e.Factors, e.Shifts)
+// refused returns an [*ArgumentError].
+//
+//go:noinline
+func refused(argument, want, given string, args ...any) error {
+	return &ArgumentError{argument, fmt.Sprintf(given, args...), want}
 }
 
-// LengthError refuses slices whose lengths do not match, and on 32-bit platforms a dst of more
-// bytes than an int counts. Nothing has been written.
+// LengthError refuses slices whose lengths do not fit each other or the loops, a list of slices where one slice is
+// taken or whose slices differ in length, and on 32-bit platforms a slice of more bytes than an int counts. Nothing
+// has been written.
 type LengthError struct {
-	Op      Op
-	Loop    string // "planes" or "pixels"
-	Dst     int    // length of dst
-	Src     int    // length of src
-	Factors int    // length of factors
-	Shifts  int    // length of shifts
-	Plane   int    // elements of a plane, for planes
-	Most    int    // elements that dst may have, if it has more
+	Argument string // the first one that does not fit, such as "dst"
+	Given    string // the lengths of all
+	Want     string // what was expected
 }
 
-func (e *LengthError) Error() string {
-	if e.Most > 0 {
-		return fmt.Sprintf("kernel: %v of %s with dst of %d elements, want at most %d, whose bytes an int counts", e.Op, e.Loop, e.Dst, e.Most)
-	}
-	want := "no shifts"
-	if e.Op < ops && operations[e.Op].shifts {
-		want = "as many shifts as factors"
-	}
-	if e.Loop == "pixels" {
-		return fmt.Sprintf("kernel: %v of pixels of %d channels with dst of %d and src of %d elements and %d shifts, want dst and src of the same multiple of the channels and %s", e.Op, e.Factors, e.Dst, e.Src, e.Shifts, want)
-	}
-	return fmt.Sprintf("kernel: %v of %d planes of %d elements with dst of %d and src of %d elements and %d shifts, want dst and src of planes·elements and %s", e.Op, e.Factors, e.Plane, e.Dst, e.Src, e.Shifts, want)
+func (e *LengthError) Error() string { return "kernel: " + e.Given + ", want " + e.Want }
+
+// unfit returns a [*LengthError].
+//
+//go:noinline
+func unfit(argument, want, given string, args ...any) error {
+	return &LengthError{argument, fmt.Sprintf(given, args...), want}
 }
 
 // OverlapError refuses a dst that shares elements with another slice of the call: with a
@@ -89,92 +71,70 @@ func (e *OverlapError) Error() string {
 	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from %s and overlaps, want %s", e.Elements, e.Distance, e.With, want)
 }
 
-// LoopError refuses loops of a [Run] that do not fit its slices, or that would visit an
-// element twice. Nothing has been written.
-type LoopError struct {
-	Loops  []layout.Loop
-	Reason string
-}
-
-func (e *LoopError) Error() string {
-	shown, more := e.Loops, ""
-	if len(shown) > 2*layout.MaxLoops {
-		shown, more = shown[:2*layout.MaxLoops], " and more"
+// unknown returns the error of an operation that is unknown, or that the function does not do.
+func unknown(op Op) error {
+	if op == Copy {
+		return refused("op", "an operation with factors", "Copy, which only Run does")
 	}
-	return fmt.Sprintf("kernel: loops %v%s: %s", shown, more, e.Reason)
+	return refused("op", fmt.Sprintf("one of %v to %v", Scale, Copy), "unknown operation %v", op)
 }
 
-// ListError refuses a list of slices that the call does not take, or whose slices do not fit
-// together, and a slice beside a list that is too short. Nothing has been written.
-type ListError struct {
-	Name   string // of the argument: "dst", "src", "factors" or "shifts"
-	Slices int    // in the list, 0 if it is one slice
-	Reason string // what was given and what was expected
+// kindless returns the error of a kind that is nil or zero. It is inlined.
+func kindless() error { return &ArgumentError{"kind", "no kind", "one such as F32"} }
+
+// ragged returns the error of bytes that are not whole aligned elements of a kind.
+//
+//go:noinline
+func ragged(kind *Kind, bytes, offset int) error {
+	return refused("memory", fmt.Sprintf("whole aligned elements of %d bytes", kind.Size()), "%d bytes that begin %d bytes after an aligned address for a vector of %s", bytes, offset, kind.String())
 }
 
-func (e *ListError) Error() string {
-	if e.Slices == 0 {
-		return fmt.Sprintf("kernel: %s beside a list of slices: %s", e.Name, e.Reason)
+// outside returns the error of an offset that is not within a vector.
+//
+//go:noinline
+func outside(n, length int) error {
+	length = max(length, 0) // of a list
+	return refused("n", fmt.Sprintf("an offset from 0 to %d", length), "elements from %d up of a vector of %d", n, length)
+}
+
+// mixed returns the error of vectors of several kinds, or of none.
+func mixed(dst, src, factors, shifts *Kind) error {
+	var names [4]any
+	for i, k := range [...]*Kind{dst, src, factors, shifts} {
+		names[i] = k.String()
 	}
-	return fmt.Sprintf("kernel: %s in %d slices: %s", e.Name, e.Slices, e.Reason)
+	if factors == nil && shifts == nil {
+		return refused("kind", "one kind", "dst of %s and src of %s", names[:2]...)
+	}
+	return refused("kind", "one kind", "dst of %s, src of %s, factors of %s and shifts of %s", names[:]...)
 }
 
-// WorkersError refuses a negative number of goroutines. Nothing has been written.
-type WorkersError struct{ Workers int }
+// negative returns the error of a number of goroutines.
+func negative(workers int) error { return refused("workers", "0 or more", "%d workers", workers) }
 
-func (e *WorkersError) Error() string {
-	return fmt.Sprintf("kernel: %d workers, want 0 or more", e.Workers)
+// notOne returns the error of a list of so many slices that is none of those that are taken.
+func notOne(argument string, slices int, want string) error {
+	return unfit(argument, want, "%s in %d slices", argument, slices)
 }
 
-// RangeError refuses an offset that is not within a vector.
-type RangeError struct {
-	From int // the offset
-	Len  int // elements of the vector
+// described returns loops for messages. They are copied: what is formatted goes to the heap, and with it the loops of
+// every caller.
+func described(loops []layout.Loop) string {
+	more := ""
+	if len(loops) > 2*layout.MaxLoops {
+		loops, more = loops[:2*layout.MaxLoops], " and more"
+	}
+	return fmt.Sprintf("loops %v%s", append([]layout.Loop(nil), loops...), more)
 }
 
-func (e *RangeError) Error() string {
-	return fmt.Sprintf("kernel: elements from %d up of a vector of %d, want an offset from 0 to %d", e.From, e.Len, e.Len)
-}
-
-// TierError refuses a tier that is unknown or that the machine does not have.
-type TierError struct {
-	Name      string   // as given to [SetTier]
-	Available []string // those of [Tiers]
-}
-
-func (e *TierError) Error() string {
-	return fmt.Sprintf("kernel: tier %s is not available, want one of %s", excerpt.Quote(e.Name), strings.Join(e.Available, ", "))
+// badLoops returns the error of loops that [loop.Measure], or [inOrder], refuses for a reason.
+func badLoops(loops []layout.Loop, reason string) error {
+	given, want, _ := strings.Cut(reason, ", want ")
+	return refused("loops", want, "%s: %s", described(loops), given)
 }
 
 // product returns a·b, and false if it is negative or overflows an int.
 func product(a, b int) (int, bool) {
 	hi, lo := bits.Mul(uint(a), uint(b))
 	return int(lo), a >= 0 && b >= 0 && hi == 0 && int(lo) >= 0
-}
-
-// BytesError refuses memory that does not hold elements of a kind: bytes that are not whole
-// aligned elements, or a slice whose elements have another size.
-type BytesError struct {
-	Kind   *Kind
-	Size   int // bytes of an element of the slice, 1 if it is one of bytes
-	Len    int // elements of the slice
-	Offset int // bytes from an aligned address to the first element
-}
-
-func (e *BytesError) Error() string {
-	if e.Size > 1 {
-		return fmt.Sprintf("kernel: elements of %d bytes for a vector of %v, want elements of %d bytes", e.Size, e.Kind, e.Kind.Size())
-	}
-	return fmt.Sprintf("kernel: %d bytes that begin %d bytes after an aligned address for a vector of %v, want whole aligned elements of %d bytes", e.Len, e.Offset, e.Kind, e.Kind.Size())
-}
-
-// StrategyError refuses a field of a [Strategy].
-type StrategyError struct {
-	Name  string // of the field, as in [ParseStrategy]
-	Value string
-	Want  string
-}
-
-func (e *StrategyError) Error() string {
-	return fmt.Sprintf("kernel: a strategy with %s, want %s", excerpt.Quote(e.Name+"="+e.Value), e.Want)
 }

@@ -1,7 +1,6 @@
 package kernel_test
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -175,9 +174,8 @@ func TestZeroKinds(t *testing.T) {
 			"As":      func() { kernel.As(kind, []uint16{1}) },
 			"OfBytes": func() { kernel.OfBytes(kind, make([]byte, 8)) },
 		} {
-			var refused *kernel.KindError
-			if err := caught(f); !errors.As(err, &refused) || !strings.Contains(err.Error(), "no kind, want one such as F32") {
-				t.Errorf("%s of %v: %v, want a *KindError", name, kind, err)
+			if err := caught(f); !kernel.Refuses(err, kernel.Argument("kind")) || !strings.Contains(err.Error(), "no kind, want one such as F32") {
+				t.Errorf("%s of %v: %v, want an *ArgumentError of the kind", name, kind, err)
 			}
 		}
 		if kind.String() != "no kind" {
@@ -185,9 +183,8 @@ func TestZeroKinds(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]func(){"Size": func() { (*kernel.Kind)(nil).Size() }, "Type": func() { (*kernel.Kind)(nil).Type() }} {
-		var refused *kernel.KindError
-		if err := caught(f); !errors.As(err, &refused) {
-			t.Errorf("%s of nil: %v, want a *KindError", name, err)
+		if err := caught(f); !kernel.Refuses(err, kernel.Argument("kind")) {
+			t.Errorf("%s of nil: %v, want an *ArgumentError of the kind", name, err)
 		}
 	}
 }

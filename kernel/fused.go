@@ -32,24 +32,13 @@ type Fused struct {
 	Limit float64
 }
 
-// FusionError refuses a [Fused] that makes no sense. Nothing has been written.
-type FusionError struct {
-	Fusion Fusion
-	Reason string // what was given and what was expected
-}
-
-func (e *FusionError) Error() string {
-	return fmt.Sprintf("kernel: %v: %s", e.Fusion, e.Reason)
-}
-
 // RunFused does what f says to every element that a nest of loops visits, as [RunOf] does an
 // [Op]. Every operator of the formula is rounded, so that the result has the bits of as many
 // calls with one operator each. dst may be src, or aux, or both, or share no visited element
 // with either. src and aux may overlap. Scales, shifts and factors lie outside dst. src may lie
 // otherwise than dst, as the loops say, and aux lies as dst does. Each of the three may be a list.
 //
-// RunFused does not allocate after warm-up. It returns a [*FusionError], and the errors of
-// [RunOf], before it writes anything.
+// RunFused does not allocate after warm-up. Its errors are those of [RunOf].
 func RunFused(f *Fused, dst, src Vector, loops []layout.Loop, workers int) error {
 	if err := f.check(dst, src); err != nil {
 		return err
@@ -66,7 +55,7 @@ func RunFusedPart(f *Fused, dst, src Vector, p *layout.Part, workers int) error 
 		return err
 	}
 	if p == nil || p.Dst|p.Src|p.Factor < 0 {
-		return &LoopError{Reason: "no part, or one that begins before a slice, want one of layout.Join"}
+		return refused("p", "one of layout.Join", "no part, or one that begins before a slice")
 	}
 	return f.run(dst, src, p.Loops(), place{p.Dst, p.Src, p.Factor}, workers)
 }
@@ -74,40 +63,40 @@ func RunFusedPart(f *Fused, dst, src Vector, p *layout.Part, workers int) error 
 // check returns an error unless f goes with the kind of dst and src.
 func (f *Fused) check(dst, src Vector) error {
 	if f == nil {
-		return &FusionError{Reason: "no numbers, want a Fused"}
+		return refused("f", "a Fused", "no numbers")
 	}
 	if f.Fusion >= fusions {
-		return &FusionError{f.Fusion, fmt.Sprintf("an unknown formula, want one of %v to %v", Fusion(0), Fusion(fusions-1))}
+		return refused("Fusion", fmt.Sprintf("one of %v to %v", Fusion(0), Fusion(fusions-1)), "unknown formula %v", f.Fusion)
 	}
 	formula := &fusedTable[f.Fusion]
 	if f.Op >= Copy {
-		return &OpError{f.Op}
+		return unknown(f.Op)
 	}
 	if o := &operations[f.Op]; o.adds || o.rectifies || formula.backward && o.shifts {
 		want := "Scale, Multiply, Divide, Affine or AffineMultiply"
 		if formula.backward {
 			want = "Scale, Multiply or Divide"
 		}
-		return &FusionError{f.Fusion, fmt.Sprintf("around %v, want %s", f.Op, want)}
+		return refused("Op", want, "%v around %v", f.Fusion, f.Op)
 	}
 	kind := dst.kind
 	if !kind.known() || src.kind != kind || f.Factors.kind != nil && f.Factors.kind != kind || f.FactorShifts.kind != nil && f.FactorShifts.kind != kind {
-		return &KindError{Dst: kind, Src: src.kind, Factors: f.Factors.kind, Shifts: f.FactorShifts.kind}
+		return mixed(kind, src.kind, f.Factors.kind, f.FactorShifts.kind)
 	}
 	for i, v := range [...]*Vector{&f.Aux, &f.Scales, &f.Shifts} {
-		name := [...]string{"aux", "scales", "shifts"}[i]
+		name := [...]string{"Aux", "Scales", "Shifts"}[i]
 		if v.kind != nil && v.kind != kind {
-			return &FusionError{f.Fusion, fmt.Sprintf("%s of %v, want %v, the kind of dst", name, v.kind, kind)}
+			return refused("kind", kind.String()+", the kind of dst", "%v with %s of %s", f.Fusion, name, v.kind.String())
 		}
 		if i > 0 && v.len < 0 {
-			return &ListError{name, -v.len, "want one slice"}
+			return notOne(name, -v.len, "one slice")
 		}
 	}
 	if f.Scales.len != f.Shifts.len || f.Scales.len == 0 {
-		return &FusionError{f.Fusion, fmt.Sprintf("%d scales and %d shifts, want one of each for every channel", f.Scales.len, f.Shifts.len)}
+		return unfit("Scales", "one of each for every channel", "%v with %d scales and %d shifts", f.Fusion, f.Scales.len, f.Shifts.len)
 	}
 	if !formula.aux && f.Aux.len != 0 {
-		return &FusionError{f.Fusion, "an aux, want none: the formula has no other tensor"}
+		return refused("Aux", "none: the formula has no other tensor", "%v with an aux", f.Fusion)
 	}
 	leaks := formula.activation == leaking
 	if limit := kind.typ.Rounded(f.Limit); formula.limit && (limit != limit || leaks && math.IsInf(limit, 0) || !leaks && limit <= 0) {
@@ -115,7 +104,7 @@ func (f *Fused) check(dst, src Vector) error {
 		if !leaks {
 			want = "a limit above 0"
 		}
-		return &FusionError{f.Fusion, fmt.Sprintf("%v, which is %v as %v, want %s", f.Limit, limit, kind, want)}
+		return refused("Limit", want, "%v with %v, which is %v as %s", f.Fusion, f.Limit, limit, kind.String())
 	}
 	return nil
 }
@@ -143,7 +132,7 @@ var fusedCalls = sync.Pool{New: func() any { return new(fused) }}
 // run is RunFused after check, from a place on.
 func (f *Fused) run(dst, src Vector, loops []layout.Loop, begin place, workers int) error {
 	if workers < 0 {
-		return &WorkersError{workers}
+		return negative(workers)
 	}
 	c := fusedCalls.Get().(*fused)
 	err := f.walk(c, dst, src, loops, begin, workers)
@@ -173,14 +162,14 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 	factors, shifts, aux := f.Factors, f.FactorShifts, f.Aux
 	if begin != (place{}) {
 		if begin.dst > dst.len || begin.src > src.len || begin.factor > factors.len || shifts.len > 0 && begin.factor > shifts.len {
-			return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts of dropout, want none after the end", f.Fusion, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)}
+			return unfit("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts of dropout", f.Fusion, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)
 		}
-		dst, src, factors = dst.From(begin.dst), src.From(begin.src), factors.From(begin.factor)
+		dst, src, factors = dst.from(begin.dst), src.from(begin.src), factors.from(begin.factor)
 		if aux.len > 0 {
-			aux = aux.From(min(begin.dst, aux.len))
+			aux = aux.from(min(begin.dst, aux.len))
 		}
 		if shifts.len > 0 {
-			shifts = shifts.From(begin.factor)
+			shifts = shifts.from(begin.factor)
 		}
 	}
 	span, err := n.set(kind, f.Op, dst.vector, src.vector, factors.vector, shifts.vector, loops)
@@ -247,7 +236,7 @@ func (f *Fused) separate(dst, aux Vector, loops []layout.Loop, span int) error {
 	kind := dst.kind
 	if fusedTable[f.Fusion].aux {
 		if aux.len < span {
-			return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of aux of %d elements, want %d or more", f.Fusion, aux.len, span)}
+			return unfit("Aux", fmt.Sprintf("%d or more", span), "%s: %v of aux of %d elements", described(loops), f.Fusion, aux.len)
 		}
 		var room [layout.MaxLoops]layout.Loop
 		alike := room[:copy(room[:], loops)]

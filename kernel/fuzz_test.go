@@ -3,10 +3,10 @@ package kernel
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -350,8 +350,8 @@ func fuzzCall[T number](t *testing.T, op Op, pixels, vectors bool, count, length
 				t.Fatalf("%s are not refused", what)
 			}
 			return
-		case *OpError:
-			if op < Copy || err.Op != op {
+		case *ArgumentError:
+			if op < Copy || err.Argument != "op" || !strings.Contains(err.Given, op.String()) {
 				t.Fatalf("%s: %v", what, err)
 			}
 		case *LengthError:
@@ -537,12 +537,10 @@ func fuzzRun[T number](t *testing.T, op Op, loops []layout.Loop, nests bool, pla
 	}
 	factors, shifts := h.factors, ShiftsOf(op, h.shifts)
 
-	var loop *LoopError
-	var overlap *OverlapError
-	refused := func(err error, kind any) {
+	refused := func(err, want error) {
 		t.Helper()
-		if !errors.As(err, kind) {
-			t.Fatalf("%v, %v, %d workers, at a distance of %d: %v, want a %T", op, loops, workers, distance, err, kind)
+		if !Refuses(err, want) {
+			t.Fatalf("%v, %v, %d workers, at a distance of %d: %#v, want %#v", op, loops, workers, distance, err, want)
 		}
 	}
 	shared := memory && !same && distance < span && -distance < srcSpan
@@ -557,19 +555,19 @@ func fuzzRun[T number](t *testing.T, op Op, loops []layout.Loop, nests bool, pla
 	dst, src := slice(h.operands())
 	switch short := place.rest(16); {
 	case !nests:
-		refused(run(dst, src, factors, shifts), &loop)
+		refused(run(dst, src, factors, shifts), Argument("loops"))
 	case shared && span > 0:
-		refused(run(dst, src, factors, shifts), &overlap)
+		refused(run(dst, src, factors, shifts), new(OverlapError))
 	case span > 0 && short == 10:
-		refused(run(dst[:span-1], src, factors, shifts), &loop)
+		refused(run(dst[:span-1], src, factors, shifts), Length("dst"))
 	case span > 0 && short == 11:
-		refused(run(dst, src[:srcSpan-1], factors, shifts), &loop)
+		refused(run(dst, src[:srcSpan-1], factors, shifts), Length("src"))
 	case span > 0 && short == 12 && op != Copy:
-		refused(run(dst, src, factors[:entries-1], shifts), &loop)
+		refused(run(dst, src, factors[:entries-1], shifts), Length("factors"))
 	case span > 0 && short == 13 && operations[op].shifts:
-		refused(run(dst, src, factors, shifts[:entries-1]), &loop)
+		refused(run(dst, src, factors, shifts[:entries-1]), Length("shifts"))
 	case span > 0 && short == 14 && !operations[op].shifts:
-		refused(run(dst, src, factors, h.shifts), &loop)
+		refused(run(dst, src, factors, h.shifts), Length("shifts"))
 	default:
 		each(loops, func(at visit) { h.expect(op, before+at.dst, before+distance+at.src, at.factor, false) })
 		everyMode(func(mode string) {

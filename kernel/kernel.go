@@ -16,7 +16,10 @@
 // tier in use.
 package kernel
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Planes does op on len(factors) contiguous planes of plane elements each:
 //
@@ -33,13 +36,13 @@ import "unsafe"
 // shifts.
 //
 // Planes stays on the calling goroutine and does not allocate. It panics with an
-// [*OpError], a [*LengthError] or an [*OverlapError] before it writes anything.
+// [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
 func Planes[T Float](op Op, dst, src, factors, shifts []T, plane int) {
 	doPlanes(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), plane)
 }
 
 // PlanesOf is [Planes] of a kind that is known at run time. It panics with a
-// [*KindError] if the vectors differ in kind.
+// [*ArgumentError] if the vectors differ in kind.
 func PlanesOf(op Op, dst, src, factors, shifts Vector, plane int) {
 	if !ofOneKind(dst, src, factors, shifts) {
 		kind := anyKind(dst.aside(), src.aside(), factors.aside(), shifts.aside())
@@ -61,13 +64,13 @@ func PlanesOf(op Op, dst, src, factors, shifts Vector, plane int) {
 // dst may be src itself. dst must not overlap src otherwise, nor factors or shifts.
 //
 // Pixels stays on the calling goroutine and does not allocate. It panics with an
-// [*OpError], a [*LengthError] or an [*OverlapError] before it writes anything.
+// [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
 func Pixels[T Float](op Op, dst, src, factors, shifts []T) {
 	doPixels(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts))
 }
 
 // PixelsOf is [Pixels] of a kind that is known at run time. It panics with a
-// [*KindError] if the vectors differ in kind.
+// [*ArgumentError] if the vectors differ in kind.
 func PixelsOf(op Op, dst, src, factors, shifts Vector) {
 	if !ofOneKind(dst, src, factors, shifts) {
 		kind := anyKind(dst.aside(), src.aside(), factors.aside(), shifts.aside())
@@ -94,7 +97,7 @@ func anyKind(dst, src, factors, shifts *Kind) *Kind {
 			continue
 		}
 		if kind != &noKind && k != kind {
-			panic(&KindError{dst, src, factors, shifts})
+			panic(mixed(dst, src, factors, shifts))
 		}
 		kind = k
 	}
@@ -167,18 +170,39 @@ func shiftsOf(op Op, factors int) int {
 //go:noinline
 func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int) error {
 	if op >= Copy {
-		return &OpError{op}
+		return unknown(op)
 	}
 	for i, n := range [...]int{dst, src, factors, shifts} {
 		if n < 0 {
-			return &ListError{[...]string{"dst", "src", "factors", "shifts"}[i], -n, "want one slice for " + loop}
+			return notOne([...]string{"dst", "src", "factors", "shifts"}[i], -n, "one slice for "+loop)
 		}
 	}
-	most := 0
 	if kind.beyond(dst) {
-		most = kind.most()
+		return unfit("dst", fmt.Sprintf("at most %d, whose bytes an int counts", kind.most()), "%v of %s with dst of %d elements", op, loop, dst)
 	}
-	return &LengthError{Op: op, Loop: loop, Dst: dst, Src: src, Factors: factors, Shifts: shifts, Plane: plane, Most: most}
+	want := "no shifts"
+	if operations[op].shifts {
+		want = "as many shifts as factors"
+	}
+	argument, elements := "shifts", dst
+	if loop == "planes" {
+		var ok bool
+		if elements, ok = product(factors, plane); !ok {
+			elements = -1
+		}
+	} else if dst > 0 && (factors == 0 || dst%factors != 0) {
+		elements = -1
+	}
+	switch {
+	case dst != elements:
+		argument = "dst"
+	case src != elements:
+		argument = "src"
+	}
+	if loop == "pixels" {
+		return unfit(argument, "dst and src of the same multiple of the channels and "+want, "%v of pixels of %d channels with dst of %d and src of %d elements and %d shifts", op, factors, dst, src, shifts)
+	}
+	return unfit(argument, "dst and src of planes·elements and "+want, "%v of %d planes of %d elements with dst of %d and src of %d elements and %d shifts", op, factors, plane, dst, src, shifts)
 }
 
 // alone reports whether dst of so many bytes, without gaps, is nothing but one call of a

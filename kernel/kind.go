@@ -24,11 +24,12 @@ type Half interface{ ~uint16 }
 // Kind is a type of elements together with the kernels for it. A program contains the
 // kernels of the kinds that it names, and no others.
 type Kind struct {
-	typ   dtype.Type
-	shift uint8  // binary logarithm of the bytes of an element
-	one   uint64 // the bits of the number 1, leftmost in the word
-	ways  *[ops]ways
-	exec  func(k id, dst, src, factors, extra unsafe.Pointer, count, length int)
+	name, wants string // such as "float32" and "elements of 4 bytes"
+	typ         dtype.Type
+	shift       uint8  // binary logarithm of the bytes of an element
+	one         uint64 // the bits of the number 1, leftmost in the word
+	ways        *[ops]ways
+	exec        func(k id, dst, src, factors, extra unsafe.Pointer, count, length int)
 	// far does planes in plain Go in data far larger than the cache. Halves have none: their
 	// arithmetic takes longer than memory.
 	far func(op Op, dst, src, factors, shifts unsafe.Pointer, count, length int)
@@ -39,10 +40,10 @@ type Kind struct {
 
 // The kinds: float32, float64, float16 and bfloat16.
 var (
-	F32  = &Kind{dtype.Float32, 2, 0x3f800000 << 32, &waysF32, dispatchF32, farF32, moreF32{}}
-	F64  = &Kind{dtype.Float64, 3, 0x3ff0000000000000, &waysF64, dispatchF64, farF64, moreF64{}}
-	F16  = &Kind{dtype.Float16, 1, 0x3c00 << 48, &waysF16, dispatchF16, nil, moreF16{}}
-	BF16 = &Kind{dtype.BFloat16, 1, 0x3f80 << 48, &waysBF16, dispatchBF16, nil, moreBF16{}}
+	F32  = &Kind{"float32", "elements of 4 bytes", dtype.Float32, 2, 0x3f800000 << 32, &waysF32, dispatchF32, farF32, moreF32{}}
+	F64  = &Kind{"float64", "elements of 8 bytes", dtype.Float64, 3, 0x3ff0000000000000, &waysF64, dispatchF64, farF64, moreF64{}}
+	F16  = &Kind{"float16", "elements of 2 bytes", dtype.Float16, 1, 0x3c00 << 48, &waysF16, dispatchF16, nil, moreF16{}}
+	BF16 = &Kind{"bfloat16", "elements of 2 bytes", dtype.BFloat16, 1, 0x3f80 << 48, &waysBF16, dispatchBF16, nil, moreBF16{}}
 )
 
 // The types whose methods run the other families of kernels.
@@ -58,24 +59,24 @@ func (k *Kind) String() string {
 	if !k.known() {
 		return "no kind"
 	}
-	return k.typ.String()
+	return k.name
 }
 
 // known reports whether k is one of the kinds, and neither nil nor zero.
 func (k *Kind) known() bool { return k != nil && k.ways != nil }
 
-// Type returns the type of the elements. It panics with a [*KindError] if k is nil.
+// Type returns the type of the elements. It panics with an [*ArgumentError] if k is nil.
 func (k *Kind) Type() dtype.Type {
 	if k == nil {
-		panic(&KindError{})
+		panic(kindless())
 	}
 	return k.typ
 }
 
-// Size returns the bytes of an element. It panics with a [*KindError] if k is nil.
+// Size returns the bytes of an element. It panics with an [*ArgumentError] if k is nil.
 func (k *Kind) Size() int {
 	if k == nil {
-		panic(&KindError{})
+		panic(kindless())
 	}
 	return k.bytes(1)
 }
@@ -133,6 +134,9 @@ type vector struct {
 	len  int
 }
 
+// count writes the sizes of elements.
+var count = [...]string{2: "2", 4: "4", 8: "8"}
+
 func erase[T Float | Half](s []T) vector {
 	return vector{unsafe.Pointer(unsafe.SliceData(s)), len(s)}
 }
@@ -140,15 +144,16 @@ func erase[T Float | Half](s []T) vector {
 // Of returns the Vector of a slice of float32 or float64.
 func Of[T Float](s []T) Vector { return Vector{kindOf[T](), erase(s)} }
 
-// As returns the Vector of a slice whose elements are of the given kind. It panics with a
-// [*KindError] if the kind is nil or zero, and with a [*BytesError] if its elements have another size.
+// As returns the Vector of a slice whose elements are of the given kind. It panics with an
+// [*ArgumentError] if the kind is nil or zero, or its elements have another size.
 func As[T Float | Half](kind *Kind, s []T) Vector {
 	var x T
 	if !kind.known() {
-		panic(&KindError{})
+		panic(kindless())
 	}
-	if int(unsafe.Sizeof(x)) != kind.Size() {
-		panic(&BytesError{Kind: kind, Size: int(unsafe.Sizeof(x)), Len: len(s)})
+	if 1<<(kind.shift&7) != unsafe.Sizeof(x) {
+		// Without a call, for which As could not be inlined.
+		panic(&ArgumentError{"kind", "elements of " + count[unsafe.Sizeof(x)] + " bytes for a vector of " + kind.name, kind.wants})
 	}
 	return Vector{kind, erase(s)}
 }
@@ -159,12 +164,17 @@ func (v Vector) Kind() *Kind { return v.kind }
 // Len returns the number of elements of a slice, and 0 for a list, see [Vector.Slices].
 func (v Vector) Len() int { return max(v.len, 0) }
 
-// From returns the elements from offset n up. It panics with a [*RangeError] unless n is from
+// From returns the elements from offset n up. It panics with an [*ArgumentError] unless n is from
 // 0 to the length.
 func (v Vector) From(n int) Vector {
 	if n < 0 || n > v.len {
-		panic(&RangeError{n, v.Len()})
+		panic(outside(n, v.len))
 	}
+	return v.from(n)
+}
+
+// from is From of an offset that is within the vector.
+func (v Vector) from(n int) Vector {
 	if n == v.len {
 		return Vector{kind: v.kind}
 	}
@@ -184,17 +194,17 @@ func (v Vector) Bytes() []byte {
 }
 
 // OfBytes returns the Vector of elements of a kind that lie in a byte slice in the
-// machine's own byte order. It panics with a [*BytesError] unless the slice is aligned to
-// an element and holds whole elements, and with a [*KindError] if the kind is nil or zero.
+// machine's own byte order. It panics with an [*ArgumentError] unless the slice is aligned to
+// an element and holds whole elements, and if the kind is nil or zero.
 func OfBytes(kind *Kind, memory []byte) Vector {
 	if !kind.known() {
-		panic(&KindError{})
+		panic(kindless())
 	}
 	data, size := unsafe.Pointer(unsafe.SliceData(memory)), kind.Size()
 	// 32-bit platforms align numbers of 8 bytes to 4.
 	offset := int(uintptr(data)) & (min(size, int(unsafe.Alignof(uint64(0)))) - 1)
 	if offset|len(memory)&(size-1) != 0 {
-		panic(&BytesError{Kind: kind, Size: 1, Len: len(memory), Offset: offset})
+		panic(ragged(kind, len(memory), offset))
 	}
 	return Vector{kind, vector{data, len(memory) >> (kind.shift & 7)}}
 }

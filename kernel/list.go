@@ -31,10 +31,10 @@ func AsList[T Float | Half](kind *Kind, list [][]T) Vector {
 // Slices returns the number of slices of a list, 0 if v is one slice.
 func (v Vector) Slices() int { return max(-v.len, 0) }
 
-// Slice returns slice i of a list. It panics with a [*RangeError] unless there is one.
+// Slice returns slice i of a list. It panics with a [*ArgumentError] unless there is one.
 func (v Vector) Slice(i int) Vector {
 	if i < 0 || i >= v.Slices() {
-		panic(&RangeError{i, v.Slices()})
+		panic(refused("i", "one counted from 0", "slice %d of a list of %d", i, v.Slices()))
 	}
 	m := v.list()
 	data, length := m.At(i)
@@ -60,10 +60,10 @@ var listCalls = sync.Pool{New: func() any { return new(lists) }}
 // runList is run where a vector is a list, from a place on.
 func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place, workers int) error {
 	if op >= ops {
-		return &OpError{op}
+		return unknown(op)
 	}
 	if workers < 0 {
-		return &WorkersError{workers}
+		return negative(workers)
 	}
 	l := listCalls.Get().(*lists)
 	var n nest
@@ -81,14 +81,14 @@ func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout
 // often n is walked through, 0 if there is nothing to do.
 func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place) (count int, err error) {
 	if factors.len < 0 {
-		return 0, &ListError{"factors", -factors.len, "want one slice"}
+		return 0, notOne("factors", -factors.len, "one slice")
 	}
 	if shifts.len < 0 {
-		return 0, &ListError{"shifts", -shifts.len, "want one slice"}
+		return 0, notOne("shifts", -shifts.len, "one slice")
 	}
 	r, reason := loop.Measure(loops)
 	if reason != "" {
-		return 0, &LoopError{Loops: clone(loops), Reason: reason}
+		return 0, badLoops(loops, reason)
 	}
 	if r.Dst == 0 {
 		return 0, nil
@@ -109,7 +109,11 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	}
 	overflow := factorsWanted|shiftsWanted < 0
 	if overflow || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of lists with factors of %d and shifts of %d elements, want %d and %d or more", op, factors.len, shifts.len, factorsWanted, shiftsWanted)}
+		argument := "shifts"
+		if overflow || factors.len < factorsWanted {
+			argument = "factors"
+		}
+		return 0, unfit(argument, fmt.Sprintf("%d and %d or more", factorsWanted, shiftsWanted), "%s: %v of lists with factors of %d and shifts of %d elements", described(loops), op, factors.len, shifts.len)
 	}
 	count = l.divide(loops)
 	if with, distance, shared := loop.Shared(&l.dst, &l.src, kind.bytes(1), begin.dst == begin.src && loop.Same(loops)); shared {
@@ -148,7 +152,7 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 		_, m.Length = m.At(0)
 		for i := range m.Slices {
 			if _, length := m.At(i); length != m.Length {
-				return m, &ListError{name, m.Slices, fmt.Sprintf("slice %d holds %d elements and slice 0 %d, want equal lengths", i, length, m.Length)}
+				return m, unfit(name, "equal lengths", "%s in %d slices: slice %d holds %d elements and slice 0 %d", name, m.Slices, i, length, m.Length)
 			}
 		}
 		ok := true
@@ -157,7 +161,11 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 		}
 	}
 	if reach < 0 || all < reach || kind.beyond(all) {
-		return m, &ListError{name, m.Slices, fmt.Sprintf("%d elements in all, want %d or more, whose bytes an int counts", all, reach)}
+		given := fmt.Sprintf("%s in %d slices", name, m.Slices)
+		if m.Slices == 0 {
+			given = name + " beside a list of slices"
+		}
+		return m, unfit(name, fmt.Sprintf("%d or more, whose bytes an int counts", reach), "%s: %d elements in all", given, all)
 	}
 	return m, nil
 }

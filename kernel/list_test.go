@@ -260,8 +260,8 @@ func TestListsAreRefused(t *testing.T) {
 		{"too short a slice", func() error { return RunOf(Scale, OfList(six()), one.From(1), factors, none, loops, 1) }, "kernel: src beside a list of slices: 11 elements in all, want 12 or more, whose bytes an int counts"},
 		{"too few factors", func() error { return RunOf(Scale, OfList(six()), one, factors.From(1), none, loops, 1) }, "kernel: loops [{6 2 2 1} {2 1 1 0}]: Scale of lists with factors of 5 and shifts of 0 elements, want 6 and 0 or more"},
 		{"shifts", func() error { return RunOf(Scale, OfList(six()), one, factors, factors, loops, 1) }, "kernel: loops [{6 2 2 1} {2 1 1 0}]: Scale of lists with factors of 6 and shifts of 6 elements, want 6 and 0 or more"},
-		{"factors in a list", func() error { return RunOf(Scale, one, Of(buf[40:]), OfList(six()), none, loops, 1) }, "kernel: factors in 6 slices: want one slice"},
-		{"shifts in a list", func() error { return RunOf(Affine, one, Of(buf[40:]), factors, OfList(six()), loops, 1) }, "kernel: shifts in 6 slices: want one slice"},
+		{"factors in a list", func() error { return RunOf(Scale, one, Of(buf[40:]), OfList(six()), none, loops, 1) }, "kernel: factors in 6 slices, want one slice"},
+		{"shifts in a list", func() error { return RunOf(Affine, one, Of(buf[40:]), factors, OfList(six()), loops, 1) }, "kernel: shifts in 6 slices, want one slice"},
 		{"factors in dst", func() error { return RunOf(Scale, OfList(six()), one, Of(buf[3:9]), none, loops, 1) }, "kernel: dst of 2 elements begins -4 bytes from factors and overlaps, want no overlap"},
 		{"shifts in dst", func() error { return RunOf(Affine, OfList(six()), one, factors, Of(buf[11:17]), loops, 1) }, "kernel: dst of 2 elements begins -4 bytes from shifts and overlaps, want no overlap"},
 		{"slices that overlap", func() error { return RunOf(Scale, OfList(with(5, buf[9:11])), one, factors, none, loops, 1) }, "kernel: a slice of 2 elements in the list dst begins 4 bytes from another one and overlaps, want no overlap"},
@@ -270,14 +270,14 @@ func TestListsAreRefused(t *testing.T) {
 		{"loops", func() error {
 			return RunOf(Scale, OfList(six()), one, factors, none, []layout.Loop{alike(-1, 1, 1)}, 1)
 		}, "kernel: loops [{-1 1 1 1}]: loop 0 has a negative number, want 0 or more"},
-		{"dst of planes", func() error { return refusal(func() { PlanesOf(Scale, OfList(six()), one, factors, none, 2) }) }, "kernel: dst in 6 slices: want one slice for planes"},
-		{"src of planes", func() error { return refusal(func() { PlanesOf(Scale, one, OfList(six()), factors, none, 2) }) }, "kernel: src in 6 slices: want one slice for planes"},
-		{"factors of planes", func() error { return refusal(func() { PlanesOf(Scale, one, one, OfList(six()), none, 2) }) }, "kernel: factors in 6 slices: want one slice for planes"},
+		{"dst of planes", func() error { return refusal(func() { PlanesOf(Scale, OfList(six()), one, factors, none, 2) }) }, "kernel: dst in 6 slices, want one slice for planes"},
+		{"src of planes", func() error { return refusal(func() { PlanesOf(Scale, one, OfList(six()), factors, none, 2) }) }, "kernel: src in 6 slices, want one slice for planes"},
+		{"factors of planes", func() error { return refusal(func() { PlanesOf(Scale, one, one, OfList(six()), none, 2) }) }, "kernel: factors in 6 slices, want one slice for planes"},
 		{"both of pixels", func() error {
 			return refusal(func() { PixelsOf(Scale, OfList(six()), OfList(six()), factors, none) })
-		}, "kernel: dst in 6 slices: want one slice for pixels"},
-		{"factors of pixels", func() error { return refusal(func() { PixelsOf(Scale, one, one, OfList(six()), none) }) }, "kernel: factors in 6 slices: want one slice for pixels"},
-		{"shifts of pixels", func() error { return refusal(func() { PixelsOf(Affine, one, one, factors, OfList(six())) }) }, "kernel: shifts in 6 slices: want one slice for pixels"},
+		}, "kernel: dst in 6 slices, want one slice for pixels"},
+		{"factors of pixels", func() error { return refusal(func() { PixelsOf(Scale, one, one, OfList(six()), none) }) }, "kernel: factors in 6 slices, want one slice for pixels"},
+		{"shifts of pixels", func() error { return refusal(func() { PixelsOf(Affine, one, one, factors, OfList(six())) }) }, "kernel: shifts in 6 slices, want one slice for pixels"},
 	} {
 		err := c.call()
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
@@ -305,13 +305,12 @@ func TestPartsThatDoNotFitAreRefused(t *testing.T) {
 	}
 	buf := make([]float32, 64)
 	p := &nest.Parts()[1]
-	var loop *LoopError
 	for what, err := range map[string]error{
 		"dst": RunPart(Scale, Of(buf[:4]), Of(buf[20:31]), Of(buf[40:56]), Vector{}, p, 1), "src": RunPart(Scale, Of(buf[:16]), Of(buf[20:24]), Of(buf[40:56]), Vector{}, p, 1),
 		"factors": RunPart(Scale, Of(buf[:16]), Of(buf[20:31]), Of(buf[40:44]), Vector{}, p, 1), "shifts": RunPart(Affine, Of(buf[:16]), Of(buf[20:31]), Of(buf[40:56]), Of(buf[60:]), p, 1),
 	} {
-		if !errors.As(err, &loop) {
-			t.Errorf("a part beyond %s: %v, want a *LoopError", what, err)
+		if !Refuses(err, Length("p")) {
+			t.Errorf("a part beyond %s: %#v, want a *LengthError of p", what, err)
 		}
 	}
 	// Offsets are the caller's to set.
@@ -336,24 +335,23 @@ func TestPartsThatDoNotFitAreRefused(t *testing.T) {
 				"a list":   RunPart(op, OfList([][]float32{buf[:8], buf[8:16]}), Of(buf[20:31]), Of(buf[32:44]), s, &q, 1),
 				"src only": RunPart(op, Of(buf[:16]), OfList([][]float32{buf[16:24], buf[24:32]}), Of(buf[32:44]), s, &q, 1),
 			} {
-				var list *ListError
-				if !errors.As(err, &loop) && !errors.As(err, &list) {
-					t.Errorf("%v of %s from %v: %v, want a *LoopError or a *ListError", op, what, at, err)
+				length := new(LengthError)
+				if before := at.dst|at.src|at.factor < 0; before && !Refuses(err, Argument("p")) || !before && !errors.As(err, &length) {
+					t.Errorf("%v of %s from %v: %#v, want an *ArgumentError of p before the begin, else a *LengthError", op, what, at, err)
 				}
 			}
 		}
 	}
 	for what, dst := range map[string]Vector{"a slice": Of(buf[:16]), "a list": OfList([][]float32{buf[:8], buf[8:16]})} {
-		if err := RunPart(Scale, dst, Of(buf[20:31]), Of(buf[32:44]), Vector{}, nil, 1); !errors.As(err, &loop) {
-			t.Errorf("%s and no part: %v, want a *LoopError", what, err)
+		if err := RunPart(Scale, dst, Of(buf[20:31]), Of(buf[32:44]), Vector{}, nil, 1); !Refuses(err, Argument("p")) {
+			t.Errorf("%s and no part: %v, want an *ArgumentError of p", what, err)
 		}
 	}
 	if !slices.Equal(buf, before) {
 		t.Error("a refused call wrote")
 	}
-	var kind *KindError
-	if err := RunPart(Scale, Of(buf[:16]), Of(make([]float64, 11)), Of(buf[40:56]), Vector{}, p, 1); !errors.As(err, &kind) {
-		t.Errorf("two kinds: %v, want a *KindError", err)
+	if err := RunPart(Scale, Of(buf[:16]), Of(make([]float64, 11)), Of(buf[40:56]), Vector{}, p, 1); !Refuses(err, Argument("kind")) {
+		t.Errorf("two kinds: %v, want an *ArgumentError of the kind", err)
 	}
 	if err := RunPart(Copy, Of(buf[:16]), Of(buf[20:31]), Of[float32](nil), Vector{}, p, 1); err != nil {
 		t.Errorf("Copy without factors: %v", err)
@@ -373,19 +371,21 @@ func TestVectorsOfLists(t *testing.T) {
 	if none := AsList[float16](F16, nil); none.Slices() != 0 || none.Len() != 0 || none.Kind() != F16 {
 		t.Errorf("a list of none has %d elements and %d slices", none.Len(), none.Slices())
 	}
-	var beyond *RangeError
-	for what, f := range map[string]func(){"slice 3": func() { v.Slice(3) }, "slice −1": func() { v.Slice(-1) }, "from 1": func() { v.From(1) }, "a slice of a slice": func() { v.Slice(0).Slice(0) }} {
-		if err := refusal(f); !errors.As(err, &beyond) || beyond.Len != v.Slices() && beyond.Len != 0 {
-			t.Errorf("%s: %v, want a *RangeError", what, err)
+	for _, c := range []struct {
+		call func()
+		want ArgumentError
+	}{
+		{func() { v.Slice(3) }, ArgumentError{"i", "slice 3 of a list of 3", "one counted from 0"}},
+		{func() { v.Slice(-1) }, ArgumentError{"i", "slice -1 of a list of 3", "one counted from 0"}},
+		{func() { v.From(1) }, ArgumentError{"n", "elements from 1 up of a vector of 0", "an offset from 0 to 0"}},
+		{func() { v.Slice(0).Slice(0) }, ArgumentError{"i", "slice 0 of a list of 0", "one counted from 0"}},
+		{func() { AsList(F32, list) }, ArgumentError{"kind", "elements of 2 bytes for a vector of float32", "elements of 4 bytes"}},
+		{func() { AsList(nil, list) }, ArgumentError{"kind", "no kind", "one such as F32"}},
+	} {
+		var got *ArgumentError
+		if err := refusal(c.call); !errors.As(err, &got) || *got != c.want {
+			t.Errorf("%v, want %v", err, &c.want)
 		}
-	}
-	var size *BytesError
-	if err := refusal(func() { AsList(F32, list) }); !errors.As(err, &size) {
-		t.Errorf("halves as float32: %v, want a *BytesError", err)
-	}
-	var kind *KindError
-	if err := refusal(func() { AsList(nil, list) }); !errors.As(err, &kind) {
-		t.Errorf("no kind: %v, want a *KindError", err)
 	}
 }
 

@@ -64,18 +64,17 @@ func (c *packing) release() {
 // workers is that of Run, and so is what is said there of memory that RunCompact does not allocate. The
 // result does not depend on workers.
 //
-// RunCompact returns a [*CompactionError], a [*KindError], a [*WorkersError], a [*LoopError], a [*ListError]
-// or an [*OverlapError] before it writes anything.
+// RunCompact returns an [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
 func RunCompact(op Compaction, dst, src, factors Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind {
-		return &KindError{Dst: dst.kind, Src: src.kind, Factors: factors.kind}
+		return mixed(dst.kind, src.kind, factors.kind, nil)
 	}
 	if op >= compactions {
-		return &CompactionError{op}
+		return strange(op)
 	}
 	if workers < 0 {
-		return &WorkersError{workers}
+		return negative(workers)
 	}
 	c := packings.Get().(*packing)
 	defer c.release()
@@ -107,20 +106,20 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 		reason = inOrder(loops)
 	}
 	if reason != "" {
-		return 0, &LoopError{Loops: clone(loops), Reason: reason}
+		return 0, badLoops(loops, reason)
 	}
 	full, packed, name, other := dst, src, "dst", "src"
 	if op == Gather {
 		full, packed, name, other = src, dst, "src", "dst"
 	}
 	if factors.len < 0 {
-		return 0, &ListError{"factors", -factors.len, "want one slice"}
+		return 0, notOne("factors", -factors.len, "one slice")
 	}
 	if r.Dst == 0 {
 		return 0, nil
 	}
 	if factors.len < r.Factors {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with factors of %d elements, want %d or more", op, factors.len, r.Factors)}
+		return 0, unfit("factors", fmt.Sprintf("%d or more", r.Factors), "%s: %v with factors of %d elements", described(loops), op, factors.len)
 	}
 	c.full = loop.Memory{Data: full.data, Length: r.Dst}
 	if full.len < 0 {
@@ -128,7 +127,7 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 			return 0, err
 		}
 	} else if full.len < r.Dst || kind.beyond(r.Dst) {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with %s of %d elements, want %d or more, whose bytes an int counts", op, name, full.len, r.Dst)}
+		return 0, unfit(name, fmt.Sprintf("%d or more, whose bytes an int counts", r.Dst), "%s: %v with %s of %d elements", described(loops), op, name, full.len)
 	}
 	factors.len = r.Factors
 	c.count(kind, factors)
@@ -136,7 +135,7 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 	n.split(Scale, loops)
 	kept := c.at(n, n.total())
 	if all := c.take(packed); all < kept {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v with %s of %d elements, want %d or more, those of the factors that are not 0", op, other, all, kept)}
+		return 0, unfit(other, fmt.Sprintf("%d or more, those of the factors that are not 0", kept), "%s: %v with %s of %d elements", described(loops), op, other, all)
 	}
 	if packed.len >= 0 {
 		c.packed.Length = kept

@@ -1,7 +1,7 @@
 package kernel_test
 
 import (
-	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -38,11 +38,13 @@ func testMostBytes[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kern
 			}
 		}
 	}
-	var length *kernel.LengthError
+	want := func(loop string) string {
+		return fmt.Sprintf("kernel: Multiply of %s with dst of %d elements, want at most %d, whose bytes an int counts", loop, n, most)
+	}
 	err := caught(func() { c.Planes(kernel.Multiply, dst, dst, factors, nil, n) })
-	check("Planes", err, errors.As(err, &length) && length.Most == most && length.Dst == n)
+	check("Planes", err, kernel.Refuses(err, kernel.Length("dst")) && err.Error() == want("planes"))
 	err = caught(func() { c.Pixels(kernel.Multiply, dst, dst, factors, nil) })
-	check("Pixels", err, errors.As(err, &length) && length.Most == most && length.Dst == n)
+	check("Pixels", err, kernel.Refuses(err, kernel.Length("dst")) && err.Error() == want("pixels"))
 	root := 1
 	for root*root < n {
 		root *= 2
@@ -56,12 +58,10 @@ func testMostBytes[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kern
 	} {
 		many := unsafe.Slice(&factors[0], 1<<16)
 		for workers := range 3 {
-			var refused *kernel.LoopError
 			err := c.Run(kernel.Multiply, dst, dst, many, nil, loops, workers)
-			check("Run of "+name, err, errors.As(err, &refused))
+			check("Run of "+name, err, kernel.Refuses(err, kernel.Argument("loops")))
 		}
 	}
-	var refused *kernel.LoopError
 	err = c.Run(kernel.Multiply, memory[:2], memory[2:4], dst, nil, []layout.Loop{{Size: 2, Dst: 1, Src: 1, Factor: n - 1}}, 1)
-	check("Run with a gap in the factors", err, errors.As(err, &refused))
+	check("Run with a gap in the factors", err, kernel.Refuses(err, kernel.Argument("loops")))
 }

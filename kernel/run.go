@@ -36,13 +36,12 @@ import (
 // Run does not allocate after warm-up. An array of the caller goes to the heap if Run gets a
 // slice of it, since goroutines may share it. [Planes] and [Pixels] leave it on the stack.
 //
-// Run returns an [*OpError], a [*WorkersError], a [*LoopError] or an [*OverlapError] before it
-// writes anything.
+// Run returns an [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
 func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
 	return doRun(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), loops, workers)
 }
 
-// RunOf is [Run] of a kind that is known at run time. It returns a [*KindError] if the
+// RunOf is [Run] of a kind that is known at run time. It returns an [*ArgumentError] if the
 // vectors differ in kind.
 //
 // dst and src may be lists, see [AsList]. Offsets count their elements one slice after the other.
@@ -50,29 +49,29 @@ func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, wor
 // everywhere take one element at a time. A slice of dst shares no memory with another slice of
 // dst. It shares none with src either, unless all strides agree and the memory has the same offset
 // in both. Otherwise RunOf returns an [*OverlapError]. Slices of src may overlap each other. If
-// slices differ in length, or are too few, RunOf returns a [*ListError].
+// slices differ in length, or are too few, RunOf returns a [*LengthError].
 func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
-		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
+		return mixed(dst.kind, src.kind, factors.kind, shifts.kind)
 	}
 	return doRun(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
 }
 
 // RunPart is [RunOf] on a part of what [layout.Join] returns: with its loops, from its offsets
-// on. It returns a [*LoopError] if p is nil or an offset of it is negative, and if a slice ends
-// before its offset.
+// on. It returns an [*ArgumentError] if p is nil or an offset of it is negative, and a
+// [*LengthError] if a slice ends before its offset.
 func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
-		return &KindError{dst.kind, src.kind, factors.kind, shifts.kind}
+		return mixed(dst.kind, src.kind, factors.kind, shifts.kind)
 	}
 	if p == nil {
-		return &LoopError{Reason: "no part, want one of layout.Join"}
+		return refused("p", "one of layout.Join", "no part")
 	}
 	loops, factor := p.Loops(), p.Factor
 	if p.Dst|p.Src|factor < 0 {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst, %d of src and entry %d of factors, want 0 or more", op, p.Dst, p.Src, factor)}
+		return refused("p", "0 or more", "%v from element %d of dst, %d of src and entry %d of factors", op, p.Dst, p.Src, factor)
 	}
 	if dst.len|src.len|factors.len|shifts.len < 0 {
 		return runList(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, place{p.Dst, p.Src, factor}, workers)
@@ -81,13 +80,13 @@ func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers in
 		factor = min(factor, factors.len)
 	}
 	if p.Dst > dst.len || p.Src > src.len || factor > factors.len || shifts.len > 0 && factor > shifts.len {
-		return &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts, want none after the end", op, p.Dst, dst.len, p.Src, src.len, factor, factors.len, shifts.len)}
+		return unfit("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts", op, p.Dst, dst.len, p.Src, src.len, factor, factors.len, shifts.len)
 	}
 	s := shifts
 	if s.len > 0 {
-		s = s.From(factor)
+		s = s.from(factor)
 	}
-	return doRun(kind, op, dst.From(p.Dst).vector, src.From(p.Src).vector, factors.From(factor).vector, s.vector, loops, workers)
+	return doRun(kind, op, dst.from(p.Dst).vector, src.from(p.Src).vector, factors.from(factor).vector, s.vector, loops, workers)
 }
 
 // doRun is Run without types.
@@ -125,10 +124,10 @@ func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.L
 // run does op on all elements of a nest.
 func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
 	if op >= ops {
-		return &OpError{op}
+		return unknown(op)
 	}
 	if workers < 0 {
-		return &WorkersError{workers}
+		return negative(workers)
 	}
 	if dst.len|src.len|factors.len|shifts.len < 0 {
 		return runList(kind, op, dst, src, factors, shifts, loops, place{}, workers)
@@ -174,17 +173,17 @@ func entries(op Op, reach int) (factors, shifts int) {
 func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop) (span int, err error) {
 	r, reason := loop.Measure(loops)
 	if reason != "" {
-		return 0, &LoopError{Loops: clone(loops), Reason: reason}
+		return 0, badLoops(loops, reason)
 	}
 	if r.Dst == 0 {
 		return 0, nil
 	}
 	factorsWanted, shiftsWanted := entries(op, r.Factors)
 	if dst.len < r.Dst || src.len < r.Src || factors.len < factorsWanted || shifts.len < shiftsWanted || shiftsWanted == 0 && shifts.len > 0 {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("%v of dst of %d, src of %d, factors of %d and shifts of %d elements, want %d, %d, %d and %d or more", op, dst.len, src.len, factors.len, shifts.len, r.Dst, r.Src, factorsWanted, shiftsWanted)}
+		return 0, tooShort(op, loops, [...]int{dst.len, src.len, factors.len, shifts.len}, [...]int{r.Dst, r.Src, factorsWanted, shiftsWanted})
 	}
 	if kind.beyond(r.Dst) || kind.beyond(r.Src) || kind.beyond(factorsWanted) {
-		return 0, &LoopError{Loops: clone(loops), Reason: fmt.Sprintf("they reach over %d elements of dst, %d of src and %d factors, want at most %d, whose bytes an int counts", r.Dst, r.Src, factorsWanted, kind.most())}
+		return 0, refused("loops", fmt.Sprintf("at most %d, whose bytes an int counts", kind.most()), "%s over %d elements of dst, %d of src and %d factors", described(loops), r.Dst, r.Src, factorsWanted)
 	}
 	if distance, overlap := loop.Overlap(dst.data, src.data, 1<<kind.shift, loops, r); overlap {
 		return 0, &OverlapError{With: "src", Elements: r.Dst, Distance: distance}
@@ -204,5 +203,15 @@ func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []
 	return r.Dst, nil
 }
 
-// clone keeps the caller's loops off the heap: only an error holds on to them.
-func clone(loops []layout.Loop) []layout.Loop { return append([]layout.Loop(nil), loops...) }
+// tooShort returns the error of slices of which one is too short for loops. The lengths are those of dst, src, factors and
+// shifts.
+//
+//go:noinline
+func tooShort(op Op, loops []layout.Loop, given, want [4]int) error {
+	first := 0
+	for first < 3 && given[first] >= want[first] {
+		first++
+	}
+	return unfit([...]string{"dst", "src", "factors", "shifts"}[first], fmt.Sprintf("%d, %d, %d and %d or more", want[0], want[1], want[2], want[3]),
+		"%s: %v of dst of %d, src of %d, factors of %d and shifts of %d elements", described(loops), op, given[0], given[1], given[2], given[3])
+}

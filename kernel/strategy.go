@@ -244,7 +244,7 @@ func Shares(bytes int) bool { return bytes >= strategy().Share }
 func CurrentStrategy() Strategy { return *strategy() }
 
 // SetStrategy makes later calls use a strategy. It may be called at any time. It returns a
-// [*StrategyError], and the strategy in use stays, if a field makes no sense: sizes and times
+// [*ArgumentError], and the strategy in use stays, if a field makes no sense: sizes and times
 // must not be negative, Linger is whole microseconds and at most a second, StoreAhead at most
 // a page of 4096 bytes, and Grain at least 1 byte. math.MaxInt as a size means never.
 func SetStrategy(s Strategy) error {
@@ -328,7 +328,7 @@ func (s *Strategy) check() error {
 	for i := range fields {
 		f := &fields[i]
 		if ok := lingers(s.Linger); f.size != nil && (*f.size(s) < f.least || *f.size(s) > f.most) || f.size == nil && !ok {
-			return &StrategyError{Name: f.name, Value: f.text(s), Want: f.want()}
+			return misset(f.name, f.text(s), f.want())
 		}
 	}
 	return nil
@@ -348,7 +348,7 @@ func (s Strategy) String() string {
 
 // ParseStrategy returns the default strategy with some fields changed, such as
 // "stream-planes=8388608,linger=50us". Sizes are numbers of bytes. Of a field that is given
-// twice the last value counts. ParseStrategy returns a [*StrategyError] if a field is unknown or
+// twice the last value counts. ParseStrategy returns an [*ArgumentError] if a field is unknown or
 // its value makes no sense.
 func ParseStrategy(text string) (Strategy, error) {
 	s := DefaultStrategy()
@@ -369,13 +369,18 @@ func (s *Strategy) parse(name, value string) error {
 		f := &fields[i]
 		if f.name == name {
 			if !f.parse(s, value) {
-				return &StrategyError{Name: name, Value: value, Want: f.want()}
+				return misset(name, value, f.want())
 			}
 			return nil
 		}
 		names = append(names, f.name)
 	}
-	return &StrategyError{Name: name, Value: value, Want: "one of the fields " + strings.Join(names, ", ")}
+	return misset(name, value, "one of the fields "+strings.Join(names, ", "))
+}
+
+// misset returns the error of a field.
+func misset(name, value, want string) error {
+	return refused(name, want, "a strategy with %s", excerpt.Quote(name+"="+value))
 }
 
 // The environment variables that change the default.

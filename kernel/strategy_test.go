@@ -119,13 +119,13 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		"stream-planes=1,linger": "linger=\", want a time from 0s",
 	} {
 		got, err := ParseStrategy(text)
-		var typed *StrategyError
 		if want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", excerpt.Quote(text), err)
 			}
 			continue
 		}
+		var typed *ArgumentError
 		if !errors.As(err, &typed) || !strings.Contains(err.Error(), want) || got != DefaultStrategy() || len(err.Error()) > 300 {
 			t.Errorf("%s: %v and %v, want the default and %q", excerpt.Quote(text), got, err, want)
 		}
@@ -134,9 +134,9 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		{}, {StreamPlanes: -1, Grain: 1}, {StreamRows: math.MinInt, Grain: 1}, {StreamInPlace: -1, Grain: 1}, {StoreAhead: 4097, Grain: 1},
 		{StoreAhead: -1, Grain: 1}, {Share: -1, Grain: 1}, {Wake: -1, Grain: 1}, {Grain: -1}, {Linger: -1, Grain: 1}, {Linger: time.Hour, Grain: 1}, {Linger: 1, Grain: 1},
 	} {
-		var typed *StrategyError
-		if err := SetStrategy(s); !errors.As(err, &typed) {
-			t.Errorf("%v: %v, want a *StrategyError", s, err)
+		var typed *ArgumentError
+		if err := SetStrategy(s); !errors.As(err, &typed) || !strings.Contains(typed.Given, "\""+typed.Argument+"=") {
+			t.Errorf("%v: %v, want an *ArgumentError of a field", s, err)
 		}
 	}
 	if got := CurrentStrategy(); got != before {

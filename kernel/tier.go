@@ -1,6 +1,11 @@
 package kernel
 
-import "github.com/spatialdropout/spatialdropout/internal/tier"
+import (
+	"strings"
+
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
+	"github.com/spatialdropout/spatialdropout/internal/tier"
+)
 
 // Tier returns the name of the tier in use: "avx512", "avx2", "neonfp16", "neon",
 // or "generic", which is plain Go.
@@ -17,11 +22,11 @@ func Tier() string { return tier.InUse() }
 func Tiers() []string { return tier.Available() }
 
 // SetTier makes all later calls use the named tier. It is meant for tests and
-// benchmarks and must not run while a kernel runs. It returns a [*TierError],
+// benchmarks and must not run while a kernel runs. It returns an [*ArgumentError],
 // and the tier in use stays, if [Tiers] does not list the name.
 func SetTier(name string) error {
 	if !tier.Use(name) {
-		return &TierError{name, tier.Available()}
+		return refused("name", "one of "+strings.Join(tier.Available(), ", "), "tier %s is not available", excerpt.Quote(name))
 	}
 	return nil
 }

@@ -6,16 +6,23 @@ import (
 	"strings"
 )
 
-// ShapeError reports dims, strides, a noise shape or a pair of geometries that
-// [Order.Of], [Strided], [NoiseShape] or [Join] does not take.
-type ShapeError struct {
-	Given string // what was passed, and what is wrong with it
-	Want  string // what would have been taken
+// ArgumentError refuses dims, strides, axes, the shape of noise, the name or the number of an [Order], or a geometry
+// that does not fit another one.
+type ArgumentError struct {
+	Argument string // "order", "shape" or another parameter
+	Given    string // what was given, and what is wrong with it
+	Want     string // what was expected
 }
 
-// Error says what was given and what was wanted.
-func (e *ShapeError) Error() string {
-	return fmt.Sprintf("layout: %s, want %s", e.Given, e.Want)
+func (e *ArgumentError) Error() string { return "layout: " + e.Given + ", want " + e.Want }
+
+// noOrder returns the error of a name or a number that belongs to no [Order].
+func noOrder(name string) error {
+	known := make([]string, 0, len(orders))
+	for _, o := range Orders() {
+		known = append(known, o.String())
+	}
+	return &ArgumentError{"order", fmt.Sprintf("unknown axis order %.64q", name), "one of " + strings.Join(known, ", ")}
 }
 
 // most is how many of the dims or strides that were given are shown.
@@ -29,18 +36,4 @@ func list(numbers []int) string {
 	}
 	shown := fmt.Sprint(slices.Clone(numbers[:most]))
 	return fmt.Sprintf("%s and %d more]", strings.TrimSuffix(shown, "]"), len(numbers)-most)
-}
-
-// OrderError reports a name or a number that belongs to no [Order].
-type OrderError struct {
-	Name string // as passed to [Parse], or what String makes of the number
-}
-
-// Error says what was given and lists the known names.
-func (e *OrderError) Error() string {
-	known := make([]string, 0, len(orders))
-	for _, o := range Orders() {
-		known = append(known, o.String())
-	}
-	return fmt.Sprintf("layout: unknown axis order %.64q, want one of %s", e.Name, strings.Join(known, ", "))
 }

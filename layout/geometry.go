@@ -83,10 +83,10 @@ const (
 // The blocked orders take the logical dims N, C, H, W. Their buffer holds
 // ⌈C/8⌉ or ⌈C/16⌉ full groups, see [Geometry.Len].
 //
-// Of returns a [*ShapeError] if the number of dims is not the order's, if a dim
+// Of returns an [*ArgumentError] if the number of dims is not the order's, if a dim
 // is negative, if more than 6 spatial dims are longer than 1, or if the number of
-// elements overflows an int, where a dim of 0 counts as 1. It returns an
-// [*OrderError] if o is none of the constants. Of does not allocate.
+// elements overflows an int, where a dim of 0 counts as 1, and if o is none of the
+// constants. Of does not allocate.
 func (o Order) Of(dims ...int) (Geometry, error) {
 	if err := o.accepts(dims); err != nil {
 		return Geometry{}, err
@@ -127,7 +127,7 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 // accepts returns an error unless o is known and takes so many dims.
 func (o Order) accepts(dims []int) error {
 	if !o.known() {
-		return &OrderError{Name: o.String()}
+		return noOrder(o.String())
 	}
 	rank := len(dims)
 	if want := len(orders[o].axes); want > 0 && rank != want {
@@ -142,9 +142,9 @@ func (o Order) accepts(dims []int) error {
 // strides of their own: [Strided] with the sample axis and the channel axis of o. Axis k is
 // the k-th letter, whatever its stride is.
 //
-// Strided returns an [*OrderError] if o is none of the constants, and a [*ShapeError] if the
-// number of dims is not the order's, if the order is blocked, and where the function
-// [Strided] does. It does not allocate.
+// Strided returns an [*ArgumentError] if o is none of the constants, if the number of dims is
+// not the order's, if the order is blocked, and where the function [Strided] does. It does not
+// allocate.
 func (o Order) Strided(shape, strides []int) (Geometry, error) {
 	if err := o.accepts(shape); err != nil {
 		return Geometry{}, err
@@ -176,7 +176,7 @@ const Unbatched = -1
 // describe a view into a wider tensor, whose buffer may go on after the last
 // element, see [Geometry.View]. The buffer begins at the tensor's first element.
 //
-// Strided returns a [*ShapeError] if shape and strides differ in length, an axis
+// Strided returns an [*ArgumentError] if shape and strides differ in length, an axis
 // does not exist, a dim or stride is negative, more than 6 spatial dims are
 // longer than 1, more than [MaxLoops] axes have gaps between them, two elements
 // would share a place, the axes do not nest (each stride must be at least as long
@@ -184,30 +184,34 @@ const Unbatched = -1
 // allocate.
 func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error) {
 	rank := len(shape)
-	refuse := func(wrong, want string) (Geometry, error) {
-		return Geometry{}, &ShapeError{Given: fmt.Sprintf("dims %s with strides %s%s", list(shape), list(strides), wrong), Want: want}
+	refuse := func(argument, wrong, want string) (Geometry, error) {
+		return Geometry{}, &ArgumentError{Argument: argument, Given: fmt.Sprintf("dims %s with strides %s%s", list(shape), list(strides), wrong), Want: want}
 	}
 	if len(strides) != rank {
-		return refuse(fmt.Sprintf(", %d dims and %d strides", rank, len(strides)), "one stride for each dim")
+		return refuse("strides", fmt.Sprintf(", %d dims and %d strides", rank, len(strides)), "one stride for each dim")
 	}
 	if rank == 0 {
-		return refuse("", "one dim or more")
+		return refuse("shape", "", "one dim or more")
 	}
 	if channelAxis < 0 || channelAxis >= rank {
-		return refuse(fmt.Sprintf(", channel axis %d", channelAxis), fmt.Sprintf("an axis from 0 to %d", rank-1))
+		return refuse("channelAxis", fmt.Sprintf(", channel axis %d", channelAxis), fmt.Sprintf("an axis from 0 to %d", rank-1))
 	}
 	if sampleAxis != Unbatched && (sampleAxis < 0 || sampleAxis >= rank) {
-		return refuse(fmt.Sprintf(", sample axis %d", sampleAxis), fmt.Sprintf("an axis from 0 to %d, or Unbatched", rank-1))
+		return refuse("sampleAxis", fmt.Sprintf(", sample axis %d", sampleAxis), fmt.Sprintf("an axis from 0 to %d, or Unbatched", rank-1))
 	}
 	if sampleAxis == channelAxis {
-		return refuse(fmt.Sprintf(", axis %d for both samples and channels", channelAxis), "two axes")
+		return refuse("sampleAxis", fmt.Sprintf(", axis %d for both samples and channels", channelAxis), "two axes")
 	}
 	g := scalar()
 	elements, longest, ok := 1, 0, true
 	for i := rank - 1; i >= 0; i-- {
 		size, stride := shape[i], strides[i]
 		if size < 0 || stride < 0 {
-			return refuse(fmt.Sprintf(", axis %d has dim %d and stride %d", i, size, stride), "neither negative")
+			argument := "strides"
+			if size < 0 {
+				argument = "shape"
+			}
+			return refuse(argument, fmt.Sprintf(", axis %d has dim %d and stride %d", i, size, stride), "neither negative")
 		}
 		elements, ok = mul(elements, max(size, 1), ok)
 		longest = max(longest, stride)
@@ -218,15 +222,15 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 			g.samples, g.sampleStride = size, stride
 		default:
 			if !g.put(size, stride) {
-				return refuse("", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
+				return refuse("shape", "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 			}
 		}
 	}
 	if !ok {
-		return refuse("", "a number of elements that fits in an int")
+		return refuse("shape", "", "a number of elements that fits in an int")
 	}
 	if wrong := g.finish(); wrong != "" {
-		return refuse(", "+wrong, "axes that nest, each stride at least as long as what lies inside it")
+		return refuse("strides", ", "+wrong, "axes that nest, each stride at least as long as what lies inside it")
 	}
 	if longest > elements || g.length > elements {
 		g.shape |= view
@@ -446,5 +450,5 @@ func mul(a, b int, ok bool) (int, bool) {
 
 // refused returns the error of a call of Of.
 func refused(o Order, dims []int, wrong, want string) error {
-	return &ShapeError{Given: fmt.Sprintf("%v of %d dims %s%s", o, len(dims), list(dims), wrong), Want: want}
+	return &ArgumentError{Argument: "dims", Given: fmt.Sprintf("%v of %d dims %s%s", o, len(dims), list(dims), wrong), Want: want}
 }

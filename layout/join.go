@@ -54,12 +54,12 @@ func (p *Part) Loops() []Loop { return p.loops[:p.deeper+1] }
 // the padding channels of src are not visited, and those of dst are a [Part] with
 // Padding set.
 //
-// Join returns a [*ShapeError] if the shapes differ, or if more than [MaxLoops]
+// Join returns an [*ArgumentError] if the shapes differ, or if more than [MaxLoops]
 // loops would be needed. It does not allocate.
 func Join(dst, src Geometry) (Nest, error) {
 	var joined Nest
 	if !dst.fits(&src) {
-		return joined, &ShapeError{Given: fmt.Sprintf("dst of %v with src of %v", dst, src), Want: "the same samples, channels and spatial dims"}
+		return joined, &ArgumentError{Argument: "src", Given: fmt.Sprintf("dst of %v with src of %v", dst, src), Want: "the same samples, channels and spatial dims"}
 	}
 	if dst == src || dst.length == 0 {
 		part := &joined.parts[0]
@@ -81,7 +81,7 @@ func Join(dst, src Geometry) (Nest, error) {
 		joined.parts[joined.n-1].Padding = true
 	}
 	if !ok {
-		return Nest{}, &ShapeError{Given: fmt.Sprintf("dst of %v and src of %v that lie too differently", dst, src), Want: fmt.Sprintf("at most %d loops", MaxLoops)}
+		return Nest{}, &ArgumentError{Argument: "src", Given: fmt.Sprintf("dst of %v and src of %v that lie too differently", dst, src), Want: fmt.Sprintf("at most %d loops", MaxLoops)}
 	}
 	return joined, nil
 }

@@ -258,8 +258,8 @@ func TestJoinRefusesDifferentShapes(t *testing.T) {
 	} {
 		n, err := layout.Join(c.dst, c.src)
 		wantError(t, c.what, err, append(c.words, "layout: ", "want")...)
-		var refused *layout.ShapeError
-		if len(n.Parts()) != 0 || !errors.As(err, &refused) {
+		var refused *layout.ArgumentError
+		if len(n.Parts()) != 0 || !errors.As(err, &refused) || refused.Argument != "src" {
 			t.Errorf("%s: %v with an error %#v", c.what, n.Parts(), err)
 		}
 	}
@@ -289,8 +289,8 @@ func TestJoinRefusesTooManyLoops(t *testing.T) {
 	}
 	_, err = layout.Join(dense, turned)
 	wantError(t, "seven axes turned round", err, "2×2 channels of 2×2×2×2×2", "at most 6 loops")
-	var refused *layout.ShapeError
-	if !errors.As(err, &refused) {
+	var refused *layout.ArgumentError
+	if !errors.As(err, &refused) || refused.Argument != "src" {
 		t.Errorf("%#v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,8 +56,8 @@ func TestParseListsKnownNamesOnError(t *testing.T) {
 	for _, name := range []string{"", "NCWH", "NCHW ", "NCHW4c", "NCHW8", "channelsfirst", "channels first", "Order(1)", "NCHWNCHW", "\x00"} {
 		o, err := layout.Parse(name)
 		wantError(t, "Parse("+name+")", err, fmt.Sprintf("%q", name), "NCHW", "NHWC", "NCHW16c", "channels_first", "channels_last")
-		var unknown *layout.OrderError
-		if o != 0 || !errors.As(err, &unknown) || unknown.Name != name {
+		var unknown *layout.ArgumentError
+		if o != 0 || !errors.As(err, &unknown) || unknown.Argument != "order" || unknown.Given != fmt.Sprintf("unknown axis order %q", name) {
 			t.Errorf("Parse(%q) gave %v with an error %#v", name, o, err)
 		}
 	}
@@ -264,8 +265,8 @@ func TestStridedRefuses(t *testing.T) {
 	} {
 		g, err := layout.Strided(c.shape, c.strides, c.sample, c.channel)
 		wantError(t, c.what, err, append(c.words, "layout: ")...)
-		var refused *layout.ShapeError
-		if g != (layout.Geometry{}) || !errors.As(err, &refused) {
+		var refused *layout.ArgumentError
+		if g != (layout.Geometry{}) || !errors.As(err, &refused) || !slices.Contains([]string{"shape", "strides", "sampleAxis", "channelAxis"}, refused.Argument) {
 			t.Errorf("%s: %v with an error %#v", c.what, g, err)
 		}
 	}

@@ -11,15 +11,15 @@ import "fmt"
 // neighbouring axes is the channels. If noise does not have axis 0 there may be two such groups,
 // and the first of them is the samples: noise of 1×H×1×C has H samples.
 //
-// NoiseShape returns a [*ShapeError] if the two differ in length, if a dim of noise is neither
+// NoiseShape returns an [*ArgumentError] if the two differ in length, if a dim of noise is neither
 // that of the tensor nor 1, if noise has more groups of neighbouring axes than that (package
 // kernel's Run serves those), or for what the function [Strided] refuses. It does not allocate.
 func NoiseShape(shape, noise []int) (Geometry, error) {
-	refuse := func(wrong, want string) (Geometry, error) {
-		return Geometry{}, &ShapeError{Given: fmt.Sprintf("dims %s with noise %s%s", list(shape), list(noise), wrong), Want: want}
+	refuse := func(argument, wrong, want string) (Geometry, error) {
+		return Geometry{}, &ArgumentError{Argument: argument, Given: fmt.Sprintf("dims %s with noise %s%s", list(shape), list(noise), wrong), Want: want}
 	}
 	if len(shape) != len(noise) {
-		return refuse(fmt.Sprintf(", %d dims and %d of noise", len(shape), len(noise)), "as many dims of noise")
+		return refuse("noise", fmt.Sprintf(", %d dims and %d of noise", len(shape), len(noise)), "as many dims of noise")
 	}
 	// The axes, from the innermost outwards, in arrays that end with the outermost one.
 	const room = 4 + maxSpatial
@@ -31,10 +31,10 @@ func NoiseShape(shape, noise []int) (Geometry, error) {
 	for i := len(shape) - 1; i >= 0; i-- {
 		size := shape[i]
 		if size < 0 {
-			return refuse(fmt.Sprintf(", dim %d is %d", i, size), "0 or more")
+			return refuse("shape", fmt.Sprintf(", dim %d is %d", i, size), "0 or more")
 		}
 		if noise[i] != size && noise[i] != 1 {
-			return refuse(fmt.Sprintf(", dim %d is %d", i, noise[i]), fmt.Sprintf("%d or 1", size))
+			return refuse("noise", fmt.Sprintf(", dim %d is %d", i, noise[i]), fmt.Sprintf("%d or 1", size))
 		}
 		if size == 1 {
 			continue
@@ -44,13 +44,13 @@ func NoiseShape(shape, noise []int) (Geometry, error) {
 			dims[first] *= size
 		} else {
 			if first == 0 {
-				return refuse("", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
+				return refuse("shape", "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 			}
 			first--
 			dims[first], strides[first] = size, stride
 			if noise[i] == size {
 				if n == len(own) || n == 1 && !sample && shape[0] != 1 && noise[0] == shape[0] {
-					return refuse("", "noise of axis 0 and of neighbouring axes, or of two groups of neighbouring axes")
+					return refuse("noise", "", "noise of axis 0 and of neighbouring axes, or of two groups of neighbouring axes")
 				}
 				own[n] = first
 				n++
@@ -61,7 +61,7 @@ func NoiseShape(shape, noise []int) (Geometry, error) {
 		stride = strides[first] * max(dims[first], 1) // wraps only if elements does
 	}
 	if !ok {
-		return refuse("", "a number of elements that fits in an int")
+		return refuse("shape", "", "a number of elements that fits in an int")
 	}
 	// Where noise has fewer than two axes, one of a single step stands for the other.
 	sample, channel := Unbatched, own[0]
@@ -70,7 +70,7 @@ func NoiseShape(shape, noise []int) (Geometry, error) {
 	}
 	if n == 0 || channel == sample {
 		if first == 0 {
-			return refuse("", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
+			return refuse("shape", "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 		}
 		first--
 		dims[first], strides[first] = 1, 1

@@ -159,8 +159,8 @@ func TestNoiseShapeRefuses(t *testing.T) {
 	} {
 		g, err := layout.NoiseShape(c.shape, c.noise)
 		wantError(t, c.what, err, append(c.words, "layout: ")...)
-		var refused *layout.ShapeError
-		if g != (layout.Geometry{}) || !errors.As(err, &refused) {
+		var refused *layout.ArgumentError
+		if g != (layout.Geometry{}) || !errors.As(err, &refused) || refused.Argument != "shape" && refused.Argument != "noise" {
 			t.Errorf("%s: %v with an error %#v", c.what, g, err)
 		}
 	}

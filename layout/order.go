@@ -72,14 +72,14 @@ func Orders() []Order {
 
 // Parse returns the Order with a name such as "NCHW", "NHWC", "NCHW8c" or
 // "channels_last". It ignores case. For an unknown name it returns an
-// [*OrderError].
+// [*ArgumentError].
 func Parse(name string) (Order, error) {
 	for _, o := range Orders() {
 		if strings.EqualFold(o.String(), name) {
 			return o, nil
 		}
 	}
-	return 0, &OrderError{Name: name}
+	return 0, noOrder(name)
 }
 
 // String returns the name that Parse takes.

@@ -32,11 +32,13 @@ func (p Policy) String() string {
 	return fmt.Sprintf("Policy(%d)", uint8(p))
 }
 
-// MarshalText returns the name of the policy. It returns an [*ArithmeticError] for an
+// MarshalText returns the name of the policy. It returns an [*ArgumentError] for an
 // unknown one.
-func (p Policy) MarshalText() ([]byte, error) { return marshalName(p, policyNames[:], int(p)) }
+func (p Policy) MarshalText() ([]byte, error) {
+	return marshalName(p, "policy", policyNames[:], int(p))
+}
 
-// UnmarshalText sets p to the policy with a name. It returns an [*ArithmeticError] if
+// UnmarshalText sets p to the policy with a name. It returns an [*ArgumentError] if
 // there is none.
 func (p *Policy) UnmarshalText(text []byte) error {
 	i, err := unmarshalName(text, "policy", policyNames[:])
@@ -113,11 +115,11 @@ func (r Rule) String() string {
 	return fmt.Sprintf("Rule(%d)", uint8(r))
 }
 
-// MarshalText returns the name of the rule. It returns an [*ArithmeticError] for an
+// MarshalText returns the name of the rule. It returns an [*ArgumentError] for an
 // unknown one.
-func (r Rule) MarshalText() ([]byte, error) { return marshalName(r, ruleNames[:], int(r)) }
+func (r Rule) MarshalText() ([]byte, error) { return marshalName(r, "rule", ruleNames[:], int(r)) }
 
-// UnmarshalText sets r to the rule with a name. It returns an [*ArithmeticError] if there
+// UnmarshalText sets r to the rule with a name. It returns an [*ArgumentError] if there
 // is none.
 func (r *Rule) UnmarshalText(text []byte) error {
 	i, err := unmarshalName(text, "rule", ruleNames[:])
@@ -128,9 +130,9 @@ func (r *Rule) UnmarshalText(text []byte) error {
 }
 
 // marshalName returns the i-th name, which is that of v.
-func marshalName(v fmt.Stringer, names []string, i int) ([]byte, error) {
+func marshalName(v fmt.Stringer, what string, names []string, i int) ([]byte, error) {
 	if i >= len(names) {
-		return nil, &ArithmeticError{v.String(), oneOf(names)}
+		return nil, &ArgumentError{what, v.String(), oneOf(names)}
 	}
 	return []byte(names[i]), nil
 }
@@ -142,7 +144,7 @@ func unmarshalName(text []byte, what string, names []string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, &ArithmeticError{"unknown " + what + " " + excerpt.Quote(text), oneOf(names)}
+	return 0, &ArgumentError{what, "unknown " + what + " " + excerpt.Quote(text), oneOf(names)}
 }
 
 // oneOf lists names: "a, b or c".
@@ -178,18 +180,17 @@ func (a Arithmetic) Evaluation() (Arithmetic, bool) {
 // check returns an error if the policy or the rule is unknown.
 func (a Arithmetic) check() error {
 	if a.Policy >= policies {
-		return &ArithmeticError{a.Policy.String(), oneOf(policyNames[:])}
+		return &ArgumentError{"policy", a.Policy.String(), oneOf(policyNames[:])}
 	}
 	if a.Rule >= rules {
-		return &ArithmeticError{a.Rule.String(), oneOf(ruleNames[:])}
+		return &ArgumentError{"rule", a.Rule.String(), oneOf(ruleNames[:])}
 	}
 	return nil
 }
 
 // Check returns an error if training cannot draw from stream at a rate, with channels that
-// share trials as s says, and compute a: a [*RateError] unless the rate is a number from 0
-// to 1, and an [*ArithmeticError] if another of them is unknown or two contradict each
-// other.
+// share trials as s says, and compute a: an [*ArgumentError] unless the rate is a number from 0
+// to 1, the others are known, and no two contradict each other.
 func Check(rate float64, stream Stream, a Arithmetic, s Sharing) error {
 	if err := checkRate(rate); err != nil {
 		return err
@@ -199,7 +200,7 @@ func Check(rate float64, stream Stream, a Arithmetic, s Sharing) error {
 
 // noStream is the error of a stream that is nil.
 func noStream() error {
-	return &ArithmeticError{"no stream", "one of this package, such as Philox"}
+	return &ArgumentError{"stream", "no stream", "one of this package, such as Philox"}
 }
 
 // noMask is the error of a mask that is nil.
@@ -221,20 +222,20 @@ func check(stream Stream, a Arithmetic, s Sharing) error {
 	with := a.Rule.String() + " with " + s.String()
 	switch {
 	case a.Rule == Expectation:
-		return &ArithmeticError{"Expectation in training", "AtInference, whose evaluation it is"}
+		return &ArgumentError{"rule", "Expectation in training", "AtInference, whose evaluation it is"}
 	case a.Rule == AlphaGradient:
-		return &ArithmeticError{"AlphaGradient in training", "Alpha, whose gradient it is"}
+		return &ArgumentError{"rule", "AlphaGradient in training", "Alpha, whose gradient it is"}
 	case (a.Rule == Quotient || a.Rule == CompiledQuotient) && a.Policy == Multiply:
-		return &ArithmeticError{a.Rule.String() + " with Multiply", "Select: a dropped element is not divided by 0"}
+		return &ArgumentError{"policy", a.Rule.String() + " with Multiply", "Select: a dropped element is not divided by 0"}
 	case a.Rule == Gaussian && !noise:
-		return &ArithmeticError{"Gaussian noise from " + stream.String(), "Philox"}
+		return &ArgumentError{"stream", "Gaussian noise from " + stream.String(), "Philox"}
 	case a.Rule == Gaussian && s != Each:
-		return &ArithmeticError{with, "Each"}
+		return &ArgumentError{"sharing", with, "Each"}
 	case s == FixedCount && !counts:
-		return &ArithmeticError{"a fixed count from " + stream.String(), "a stream that is a Counter, such as Philox"}
+		return &ArgumentError{"stream", "a fixed count from " + stream.String(), "a stream that is a Counter, such as Philox"}
 	case s == FixedCount && (a.Rule == Alpha || a.Rule == AtInference):
 		// Their numbers come from the rate, not from the share that a count keeps.
-		return &ArithmeticError{with, "Each, PerChannel or PerSample"}
+		return &ArgumentError{"sharing", with, "Each, PerChannel or PerSample"}
 	}
 	return nil
 }

@@ -43,8 +43,8 @@ func (m *Mask) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary sets m to the mask that data encodes. It returns a [*ShapeError], a
-// [*RateError] or an [*ArithmeticError] if data encodes none, and m is
+// UnmarshalBinary sets m to the mask that data encodes. It returns a [*ShapeError] or an
+// [*ArgumentError] if data encodes none, and m is
 // unchanged then. It does not check whether a stream could have drawn the mask. It takes
 // memory in proportion to the length of data.
 func (m *Mask) UnmarshalBinary(data []byte) error {

@@ -2,16 +2,37 @@ package mask
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
-// RateError is a rate that is not a number from 0 to 1.
-type RateError struct{ Rate float64 }
-
-func (e *RateError) Error() string {
-	return fmt.Sprintf("mask: rate %v, want a number from 0 to 1", e.Rate)
+// ArgumentError refuses what a mask is to be drawn with: a rate that is not a number from 0 to 1, an unknown policy,
+// rule, sharing or stream, or a combination that cannot be computed. Nothing has been drawn or written.
+type ArgumentError struct {
+	Argument string // "rate", "policy", "rule", "sharing" or "stream"
+	Given    string // what was given
+	Want     string // what was expected
 }
+
+func (e *ArgumentError) Error() string { return "mask: " + e.Given + ", want " + e.Want }
+
+// noRate returns the error of a rate. checkRate is inlined without it.
+//
+//go:noinline
+func noRate(rate float64) error {
+	return &ArgumentError{"rate", fmt.Sprintf("rate %v", rate), "a number from 0 to 1"}
+}
+
+// streamError returns the error of the description of a stream that does not exist, or of one that a function does not
+// take. The reason has ", want " between what is wrong and what is expected.
+func streamError(text, reason string) error {
+	at := strings.LastIndex(reason, ", want ")
+	return &ArgumentError{"stream", aboutStream(text) + reason[:at], reason[at+len(", want "):]}
+}
+
+// aboutStream is what the error of a stream begins with.
+func aboutStream(text string) string { return "stream " + excerpt.Quote(text) + ": " }
 
 // ShapeError says that numbers of samples, channels, elements or bytes do not fit each
 // other, or are those of no mask: a negative number, more than 2³⁶ trials, a count of
@@ -21,22 +42,6 @@ func (e *RateError) Error() string {
 type ShapeError struct{ Given, Want string }
 
 func (e *ShapeError) Error() string { return "mask: " + e.Given + ", want " + e.Want }
-
-// ArithmeticError is an unknown policy, rule or sharing, or a combination that cannot be
-// computed.
-type ArithmeticError struct{ Given, Want string }
-
-func (e *ArithmeticError) Error() string { return "mask: " + e.Given + ", want " + e.Want }
-
-// StreamError refuses the description of a stream that does not exist.
-type StreamError struct {
-	Text   string // as given to ParseStream, or the name of the stream
-	Reason string // what is wrong with it, and what is expected
-}
-
-func (e *StreamError) Error() string {
-	return "mask: stream " + excerpt.Quote(e.Text) + ": " + e.Reason
-}
 
 // PlaceError is a place that a stream cannot draw, or a place that does not hold the
 // mask.

@@ -102,7 +102,7 @@ func (m *Mask) fillMany(t Type, factors, shifts []byte, pitch int) Action {
 // type: float16 and bfloat16 numbers go into any 16-bit type.
 //
 // A graph that multiplies by them computes what the mask says. Factors returns an
-// [*ArithmeticError] for a mask that divides or shifts: its numbers are no multipliers,
+// [*ArgumentError] for a mask that divides or shifts: its numbers are no multipliers,
 // see [Mask.Fill]. With [Select], a dropped element is +0 whatever it is, whereas its
 // product with 0 is NaN if it is NaN or infinite, and -0 if it is negative. A factor is
 // rounded once from float64: one of float16 is infinite above a rate of 0.99998.
@@ -127,7 +127,7 @@ func (m *Mask) multipliers(t Type, dst []byte, pitch int) error {
 		if a.Shift {
 			does = "shifts"
 		}
-		return &ArithmeticError{fmt.Sprintf("factors of a mask whose rule, %v, %s %v", m.arithmetic.Rule, does, t), "a rule that multiplies only, or Mask.Fill"}
+		return &ArgumentError{"rule", fmt.Sprintf("factors of a mask whose rule, %v, %s %v", m.arithmetic.Rule, does, t), "a rule that multiplies only, or Mask.Fill"}
 	}
 	if err := m.misfit("factors", dst, t.Size(), pitch); err != nil {
 		return err

@@ -44,7 +44,7 @@ func (k Key) FoldIn(data uint32) Key {
 //
 // Its arithmetic is that of JAX: a division as XLA compiles it.
 //
-// JAX returns a [*StreamError] unless each flag is [Fold], [X64] or [Original].
+// JAX returns an [*ArgumentError] unless each flag is [Fold], [X64] or [Original].
 func JAX(key Key, flags ...Flag) (Stream, error) {
 	set, err := flagsOf("jax", flags, Fold, X64, Original)
 	if err != nil {
@@ -97,7 +97,7 @@ func (j jax) After(at Place, samples, channels int, rate float64) Place { return
 // a hundred characters costs an allocation for each draw. call is the number of the draw
 // among those of the module in one apply, from 1.
 //
-// Linen returns a [*StreamError] if path is longer than 1024 bytes or not UTF-8, unless
+// Linen returns an [*ArgumentError] if path is longer than 1024 bytes or not UTF-8, unless
 // call is from 1 to 2³¹−1, and unless each flag is [Fold], [X64] or [Original].
 func Linen(key Key, path string, call int, flags ...Flag) (Stream, error) {
 	const name = "flax-linen"
@@ -106,11 +106,11 @@ func Linen(key Key, path string, call int, flags ...Flag) (Stream, error) {
 	case err != nil:
 		return nil, err
 	case len(path) > mostPath:
-		return nil, &StreamError{name, fmt.Sprintf("a path of %d bytes, want %d at most", len(path), mostPath)}
+		return nil, streamError(name, fmt.Sprintf("a path of %d bytes, want %d at most", len(path), mostPath))
 	case !utf8.ValidString(path):
-		return nil, &StreamError{name, "path " + excerpt.Quote(path) + ", want UTF-8"}
+		return nil, streamError(name, "path "+excerpt.Quote(path)+", want UTF-8")
 	case call < 1 || call > math.MaxInt32:
-		return nil, &StreamError{name, fmt.Sprintf("call %d, want a number from 1 to 2³¹−1", call)}
+		return nil, streamError(name, fmt.Sprintf("call %d, want a number from 1 to 2³¹−1", call))
 	}
 	return linen{key, strings.ReplaceAll(path, "/", "."), call, set}, nil
 }
@@ -171,7 +171,7 @@ func (l linen) After(at Place, samples, channels int, rate float64) Place { retu
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
 //
-// NNX returns a [*StreamError] unless each flag is [X64] or [Original].
+// NNX returns an [*ArgumentError] unless each flag is [X64] or [Original].
 func NNX(key Key, count uint32, flags ...Flag) (Stream, error) {
 	set, err := flagsOf("flax-nnx", flags, X64, Original)
 	if err != nil {
@@ -212,7 +212,7 @@ func (n nnx) After(at Place, samples, channels int, rate float64) Place {
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
 //
-// KerasJAX returns a [*StreamError] unless each flag is [X64] or [Original].
+// KerasJAX returns an [*ArgumentError] unless each flag is [X64] or [Original].
 func KerasJAX(seed uint32, flags ...Flag) (Stream, error) {
 	set, err := flagsOf("keras-jax", flags, X64, Original)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 // checkRate returns an error unless rate is a number from 0 to 1.
 func checkRate(rate float64) error {
 	if !(rate >= 0 && rate <= 1) {
-		return &RateError{rate}
+		return noRate(rate)
 	}
 	return nil
 }
@@ -54,9 +54,8 @@ type Mask struct {
 }
 
 // New returns a mask of samples×channels that keeps every channel, or none at rate 1. It
-// returns a [*ShapeError] if a number is negative or there are more than 2³⁶ trials, a
-// [*RateError] unless rate is from 0 to 1, and an [*ArithmeticError] if the policy or the
-// rule is unknown.
+// returns a [*ShapeError] if a number is negative or there are more than 2³⁶ trials, and an
+// [*ArgumentError] unless rate is from 0 to 1, and policy and rule are known.
 func New(samples, channels int, rate float64, a Arithmetic) (*Mask, error) {
 	m := new(Mask)
 	if err := m.Reset(samples, channels, rate, a); err != nil {

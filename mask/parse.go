@@ -170,11 +170,11 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 // begin after some words of the generator ("pytorch:42/from=1234", see [PyTorchFrom]). A key
 // of JAX may be written as its two words.
 //
-// ParseStream returns a [*StreamError] for any other text, and for one of more than 4096
+// ParseStream returns an [*ArgumentError] for any other text, and for one of more than 4096
 // bytes without looking at it.
 func ParseStream(text string) (Stream, error) {
 	bad := func(reason string, args ...any) (Stream, error) {
-		return nil, &StreamError{text, fmt.Sprintf(reason, args...)}
+		return nil, streamError(text, fmt.Sprintf(reason, args...))
 	}
 	if len(text) > mostText {
 		return bad("a text of %d bytes, want %d at most", len(text), mostText)
@@ -212,7 +212,7 @@ func ParseStream(text string) (Stream, error) {
 		known, err := o.set(arg, k.options)
 		switch {
 		case !known && k.options == "":
-			return bad("unknown option %s: this stream takes none", excerpt.Quote(arg))
+			return bad("unknown option %s, want none: this stream takes none", excerpt.Quote(arg))
 		case !known:
 			return bad("unknown option %s, want one of %s", excerpt.Quote(arg), strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "))
 		case err != nil:
@@ -220,9 +220,9 @@ func ParseStream(text string) (Stream, error) {
 		}
 	}
 	s, err := k.of(numbers, o)
-	var refused *StreamError
+	var refused *ArgumentError
 	if errors.As(err, &refused) {
-		return bad("%s", refused.Reason)
+		return nil, &ArgumentError{"stream", aboutStream(text) + strings.TrimPrefix(refused.Given, aboutStream(name)), refused.Want}
 	}
 	if err != nil {
 		return bad("%v", err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -146,8 +147,8 @@ func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 		"philox:-1":                            {"seed -1", "0 to 2⁶⁴−1"},
 		"philox:18446744073709551616":          {"seed 18446744073709551616", "0 to 2⁶⁴−1"},
 		"philox:1,2":                           {"a seed of 2 numbers", "want 1"},
-		"philox:1/float16":                     {`unknown option "float16": this stream takes none`},
-		"philox/":                              {`unknown option "": this stream takes none`},
+		"philox:1/float16":                     {`unknown option "float16", want none: this stream takes none`},
+		"philox/":                              {`unknown option "", want none: this stream takes none`},
 		"pytorch:18446744073709551616":         {"seed 18446744073709551616", "−2⁶³ to 2⁶⁴−1"},
 		"pytorch:-9223372036854775809":         {"seed -9223372036854775809", "−2⁶³ to 2⁶⁴−1"},
 		"pytorch-mkl:18446744073709551616":     {"−2⁶³ to 2⁶⁴−1"},
@@ -200,9 +201,9 @@ func TestErrorsOfParseStreamSayWhatIsWrong(t *testing.T) {
 		if s != nil {
 			t.Errorf("%q is an error and the stream %v", text, s)
 		}
-		var typed *mask.StreamError
-		if !errors.As(err, &typed) || typed.Text != text {
-			t.Errorf("%q is not a StreamError of this text: %#v", text, err)
+		var typed *mask.ArgumentError
+		if !errors.As(err, &typed) || typed.Argument != "stream" || !strings.HasPrefix(typed.Given, "stream "+excerpt.Quote(text)+": ") {
+			t.Errorf("%q is not an ArgumentError of this text: %#v", text, err)
 		}
 		for _, w := range append(words, "mask: stream ", fmt.Sprintf("%q", text)) {
 			if !strings.Contains(err.Error(), w) {
@@ -231,9 +232,8 @@ func TestParametersThatNoTextRestoresAreRefused(t *testing.T) {
 		`"keras-tensorflow": numbers of Type(255), want float32`:                       func() (mask.Stream, error) { return mask.KerasTensorFlow(0, 255) },
 	} {
 		s, err := of()
-		var typed *mask.StreamError
-		if s != nil || !errors.As(err, &typed) || !strings.Contains(err.Error(), reason) {
-			t.Errorf("%v, %v, want a StreamError that says %q", s, err, reason)
+		if s != nil || !refuses(err, "stream") || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%v, %v, want an ArgumentError that says %q", s, err, reason)
 		}
 	}
 	if math.MaxInt > math.MaxInt32 {

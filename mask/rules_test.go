@@ -2,7 +2,6 @@ package mask_test
 
 import (
 	bin "encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -499,9 +498,8 @@ func TestFactorsAreMultipliersOrAnError(t *testing.T) {
 					got = []float64{unrounded(f[0], k.fraction, k.exponent), unrounded(f[1], k.fraction, k.exponent)}
 				}
 				if a.Divide || a.Shift {
-					var refused *mask.ArithmeticError
-					if !errors.As(err, &refused) || !strings.Contains(err.Error(), rule.String()) || !strings.Contains(err.Error(), k.Type.String()) || got[0] != 9 || got[1] != 9 {
-						t.Errorf("%v, %v: factors %v and error %v, want an ArithmeticError that names both and writes nothing", m, k.Type, got, err)
+					if !refuses(err, "rule") || !strings.Contains(err.Error(), rule.String()) || !strings.Contains(err.Error(), k.Type.String()) || got[0] != 9 || got[1] != 9 {
+						t.Errorf("%v, %v: factors %v and error %v, want an ArgumentError that names both and writes nothing", m, k.Type, got, err)
 					}
 					continue
 				}

@@ -35,11 +35,13 @@ func (s Sharing) String() string {
 	return fmt.Sprintf("Sharing(%d)", uint8(s))
 }
 
-// MarshalText returns the name of the sharing. It returns an [*ArithmeticError] for an
+// MarshalText returns the name of the sharing. It returns an [*ArgumentError] for an
 // unknown one.
-func (s Sharing) MarshalText() ([]byte, error) { return marshalName(s, sharingNames[:], int(s)) }
+func (s Sharing) MarshalText() ([]byte, error) {
+	return marshalName(s, "sharing", sharingNames[:], int(s))
+}
 
-// UnmarshalText sets s to the sharing with a name. It returns an [*ArithmeticError] if
+// UnmarshalText sets s to the sharing with a name. It returns an [*ArgumentError] if
 // there is none.
 func (s *Sharing) UnmarshalText(text []byte) error {
 	i, err := unmarshalName(text, "sharing", sharingNames[:])
@@ -52,7 +54,7 @@ func (s *Sharing) UnmarshalText(text []byte) error {
 // check returns an error if the sharing is unknown.
 func (s Sharing) check() error {
 	if s > FixedCount {
-		return &ArithmeticError{s.String(), oneOf(sharingNames[:])}
+		return &ArgumentError{"sharing", s.String(), oneOf(sharingNames[:])}
 	}
 	return nil
 }
@@ -144,7 +146,7 @@ func share(m *Mask, stream Stream, at Place) error {
 
 // After returns the place of the draw that follows one for samples×channels at a place,
 // with trials shared as s says. It is the same for all shards of a batch. It panics with an
-// [*ArithmeticError] if stream is nil.
+// [*ArgumentError] if stream is nil.
 func After(stream Stream, s Sharing, at Place, samples, channels int, rate float64) Place {
 	if _, ok := stream.(philox); ok {
 		at.Step++ // whatever is drawn; an eighth of a draw of one channel
@@ -186,7 +188,7 @@ func (m *Mask) checkCount(count int) error {
 		return &ShapeError{fmt.Sprintf("%d channels to keep in each sample", count), fmt.Sprintf("0 to %d, the number of channels", m.channels)}
 	}
 	if m.arithmetic.Rule == Gaussian {
-		return &ArithmeticError{"a fixed count with the rule Gaussian", "another rule"}
+		return &ArgumentError{"rule", "a fixed count with the rule Gaussian", "another rule"}
 	}
 	return nil
 }

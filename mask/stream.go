@@ -33,7 +33,7 @@ type Stream interface {
 // Skip returns the place after something else has taken n numbers from the stream: words of
 // mt19937 with [PyTorch] and [PyTorchMKL], numbers of a [Source]. The step stays. In the other
 // streams nothing else takes numbers, and Skip leaves out n draws: the step grows by n. It panics
-// with an [*ArithmeticError] if stream is nil.
+// with an [*ArgumentError] if stream is nil.
 func Skip(stream Stream, at Place, n uint64) Place {
 	switch s := stream.(type) {
 	case nil:

@@ -14,7 +14,7 @@ import (
 // number is at least the rate rounded to the type. The number has as many bits as the
 // type has in its fraction: 23, 52, 10 or 7.
 //
-// TensorFlow returns a [*StreamError] if the type is unknown, or a flag is not [XLA].
+// TensorFlow returns an [*ArgumentError] if the type is unknown, or a flag is not [XLA].
 func TensorFlow(seed [2]int64, t Type, flags ...Flag) (Stream, error) {
 	set, err := flagsOf("tensorflow", flags, XLA)
 	if err == nil {
@@ -39,7 +39,7 @@ func (t tensorFlow) String() string {
 // checkType returns an error unless the type is known.
 func checkType(stream string, t Type) error {
 	if t >= dtype.Count {
-		return &StreamError{stream, fmt.Sprintf("numbers of %v, want float32, float64, float16 or bfloat16", t)}
+		return streamError(stream, fmt.Sprintf("numbers of %v, want float32, float64, float16 or bfloat16", t))
 	}
 	return nil
 }
@@ -115,8 +115,8 @@ func (t tensorFlow) After(at Place, samples, channels int, rate float64) Place {
 
 // KerasTensorFlow returns the stream of keras.layers.SpatialDropout1D, 2D and 3D of Keras 3
 // on the TensorFlow backend and a CPU, made with this seed, for data of type t: the stream
-// of [TensorFlow] with the seed [seed, calls], both modulo 2³¹−2. It returns a
-// [*StreamError] if the type is unknown.
+// of [TensorFlow] with the seed [seed, calls], both modulo 2³¹−2. It returns an
+// [*ArgumentError] if the type is unknown.
 //
 // Calls at the rates 0 and 1 do not count: [Place.Cursor] is their number.
 func KerasTensorFlow(seed int64, t Type) (Stream, error) {

@@ -122,8 +122,8 @@ func torchStream(seed uint64, mkl bool, start torchStart) Stream {
 }
 
 // PyTorchState returns what torch.get_rng_state() gives in a program that has drawn what
-// stream has drawn before a place, and nothing else: 5056 bytes. It returns a
-// [*StreamError] unless stream is one of [PyTorch], [PyTorchMKL] or [PyTorchFrom].
+// stream has drawn before a place, and nothing else: 5056 bytes. It returns an
+// [*ArgumentError] unless stream is one of [PyTorch], [PyTorchMKL] or [PyTorchFrom].
 func PyTorchState(stream Stream, at Place) ([]byte, error) {
 	var seed, taken uint64
 	var start torchStart
@@ -134,9 +134,9 @@ func PyTorchState(stream Stream, at Place) ([]byte, error) {
 		seed, start, taken = s.seed, s.start, s.start.from+at.calls()
 	default:
 		if missing.In(stream) {
-			return nil, &StreamError{"", "no stream, want one of PyTorch"}
+			return nil, &ArgumentError{"stream", "no stream", "one of PyTorch"}
 		}
-		return nil, &StreamError{stream.String(), "its state is not that of PyTorch's generator, want a stream of PyTorch"}
+		return nil, streamError(stream.String(), "its state is not that of PyTorch's generator, want a stream of PyTorch")
 	}
 	s := sequence{seed: uint32(seed), start: start.state}
 	left, next := uint64(1), uint64(0)

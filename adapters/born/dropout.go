@@ -26,7 +26,7 @@ type Float interface{ float32 | float64 }
 
 // Dropout is a layer of spatial dropout for tensors of T on a backend B. A Dropout of float32
 // is an nn.Module. It starts in training and serves one goroutine at a time. [NewDropout] makes
-// one: the zero Dropout is a [*spatialdropout.ZeroError], which methods without an error panic
+// one: the zero Dropout is a [*spatialdropout.UseError], which methods without an error panic
 // with.
 type Dropout[T Float, B tensor.Backend] struct {
 	// Order is the order of the axes of the input. The zero Order stands for [layout.NCHW].
@@ -60,7 +60,7 @@ func NewDropout[T Float, B tensor.Backend](rate float64, _ B, opts ...spatialdro
 // zero returns an error if d is none that NewDropout has made.
 func (d *Dropout[T, B]) zero() error {
 	if d == nil || d.drop == nil {
-		return &spatialdropout.ZeroError{Type: "Dropout of package born", Want: "NewDropout"}
+		return &spatialdropout.UseError{Given: "no Dropout of package born, or a zero one", Want: "one of NewDropout"}
 	}
 	return nil
 }
@@ -110,9 +110,8 @@ func (d *Dropout[T, B]) Forward(x *tensor.Tensor[T, B]) *tensor.Tensor[T, B] {
 //
 // While the tape of the backend of x records, the output is an operation on it.
 //
-// TryForward returns a [*TensorError] for a tensor that it does not take, a
-// [*layout.ShapeError] for one of other axes than the order has, and a [*layout.OrderError] if
-// there is no such order. The other errors are those of [spatialdropout.Dropout.Forward]. On an error nothing is recorded and no step is spent.
+// TryForward returns a [*TensorError] for a tensor that it does not take, and a
+// [*layout.ArgumentError] for one of other axes than the order has, and if there is no such order. The other errors are those of [spatialdropout.Dropout.Forward]. On an error nothing is recorded and no step is spent.
 func (d *Dropout[T, B]) TryForward(x *tensor.Tensor[T, B]) (*tensor.Tensor[T, B], error) {
 	if err := d.zero(); err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (d *Dropout[T, B]) StateDict() map[string]*tensor.RawTensor {
 // workers, and a shared generator, which moves to its place in the state for all its layers.
 // Training or evaluation stays as it is. Passes on a tape keep their masks.
 //
-// LoadStateDict returns a [*spatialdropout.StateError] if there is no state, or if NewDropout
+// LoadStateDict returns a [*spatialdropout.ArgumentError] if there is no state, or if NewDropout
 // was given an option, such as another seed, that contradicts the state. The other errors are
 // those of [spatialdropout.Restore]. On an error the layer is as it was.
 func (d *Dropout[T, B]) LoadStateDict(dict map[string]*tensor.RawTensor) error {
@@ -44,13 +44,13 @@ func (d *Dropout[T, B]) LoadStateDict(dict map[string]*tensor.RawTensor) error {
 	raw := dict[stateKey]
 	switch {
 	case raw == nil:
-		return &spatialdropout.StateError{Reason: fmt.Sprintf("a dictionary without %q, want one of StateDict", stateKey)}
+		return noState(fmt.Sprintf("a dictionary without %q", stateKey), "one of StateDict")
 	case raw.DType() != tensor.Uint8 || len(raw.Data()) < raw.NumElements():
-		return &spatialdropout.StateError{Reason: fmt.Sprintf("%q is a tensor of %v in %d bytes, want the bytes of StateDict", stateKey, raw.DType(), len(raw.Data()))}
+		return noState(fmt.Sprintf("%q is a tensor of %v in %d bytes", stateKey, raw.DType(), len(raw.Data())), "the bytes of StateDict")
 	}
 	var s spatialdropout.State
 	if err := json.Unmarshal(raw.AsUint8()[:raw.NumElements()], &s); err != nil {
-		return &spatialdropout.StateError{Reason: fmt.Sprintf("%q is not the JSON of a state: %v", stateKey, err)}
+		return noState(fmt.Sprintf("%q is not the JSON of a state: %v", stateKey, err), "the bytes of StateDict")
 	}
 	drop, err := spatialdropout.Restore(s, d.opts...)
 	if err != nil {
@@ -60,11 +60,16 @@ func (d *Dropout[T, B]) LoadStateDict(dict map[string]*tensor.RawTensor) error {
 	got := drop.State()
 	got.GeneratorState = s.GeneratorState
 	if got != s {
-		return &spatialdropout.StateError{Reason: fmt.Sprintf("%+v, want one of a layer with the options of NewDropout, which make it %+v", s, got)}
+		return noState(fmt.Sprintf("%+v", s), fmt.Sprintf("one of a layer with the options of NewDropout, which make it %+v", got))
 	}
 	if err := drop.Generator().Restore(s.GeneratorState); err != nil {
 		return err
 	}
 	d.drop = drop
 	return nil
+}
+
+// noState returns the error of a state that does not restore a layer.
+func noState(given, want string) error {
+	return &spatialdropout.ArgumentError{Argument: "state", Given: "state: " + given, Want: want}
 }

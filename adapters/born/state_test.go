@@ -171,10 +171,9 @@ func TestStatesThatAreRefused(t *testing.T) {
 		d := layerOf[float32](t, recording(), 0.5, c.opts...)
 		before := d.Core().State()
 		err := d.LoadStateDict(c.dict)
-		var state *spatialdropout.StateError
-		var rate *mask.RateError
-		var stream *mask.StreamError
-		if !errors.As(err, &state) && !errors.As(err, &rate) && !errors.As(err, &stream) {
+		var state *spatialdropout.ArgumentError
+		var made *mask.ArgumentError
+		if (!errors.As(err, &state) || state.Argument != "state") && (!errors.As(err, &made) || made.Argument != "rate" && made.Argument != "stream") {
 			t.Errorf("%s: error %v of type %T", name, err, err)
 			continue
 		}

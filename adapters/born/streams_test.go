@@ -88,7 +88,7 @@ func TestArithmetic(t *testing.T) {
 			option := spatialdropout.WithArithmetic(mask.Arithmetic{Policy: policy, Rule: rule})
 			if _, refused := spatialdropout.New(0.3, option); refused != nil {
 				_, err := NewDropout[float32](0.3, recording(), option)
-				var typed *mask.ArithmeticError
+				var typed *mask.ArgumentError
 				if !errors.As(err, &typed) || err.Error() != refused.Error() {
 					t.Errorf("%v, %v: error %v, want that of the core: %v", policy, rule, err, refused)
 				}

@@ -174,7 +174,7 @@ func TestWithoutASeedEachLayerHasItsOwn(t *testing.T) {
 func TestZeroLayer(t *testing.T) {
 	x := tensorOf(t, cpu.New(), numbers[float32](1, 4), 1, 4, 1, 1)
 	for _, d := range []*Dropout[float32, *cpu.Backend]{nil, {}} {
-		var zero *spatialdropout.ZeroError
+		var zero *spatialdropout.UseError
 		if _, err := d.TryForward(x); !errors.As(err, &zero) {
 			t.Errorf("TryForward gives %v", err)
 		}

@@ -48,7 +48,7 @@ func masksOf(m *mask.Mask, k kind) (*tensors.Tensor, error) {
 // tensor, and nothing else is configured.
 func (c *Config) checkMasks(t tensor) error {
 	if c.drop == nil {
-		return &spatialdropout.ZeroError{Type: "Dropout", Want: "spatialdropout.New"}
+		return &spatialdropout.UseError{Given: "no Dropout, or a zero one", Want: "one of spatialdropout.New"}
 	}
 	if c.rate != nil || c.opts != nil || c.restored {
 		return &UnsupportedError{"a rate, options or a restored state beside masks", "those of the Dropout that draws the masks"}

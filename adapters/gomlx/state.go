@@ -138,11 +138,11 @@ func (c *Config) load() (*saved, error) {
 func seeded(opts []spatialdropout.Option) (bool, error) {
 	for _, probe := range []spatialdropout.Option{spatialdropout.WithSeed(0), spatialdropout.WithStream(mask.Philox(0))} {
 		_, err := spatialdropout.New(0, append(opts[:len(opts):len(opts)], probe)...)
-		var refused *spatialdropout.OptionError
+		var refused *spatialdropout.ArgumentError
 		if !errors.As(err, &refused) {
 			continue
 		}
-		switch refused.Option {
+		switch refused.Argument {
 		case "WithGenerator":
 			return false, &UnsupportedError{"a generator that several layers share in a graph", "a scope for each layer, or Draw and WithMasks"}
 		case "WithSeed":

@@ -107,7 +107,7 @@ func TestStockDropoutAtRate1IsNaN(t *testing.T) {
 // at 1.5 and at NaN nothing, which it divides by NaN.
 func TestStockDropoutTakesAnyRate(t *testing.T) {
 	for _, rate := range []float64{-0.5, 1.5, math.NaN()} {
-		if _, err := onOnes(t, ours(rate)); !as[*mask.RateError]()(err) {
+		if _, err := onOnes(t, ours(rate)); !refusesRate(err) {
 			t.Errorf("ours at %v: error %v", rate, err)
 		}
 		y, err := onOnes(t, stock(rate))

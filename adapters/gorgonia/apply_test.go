@@ -19,23 +19,22 @@ func TestDropoutRefusesRates(t *testing.T) {
 	x := G.NewTensor(G.NewGraph(), G.Float32, 4, G.WithShape(2, 3, 2, 2), G.WithName("x"))
 	for _, rate := range []float64{-0.1, 1.1, math.NaN(), math.Inf(1), math.Inf(-1)} {
 		_, err := Dropout(x, rate)
-		var wrong *mask.RateError
-		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), fmt.Sprint(rate)) {
-			t.Errorf("rate %v: error %v, want a *mask.RateError", rate, err)
+		var wrong *mask.ArgumentError
+		if !errors.As(err, &wrong) || wrong.Argument != "rate" || !strings.Contains(err.Error(), fmt.Sprint(rate)) {
+			t.Errorf("rate %v: error %v, want a *mask.ArgumentError of the rate", rate, err)
 		}
 	}
-	var option *spatialdropout.OptionError
-	if _, err := Dropout(x, 0.5, nil); !errors.As(err, &option) {
-		t.Errorf("a nil option: error %v, want a *spatialdropout.OptionError", err)
+	var option *spatialdropout.ArgumentError
+	if _, err := Dropout(x, 0.5, nil); !errors.As(err, &option) || option.Argument != "opts" {
+		t.Errorf("a nil option: error %v, want a *spatialdropout.ArgumentError of opts", err)
 	}
 }
 
 // What Apply refuses adds no node to the graph.
 func TestApplyRefuses(t *testing.T) {
 	var wrong *TensorError
-	var rank *layout.ShapeError
-	var order *layout.OrderError
-	var zero *spatialdropout.ZeroError
+	var axes *layout.ArgumentError
+	var zero *spatialdropout.UseError
 	drop := coreOf(t, 0.5)
 	for _, c := range []struct {
 		what   string
@@ -49,12 +48,12 @@ func TestApplyRefuses(t *testing.T) {
 		{"a zero Dropout", Layer{Dropout: &spatialdropout.Dropout{}}, G.Float32, []int{2, 3, 2, 2}, &zero, "want one of New"},
 		{"integers", Layer{Dropout: drop}, tensor.Int, []int{2, 3, 2, 2}, &wrong, "want a tensor of float32 or float64"},
 		{"a scalar", Layer{Dropout: drop}, G.Float32, nil, &wrong, "want a tensor"},
-		{"a rank of 3", Layer{Dropout: drop}, G.Float32, []int{3, 2, 2}, &rank, "NCHW of 3 dims [3 2 2], want 4"},
-		{"a rank of 2", Layer{Dropout: drop}, G.Float32, []int{3, 2}, &rank, "NCHW of 2 dims"},
-		{"a rank of 5", Layer{Dropout: drop, Order: layout.NHWC}, G.Float32, []int{2, 2, 2, 2, 2}, &rank, "NHWC of 5 dims"},
-		{"blocked", Layer{Dropout: drop, Order: layout.NCHW8c}, G.Float32, []int{2, 8, 2, 2}, &rank, "not blocked"},
-		{"blocked by 16", Layer{Dropout: drop, Order: layout.NCHW16c}, G.Float32, []int{2, 16, 2, 2}, &rank, "not blocked"},
-		{"no order", Layer{Dropout: drop, Order: 99}, G.Float32, []int{2, 3, 2, 2}, &order, "Order(99)"},
+		{"a rank of 3", Layer{Dropout: drop}, G.Float32, []int{3, 2, 2}, &axes, "NCHW of 3 dims [3 2 2], want 4"},
+		{"a rank of 2", Layer{Dropout: drop}, G.Float32, []int{3, 2}, &axes, "NCHW of 2 dims"},
+		{"a rank of 5", Layer{Dropout: drop, Order: layout.NHWC}, G.Float32, []int{2, 2, 2, 2, 2}, &axes, "NHWC of 5 dims"},
+		{"blocked", Layer{Dropout: drop, Order: layout.NCHW8c}, G.Float32, []int{2, 8, 2, 2}, &axes, "not blocked"},
+		{"blocked by 16", Layer{Dropout: drop, Order: layout.NCHW16c}, G.Float32, []int{2, 16, 2, 2}, &axes, "not blocked"},
+		{"no order", Layer{Dropout: drop, Order: 99}, G.Float32, []int{2, 3, 2, 2}, &axes, "Order(99)"},
 		{"a wrong axis", Layer{Dropout: drop, Channels: 64}, G.Float32, []int{8, 28, 28, 64}, &wrong, "28 channels in the order NCHW: 8×28 channels of 28×64, want 64 channels"},
 		{"a negative number of channels", Layer{Dropout: drop, Channels: -64}, G.Float32, []int{8, 64, 28, 28}, &wrong, "want -64 channels"},
 		{"the other wrong axis", Layer{Dropout: drop, Channels: 64, Order: layout.ChannelsLast}, G.Float64, []int{8, 64, 28, 28}, &wrong, "28 channels"},

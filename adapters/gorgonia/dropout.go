@@ -64,11 +64,11 @@ type Layer struct {
 //
 // Apply returns a [*TensorError] unless x is a tensor of float32 or float64 with as many
 // channels as the layer says, or if InPlace would write to memory that x shares with another
-// node. It returns a [*spatialdropout.ZeroError] if the layer has no Dropout. The other
+// node. It returns a [*spatialdropout.UseError] if the layer has no Dropout. The other
 // errors are those of [layout.Order.Strided] and [G.ApplyOp].
 func (l Layer) Apply(x *G.Node) (*G.Node, error) {
 	// A Dropout that is not zero refuses the missing mask, before it draws.
-	var zero *spatialdropout.ZeroError
+	var zero *spatialdropout.UseError
 	if err := l.Dropout.DrawInto(nil, layout.Geometry{}); errors.As(err, &zero) {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func TestOperationsRefuse(t *testing.T) {
 	a, b := must(wide.Slice(nil, G.S(0, 16)))(t).(*tensor.Dense), must(wide.Slice(nil, G.S(1, 17)))(t).(*tensor.Dense)
 	var wrong *TensorError
 	var overlap *kernel.OverlapError
-	var rank *layout.ShapeError
+	var rank *layout.ArgumentError
 	for _, c := range []struct {
 		what   string
 		do     func(dst *tensor.Dense) error

@@ -82,9 +82,9 @@ func TestStateOfASource(t *testing.T) {
 	n := newNetwork(t, machines[0], Layer{Dropout: drop}.Apply, x, w, shape...)
 	n.step(t)
 	saved := drop.State()
-	var missing *mask.StreamError
-	if _, err := spatialdropout.Restore(saved); !errors.As(err, &missing) {
-		t.Errorf("without a source: error %v, want a *mask.StreamError", err)
+	var missing *mask.ArgumentError
+	if _, err := spatialdropout.Restore(saved); !errors.As(err, &missing) || missing.Argument != "stream" {
+		t.Errorf("without a source: error %v, want a *mask.ArgumentError of the stream", err)
 	}
 	restored := newNetwork(t, machines[0], Layer{Dropout: must(spatialdropout.Restore(saved, fresh()))(t)}.Apply, x, w, shape...)
 	wantY, wantDx := n.step(t)

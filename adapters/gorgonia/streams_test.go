@@ -90,7 +90,7 @@ func TestArithmetic(t *testing.T) {
 			if _, refused := spatialdropout.New(0.3, option); refused != nil {
 				x := G.NewTensor(G.NewGraph(), G.Float32, 4, G.WithShape(2, 3, 2, 2), G.WithName("x"))
 				_, err := Dropout(x, 0.3, option)
-				var typed *mask.ArithmeticError
+				var typed *mask.ArgumentError
 				if !errors.As(err, &typed) || err.Error() != refused.Error() {
 					t.Errorf("%v, %v: error %v, want that of the core: %v", policy, rule, err, refused)
 				}

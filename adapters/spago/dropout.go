@@ -95,7 +95,7 @@ func (m *Model) Forward(xs ...mat.Tensor) []mat.Tensor {
 }
 
 // TryForward is Forward for callers who handle errors. They are an [*InputError], a
-// [*spatialdropout.ZeroError] of a model that New has not made, what was missing in a dump, and
+// [*spatialdropout.UseError] of a model that New has not made, what was missing in a dump, and
 // those of [spatialdropout.Dropout.Forward]. On an error no step is spent.
 func (m *Model) TryForward(xs ...mat.Tensor) ([]mat.Tensor, error) {
 	if err := m.ready(); err != nil {
@@ -169,11 +169,11 @@ func (m *Model) TryForwardRows(x mat.Tensor) (mat.Tensor, error) {
 func (m *Model) ready() error {
 	switch {
 	case m == nil:
-		return &spatialdropout.ZeroError{Type: "Model", Want: "New"}
+		return &spatialdropout.UseError{Given: "no Model, or a zero one", Want: "one of New"}
 	case m.missing != nil:
 		return m.missing
 	case m.drop == nil:
-		return &spatialdropout.ZeroError{Type: "Model", Want: "New"}
+		return &spatialdropout.UseError{Given: "no Model, or a zero one", Want: "one of New"}
 	}
 	return nil
 }

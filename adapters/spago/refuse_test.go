@@ -18,14 +18,14 @@ import (
 func TestRatesThatAreNone(t *testing.T) {
 	for _, rate := range []float64{-0.1, 1.5, math.NaN(), math.Inf(1)} {
 		m, err := New(rate)
-		var refused *mask.RateError
-		if !errors.As(err, &refused) || m != nil {
-			t.Errorf("rate %v: %v, want a *mask.RateError", rate, err)
+		var refused *mask.ArgumentError
+		if !errors.As(err, &refused) || refused.Argument != "rate" || m != nil {
+			t.Errorf("rate %v: %v, want a *mask.ArgumentError of the rate", rate, err)
 		}
 	}
-	var option *spatialdropout.OptionError
-	if _, err := New(0.5, spatialdropout.WithWorkers(-1)); !errors.As(err, &option) {
-		t.Errorf("−1 workers: %v, want an *OptionError", err)
+	var option *spatialdropout.ArgumentError
+	if _, err := New(0.5, spatialdropout.WithWorkers(-1)); !errors.As(err, &option) || option.Argument != "WithWorkers" {
+		t.Errorf("−1 workers: %v, want an *ArgumentError of WithWorkers", err)
 	}
 }
 
@@ -111,17 +111,17 @@ func TestInputsThatDoNotFit(t *testing.T) {
 func TestModelsThatNewHasNotMade(t *testing.T) {
 	var none *Model
 	for what, m := range map[string]*Model{"nil": none, "zero": new(Model)} {
-		var refused *spatialdropout.ZeroError
+		var refused *spatialdropout.UseError
 		if _, err := m.TryForward(); !errors.As(err, &refused) {
-			t.Errorf("%s: %v, want a *ZeroError", what, err)
+			t.Errorf("%s: %v, want a *UseError", what, err)
 		}
 		if _, err := m.TryForwardRows(nil); !errors.As(err, &refused) {
-			t.Errorf("%s, rows: %v, want a *ZeroError", what, err)
+			t.Errorf("%s, rows: %v, want a *UseError", what, err)
 		}
 	}
-	var refused *spatialdropout.ZeroError
+	var refused *spatialdropout.UseError
 	if err := new(Model).Restore(); !errors.As(err, &refused) {
-		t.Errorf("Restore of a zero model: %v, want a *ZeroError", err)
+		t.Errorf("Restore of a zero model: %v, want a *UseError", err)
 	}
 }
 

@@ -49,7 +49,7 @@ func (m *Model) Restore(opts ...spatialdropout.Option) error {
 		state = &now
 	}
 	if state == nil {
-		return &spatialdropout.ZeroError{Type: "Model", Want: "New"}
+		return &spatialdropout.UseError{Given: "no Model, or a zero one", Want: "one of New"}
 	}
 	drop, err := spatialdropout.Restore(*state, opts...)
 	if err != nil {

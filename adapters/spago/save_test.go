@@ -92,18 +92,24 @@ func TestRestore(t *testing.T) {
 	source := func() spatialdropout.Option { return spatialdropout.WithStream(mask.Source(rand.NewPCG(5, 6))) }
 	for name, c := range map[string]struct {
 		opt  func() spatialdropout.Option
-		want any
+		want func(err error) bool
 	}{
-		"a schedule": {func() spatialdropout.Option { return spatialdropout.WithSchedule(rising{}) }, new(*spatialdropout.StateError)},
-		"a source":   {source, new(*mask.StreamError)},
+		"a schedule": {func() spatialdropout.Option { return spatialdropout.WithSchedule(rising{}) }, func(err error) bool {
+			var refused *spatialdropout.ArgumentError
+			return errors.As(err, &refused) && refused.Argument == "state"
+		}},
+		"a source": {source, func(err error) bool {
+			var refused *mask.ArgumentError
+			return errors.As(err, &refused) && refused.Argument == "stream"
+		}},
 	} {
 		m := must(New(0.5, c.opt()))(t)
 		loaded := reload(t, m)
 		_, err := loaded.TryForward(mat.Scalar[float32](1))
-		if !errors.As(err, c.want) {
-			t.Errorf("%s: %v, want a %T", name, err, c.want)
+		if !c.want(err) {
+			t.Errorf("%s: %#v, want that of what is missing", name, err)
 		}
-		if err := loaded.Restore(); !errors.As(err, c.want) {
+		if err := loaded.Restore(); !c.want(err) {
 			t.Errorf("%s: Restore without it: %v", name, err)
 		}
 		again := reload(t, loaded) // nothing is lost meanwhile
@@ -120,8 +126,8 @@ func TestRestore(t *testing.T) {
 	if err := loaded.Restore(spatialdropout.WithGenerator(shared), spatialdropout.WithWorkers(2)); err != nil || loaded.Dropout().Generator() != shared {
 		t.Errorf("%v, another generator than the one given", err)
 	}
-	var option *spatialdropout.OptionError
-	if err := loaded.Restore(spatialdropout.WithWorkers(-1)); !errors.As(err, &option) || loaded.Dropout().Generator() != shared {
+	var option *spatialdropout.ArgumentError
+	if err := loaded.Restore(spatialdropout.WithWorkers(-1)); !errors.As(err, &option) || option.Argument != "WithWorkers" || loaded.Dropout().Generator() != shared {
 		t.Errorf("−1 workers: %v", err)
 	}
 }
@@ -134,16 +140,16 @@ func TestDumpsThatAreNone(t *testing.T) {
 		}
 	}
 	m := reload(t, new(Model))
-	var zero *spatialdropout.ZeroError
+	var zero *spatialdropout.UseError
 	if _, err := m.TryForward(); !errors.As(err, &zero) {
-		t.Errorf("a zero model that was dumped: %v, want a *ZeroError", err)
+		t.Errorf("a zero model that was dumped: %v, want a *UseError", err)
 	}
 	m = new(Model)
 	if err := m.GobDecode([]byte(`{"dropout":{"rate":3,"stream":"philox:1"}}`)); err != nil {
 		t.Fatal(err)
 	}
-	var rate *mask.RateError
-	if _, err := m.TryForward(); !errors.As(err, &rate) {
-		t.Errorf("a dump of rate 3: %v, want a *mask.RateError", err)
+	var rate *mask.ArgumentError
+	if _, err := m.TryForward(); !errors.As(err, &rate) || rate.Argument != "rate" {
+		t.Errorf("a dump of rate 3: %v, want a *mask.ArgumentError of the rate", err)
 	}
 }

@@ -33,7 +33,7 @@ type Float interface {
 
 // Dropout is a node of spatial dropout for tensors of T. It starts in training. It is safe for
 // many goroutines, each with tensors of its own, once Order and Channels are set. [New] makes
-// one: the zero Dropout is a [*spatialdropout.ZeroError], which methods without an error panic
+// one: the zero Dropout is a [*spatialdropout.UseError], which methods without an error panic
 // with.
 //
 // A graph holds a node once: a builder that is given one twice forgets the inputs of the first
@@ -78,7 +78,7 @@ func New[T Float](rate float64, opts ...spatialdropout.Option) (*Dropout[T], err
 // zero returns an error if d is none that New has made.
 func (d *Dropout[T]) zero() error {
 	if d == nil || d.drop.Load() == nil {
-		return &spatialdropout.ZeroError{Type: "Dropout of package ztensor", Want: "New"}
+		return &spatialdropout.UseError{Given: "no Dropout of package ztensor, or a zero one", Want: "one of New"}
 	}
 	return nil
 }
@@ -133,9 +133,8 @@ func (d *Dropout[T]) OutputShape() []int {
 //
 // The node keeps the pass, without a mask, for Backward as long as the input lives.
 //
-// Forward returns a [*TensorError] for inputs that it does not take, a [*layout.ShapeError] for
-// axes or strides that the order does not have, and a [*layout.OrderError] if there is no such
-// order. The other errors are those of [spatialdropout.Dropout.Forward]. On an error no step is
+// Forward returns a [*TensorError] for inputs that it does not take, and a [*layout.ArgumentError] for
+// axes or strides that the order does not have, and if there is no such order. The other errors are those of [spatialdropout.Dropout.Forward]. On an error no step is
 // spent.
 func (d *Dropout[T]) Forward(ctx context.Context, inputs ...*tensor.TensorNumeric[T]) (*tensor.TensorNumeric[T], error) {
 	if err := d.zero(); err != nil {

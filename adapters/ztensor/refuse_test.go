@@ -17,9 +17,8 @@ import (
 // typed reports whether an error is one of those that Forward names.
 func typed(err error) bool {
 	var refused *TensorError
-	var axes *layout.ShapeError
-	var order *layout.OrderError
-	return errors.As(err, &refused) || errors.As(err, &axes) || errors.As(err, &order)
+	var axes *layout.ArgumentError
+	return errors.As(err, &refused) || errors.As(err, &axes)
 }
 
 // A tensor that a node does not take is a typed error, and the next mask is that of the same step.
@@ -126,9 +125,9 @@ func TestCallsThatAreRefused(t *testing.T) {
 func TestRatesAndOptionsThatAreRefused(t *testing.T) {
 	for _, rate := range []float64{-0.1, 1.1, math.NaN(), math.Inf(1)} {
 		_, err := New[float32](rate)
-		var refused *mask.RateError
-		if !errors.As(err, &refused) {
-			t.Errorf("rate %v gives %v, want a *mask.RateError", rate, err)
+		var refused *mask.ArgumentError
+		if !errors.As(err, &refused) || refused.Argument != "rate" {
+			t.Errorf("rate %v gives %v, want a *mask.ArgumentError of the rate", rate, err)
 		}
 	}
 	for name, opts := range map[string][]spatialdropout.Option{
@@ -136,15 +135,15 @@ func TestRatesAndOptionsThatAreRefused(t *testing.T) {
 		"workers": {spatialdropout.WithWorkers(-1)},
 	} {
 		d, err := New[float64](0.5, opts...)
-		var refused *spatialdropout.OptionError
+		var refused *spatialdropout.ArgumentError
 		if !errors.As(err, &refused) || d != nil {
-			t.Errorf("%s: %v and error %v, want a *spatialdropout.OptionError alone", name, d, err)
+			t.Errorf("%s: %v and error %v, want a *spatialdropout.ArgumentError alone", name, d, err)
 		}
 	}
 	d := nodeOf[float32](t, 0.5, spatialdropout.WithSchedule(wrong{}))
-	var refused *mask.RateError
-	if _, err := d.Forward(ctx, tensorOf(t, numbers[float32](1, 8), 2, 4, 1, 1)); !errors.As(err, &refused) {
-		t.Errorf("a schedule with rate 2 gives %v, want a *mask.RateError", err)
+	var refused *mask.ArgumentError
+	if _, err := d.Forward(ctx, tensorOf(t, numbers[float32](1, 8), 2, 4, 1, 1)); !errors.As(err, &refused) || refused.Argument != "rate" {
+		t.Errorf("a schedule with rate 2 gives %v, want a *mask.ArgumentError of the rate", err)
 	}
 }
 
@@ -155,7 +154,7 @@ func (wrong) Rate(float64, uint64) float64 { return 2 }
 // The zero node is refused in the way of each method.
 func TestZeroNode(t *testing.T) {
 	x := tensorOf(t, numbers[float32](1, 4), 1, 4, 1, 1)
-	var zero *spatialdropout.ZeroError
+	var zero *spatialdropout.UseError
 	for _, d := range []*Dropout[float32]{nil, {}} {
 		for name, f := range map[string]func() error{
 			"Forward":       func() error { _, err := d.Forward(ctx, x); return err },

@@ -54,7 +54,7 @@ func (d *Dropout[T]) Run(ctx context.Context, x *tensor.TensorNumeric[T], dst ..
 // those of [Dropout.Forward].
 func (c *Call[T]) Backward(ctx context.Context, dy *tensor.TensorNumeric[T], dst ...*tensor.TensorNumeric[T]) (*tensor.TensorNumeric[T], error) {
 	if c == nil || c.shape == nil {
-		return nil, &spatialdropout.ZeroError{Type: "Call", Want: "Run"}
+		return nil, &spatialdropout.UseError{Given: "no Call, or a zero one", Want: "one of Run"}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

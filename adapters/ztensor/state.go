@@ -24,7 +24,7 @@ func (d *Dropout[T]) MarshalText() ([]byte, error) {
 // evaluation, the order of axes and the number of channels stay as they are. Passes keep their
 // masks.
 //
-// UnmarshalText returns a [*spatialdropout.StateError] if the text is no state, or if New was
+// UnmarshalText returns a [*spatialdropout.ArgumentError] if the text is no state, or if New was
 // given an option, such as another seed, that contradicts it. The other errors are those of
 // [spatialdropout.Restore]. On an error the node is as it was.
 func (d *Dropout[T]) UnmarshalText(text []byte) error {
@@ -33,7 +33,7 @@ func (d *Dropout[T]) UnmarshalText(text []byte) error {
 	}
 	var s spatialdropout.State
 	if err := json.Unmarshal(text, &s); err != nil {
-		return &spatialdropout.StateError{Reason: fmt.Sprintf("%.60q is not the JSON of a state: %v", text, err)}
+		return &spatialdropout.ArgumentError{Argument: "state", Given: fmt.Sprintf("state: %.60q, which is not its JSON: %v", text, err), Want: "what MarshalText returns"}
 	}
 	drop, err := spatialdropout.Restore(s, d.opts...)
 	if err != nil {
@@ -43,7 +43,7 @@ func (d *Dropout[T]) UnmarshalText(text []byte) error {
 	got := drop.State()
 	got.GeneratorState = s.GeneratorState
 	if got != s {
-		return &spatialdropout.StateError{Reason: fmt.Sprintf("%+v, want one of a node with the options of New, which make it %+v", s, got)}
+		return &spatialdropout.ArgumentError{Argument: "state", Given: fmt.Sprintf("state: %+v", s), Want: fmt.Sprintf("one of a node with the options of New, which make it %+v", got)}
 	}
 	if err := drop.Generator().Restore(s.GeneratorState); err != nil {
 		return err

@@ -115,10 +115,9 @@ func TestStatesThatAreRefused(t *testing.T) {
 		d := nodeOf[float32](t, 0.5, c.opts...)
 		before := d.Core().State()
 		err := d.UnmarshalText([]byte(c.text))
-		var state *spatialdropout.StateError
-		var rate *mask.RateError
-		var stream *mask.StreamError
-		if !errors.As(err, &state) && !errors.As(err, &rate) && !errors.As(err, &stream) {
+		var state *spatialdropout.ArgumentError
+		var made *mask.ArgumentError
+		if (!errors.As(err, &state) || state.Argument != "state") && (!errors.As(err, &made) || made.Argument != "rate" && made.Argument != "stream") {
 			t.Errorf("%s: error %v of type %T", name, err, err)
 			continue
 		}

@@ -108,7 +108,7 @@ func Example_factors() {
 
 	for _, r := range []mask.Rule{mask.Quotient, mask.CompiledQuotient, mask.Alpha, mask.Unscaled} {
 		m := must(mask.New(samples, channels, 0.5, mask.Arithmetic{Rule: r}))
-		var refused *mask.ArithmeticError
+		var refused *mask.ArgumentError
 		fmt.Println(r,
 			errors.As(mask.Factors(mask.Float32, factors, m, channels), &refused),
 			errors.As(mask.Factors(mask.BFloat16, make([]uint16, samples*channels), m, channels), &refused))

@@ -16,7 +16,8 @@ type Reach struct {
 	Dst, Src, Factors int
 }
 
-// Measure returns the reach of loops, and the reason if they cannot be run: if
+// Measure returns the reach of loops, and the reason if they cannot be run, with ", want " between what was given
+// and what was expected: if
 // they are more than [layout.MaxLoops], a number is negative or too great, or a
 // step in dst is shorter than all that lies inside it, so that an element could be
 // written twice.
@@ -41,7 +42,7 @@ func Measure(loops []layout.Loop) (r Reach, reason string) {
 			return Reach{}, fmt.Sprintf("loop %d has stride %d, want at least the %d elements inside it", i, l.Dst, r.Dst)
 		}
 		if !further(&r.Dst, l.Size, l.Dst) || !further(&r.Src, l.Size, l.Src) || !further(&r.Factors, l.Size, l.Factor) {
-			return Reach{}, fmt.Sprintf("loop %d reaches further than an int counts", i)
+			return Reach{}, fmt.Sprintf("loop %d reaches further than an int counts, want fewer or shorter steps", i)
 		}
 	}
 	if empty {

@@ -136,7 +136,7 @@ func Example() {
 	y, err := modules[0].Forward(&Context{Mode: Inference}, ones)
 	fmt.Println(y.Data, err)
 	_, err = modules[0].OutputShape([]int{3})
-	var shape *layout.ShapeError
+	var shape *layout.ArgumentError
 	fmt.Println(errors.As(err, &shape), len(modules[0].Params()))
 	_, err = NewSpatialDropout(2, 5, 0)
 	fmt.Println(err)

@@ -143,44 +143,6 @@ func TestBorderOfSmallCallsIsTheOracles(t *testing.T) {
 	t.Run("bfloat16", testBorder[bfloat16])
 }
 
-func testEveryHalf[T float16 | bfloat16](t *testing.T) {
-	const n = 1 << 16
-	for _, x := range []tensor{dense(t, layout.CW, 2, n), dense(t, layout.WC, n, 2)} {
-		dst, src := make([]T, x.length), make([]T, x.length)
-		count := make([]int, 2)
-		for _, p := range x.places {
-			src[p.at] = T(count[p.c])
-			dst[p.at] = T(count[p.c]*40503 + 12345) // some other half, each once
-			count[p.c]++
-		}
-		for _, c := range []call{
-			{rate: 0}, {rate: 0.1}, {rate: 1.0 / 3, policy: mask.Multiply}, {rate: 0.75}, {rate: 0.99999}, {rate: 1 - 0x1p-53},
-			{add: true, rate: 0.1, policy: mask.Multiply}, {add: true, rate: 1.0 / 3}, {add: true, rate: 0.99999},
-		} {
-			m, err := mask.New(1, 2, c.rate, mask.Arithmetic{Policy: c.policy})
-			if err != nil {
-				t.Fatal(err)
-			}
-			m.Set(0, 1, false)
-			onTiers(t, func(string) {
-				if err := checkMask(x, c, m, dst, src, 0); err != nil {
-					t.Errorf("%s: %v", x.name, err)
-				}
-			})
-		}
-	}
-}
-
-// Halves are few enough to try them all: with factors whose products are rounded, with a
-// factor that is infinite in float16, and at a rate next to 1.
-func TestEveryHalfIsTheOracles(t *testing.T) {
-	if instrumented {
-		return // no goroutine takes part
-	}
-	t.Run("float16", testEveryHalf[float16])
-	t.Run("bfloat16", testEveryHalf[bfloat16])
-}
-
 // The oracle's tensors cover their buffers. A mistake in them would weaken every
 // comparison.
 func TestOracleTensorsAreSound(t *testing.T) {
@@ -519,52 +481,6 @@ func TestAddToIsApplyThenAdd(t *testing.T) {
 	t.Run("bfloat16", testAddIsApply[bfloat16])
 }
 
-func testNeverFuses[T number](t *testing.T) {
-	k := kindOf[T]()
-	const n = 67
-	x := dense(t, layout.NCW, 1, 1, n)
-	pixels := dense(t, layout.NWC, 1, 1, n)
-	for _, x := range []tensor{x, pixels} {
-		m, err := mask.New(x.samples, x.channels, 0.1, mask.Arithmetic{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := k.of(1 / (1 - 0.1))
-		src, dst := make([]T, n), make([]T, n)
-		fused := 0
-		for i := range src {
-			src[i] = k.of(1 + float64(i)/101)
-			dst[i] = k.times(k.times(src[i], f), k.of(-1))
-			if math.FMA(k.float(src[i]), k.float(f), k.float(dst[i])) != 0 {
-				fused++
-			}
-		}
-		if fused < n/2 {
-			t.Fatalf("only %d of %d products tell a fused sum", fused, n)
-		}
-		onTiers(t, func(tier string) {
-			sum := append([]T(nil), dst...)
-			if err := k.addTo(sum, src, m, x.geom); err != nil {
-				t.Fatal(err)
-			}
-			for i := range sum {
-				if bitsOf(sum[i]) != 0 {
-					t.Fatalf("%s, tier %s: element %d is %v, want +0", x.name, tier, i, k.float(sum[i]))
-				}
-			}
-		})
-	}
-}
-
-// The low digits of the products matter: a product that is fused with the sum, or not
-// rounded to a half before it, gives another result.
-func TestAddToNeverFuses(t *testing.T) {
-	t.Run("float32", testNeverFuses[float32])
-	t.Run("float64", testNeverFuses[float64])
-	t.Run("float16", testNeverFuses[float16])
-	t.Run("bfloat16", testNeverFuses[bfloat16])
-}
-
 func testInterleaved[T number](t *testing.T) {
 	k := kindOf[T]()
 	r := rand.New(rand.NewPCG(13, 14))
@@ -611,35 +527,6 @@ func TestInterleavedViewsAreNoOverlap(t *testing.T) {
 	t.Run("float32", testInterleaved[float32])
 	t.Run("float16", testInterleaved[float16])
 	t.Run("bfloat16", testInterleaved[bfloat16])
-}
-
-func testFactor[T number](t *testing.T) {
-	k := kindOf[T]()
-	for _, rate := range []float64{1e-20, 0.1, 0.15, 0.2, 0.3, 1.0 / 3, 0.7, 0.9, 0.999, 0.99998, 0.99999, 1 - 0x1p-53} {
-		for _, x := range []tensor{dense(t, layout.NCW, 1, 1, 40), dense(t, layout.NWC, 1, 1, 40), dense(t, layout.NWC, 1, 1, 400)} {
-			m, err := mask.New(x.samples, x.channels, rate, mask.Arithmetic{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			y := make([]T, x.length)
-			if err := k.apply(y, filled(x.length, k.of(1)), m, x.geom); err != nil {
-				t.Fatal(err)
-			}
-			want := k.of(1 / (1 - rate))
-			for i := range y {
-				if bitsOf(y[i]) != bitsOf(want) {
-					t.Fatalf("%s, rate %v: element %d is %v, want %v", x.name, rate, i, k.float(y[i]), k.float(want))
-				}
-			}
-		}
-	}
-}
-
-func TestFactorIsRoundedOnceFromFloat64(t *testing.T) {
-	t.Run("float32", testFactor[float32])
-	t.Run("float64", testFactor[float64])
-	t.Run("float16", testFactor[float16])
-	t.Run("bfloat16", testFactor[bfloat16])
 }
 
 func testHighWorkerCounts[T number](t *testing.T) {

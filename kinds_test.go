@@ -2,6 +2,7 @@ package spatialdropout_test
 
 import (
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/internal/reference"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -28,6 +29,7 @@ type (
 
 // kind is a kind of data: the functions for it and its arithmetic.
 type kind[T number] struct {
+	typ          reference.Type
 	tensor       func(data []T, g layout.Geometry) spatialdropout.Tensor
 	list         func(list [][]T, g layout.Geometry) spatialdropout.Tensor
 	vector       func(data []T) kernel.Vector
@@ -46,8 +48,8 @@ type kind[T number] struct {
 }
 
 var kinds = [...]any{
-	floats[float32](hard32, 0x7f8abcde), floats[named32](hard32, 0xff8abcde),
-	floats[float64](hard64, 0x7ff0abcdef012345), floats[named64](hard64, 0xfff0abcdef012345),
+	floats[float32](kernel.F32, hard32, 0x7f8abcde), floats[named32](kernel.F32, hard32, 0xff8abcde),
+	floats[float64](kernel.F64, hard64, 0x7ff0abcdef012345), floats[named64](kernel.F64, hard64, 0xfff0abcdef012345),
 	halves[float16](kernel.F16, hardF16, 0x7d55), halves[bfloat16](kernel.BF16, hardBF16, 0xffaa),
 }
 
@@ -61,8 +63,9 @@ func kindOf[T number]() *kind[T] {
 	panic("no kind of data of the tests")
 }
 
-func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
+func floats[T spatialdropout.Float](of *kernel.Kind, hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
+		typ:    reference.Types[of.Type()],
 		tensor: spatialdropout.Of[T], list: spatialdropout.OfList[T], vector: kernel.Of[T],
 		plain: spatialdropout.Apply[T], added: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
 		of:    func(x float64) T { return T(x) },
@@ -76,6 +79,7 @@ func floats[T spatialdropout.Float](hard []uint64, signalling uint64) *kind[T] {
 
 func halves[T float16 | bfloat16](of *kernel.Kind, hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
+		typ:    reference.Types[of.Type()],
 		tensor: func(data []T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.As(of, data, g) },
 		list:   func(list [][]T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.AsList(of, list, g) },
 		vector: func(data []T) kernel.Vector { return kernel.As(of, data) },

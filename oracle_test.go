@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/internal/reference"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -291,57 +292,22 @@ type formula[T number] struct {
 	factor, shift          T
 }
 
-// formulas returns the formulas of a kept and of a dropped channel. They are computed as
-// the frameworks whose rules they are compute them, one operation after the other.
+// formulas returns the formulas of a kept and of a dropped channel.
 func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 	q := 1 - c.rate
 	if c.count > 0 {
 		q = float64(c.count) / float64(channels)
 	}
-	// Frameworks round a number that they are given for halves to float32 first.
-	scalar := func(x float64) T {
-		if sizeOf[T]() == 8 {
-			return k.of(x)
-		}
-		return k.of(float64(float32(x)))
-	}
 	dropped.dropped = true
-	switch one := k.of(1); c.rule {
-	case mask.Reciprocal:
-		kept.factor = k.of(1 / q)
-	case mask.WideReciprocal:
-		kept.factor = k.of(1 / q)
-		if sizeOf[T]() < 8 {
-			kept.factor = k.of(float64(1 / float32(q)))
-		}
-	case mask.RoundedReciprocal:
-		kept.factor = k.over(one, k.of(q))
-	case mask.CompiledQuotient:
-		kept.factor = k.over(one, k.of(q))
-		if _, ok := any(one).(bfloat16); ok {
-			kept.factor, kept.over = scalar(q), true
-		}
-	case mask.Quotient:
-		kept.factor, kept.over = scalar(q), true
-	case mask.Unscaled, mask.AtInference:
-		kept.factor = one
-	case mask.Expectation:
-		kept.factor = k.of(q)
-	case mask.Alpha, mask.AlphaGradient:
-		const alpha = 1.7580993408473766
-		a := 1 / math.Sqrt(float64((float64(float64(alpha*alpha)*c.rate)+1)*q))
-		kept.factor = scalar(a)
-		if c.rule == mask.Alpha && c.rate > 0 && c.rate < 1 {
-			aa := float64(alpha * a)
-			kept.shifted, kept.shift = true, scalar(float64(aa*c.rate))
-			dropped.shifted, dropped.shift = true, k.plus(k.times(k.of(-1), scalar(aa)), kept.shift)
-		}
-	default:
-		panic("no oracle of " + c.rule.String())
+	switch alpha := c.rule == mask.Alpha || c.rule == mask.AlphaGradient; {
+	case c.rate == 0 && c.count == 0:
+		return formula[T]{factor: k.of(1)}, dropped
+	case alpha && q == 0:
+		return formula[T]{}, dropped // no channel is kept
 	}
-	if c.rate == 0 && c.count == 0 {
-		kept = formula[T]{factor: k.of(1)}
-	}
+	n := reference.NumbersOf(c.rule, c.rate, q, k.typ)
+	kept = formula[T]{over: n.Divides, factor: k.of(n.Factor), shifted: n.Shifts, shift: k.of(n.Kept)}
+	dropped.shifted, dropped.shift = n.Shifts, k.of(n.Dropped)
 	return kept, dropped
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spatialdropout/spatialdropout/internal/reference"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -77,7 +78,7 @@ func TestGaussianFactorsOfAllTypesAreRoundedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, f := range f64 {
-			if f32[i] != float32(f) || f16[i] != rounded(f, 10, 5) || uint16(bf16[i]) != rounded(f, 7, 8) {
+			if f32[i] != float32(f) || f16[i] != reference.Float16.Nearest(f) || uint16(bf16[i]) != reference.BFloat16.Nearest(f) {
 				t.Fatalf("rate %v: factor %d, %v, is %v, %#04x and %#04x", rate, i, f, f32[i], f16[i], bf16[i])
 			}
 			if i%pitch >= channels && f != 0 || rate == 0 && i%pitch < channels && f != 1 || rate == 1 && f != 0 {
@@ -198,7 +199,7 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, f := range factors64(m, pitch) {
-		if f != want[i] || f32[i] != float32(want[i]) || f16[i] != rounded(want[i], 10, 5) || uint16(bf16[i]) != rounded(want[i], 7, 8) {
+		if f != want[i] || f32[i] != float32(want[i]) || f16[i] != reference.Float16.Nearest(want[i]) || uint16(bf16[i]) != reference.BFloat16.Nearest(want[i]) {
 			t.Fatalf("factor %d is %v, %v, %#x and %#x, want %v", i, f, f32[i], f16[i], bf16[i], want[i])
 		}
 	}

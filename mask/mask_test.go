@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/reference"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -345,8 +346,8 @@ func bits[T number](x T) uint64 {
 	return *(*uint64)(unsafe.Pointer(&x))
 }
 
-func toF16(x float64) float16   { return float16(rounded(x, 10, 5)) }
-func toBF16(x float64) bfloat16 { return bfloat16(rounded(x, 7, 8)) }
+func toF16(x float64) float16   { return float16(reference.Float16.Nearest(x)) }
+func toBF16(x float64) bfloat16 { return bfloat16(reference.BFloat16.Nearest(x)) }
 
 func testFactors[T number](t *testing.T, factors factors[T], of func(float64) T) {
 	for _, rate := range append(rates, 0.3, 0.99998, 0.99999) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spatialdropout/spatialdropout/internal/reference"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -226,9 +227,9 @@ func rule(t testing.TB, s described) oracle {
 			}
 			w := number(i/4, int(i%4))
 			single := float64(float32(rate))
-			switch bf := unrounded(rounded(single, 7, 8), 7, 8); {
+			switch bf := reference.BFloat16.Rounded(single); {
 			case s.typ == mask.Float16:
-				return float64(w&0x3ff)*0x1p-10 >= unrounded(rounded(single, 10, 5), 10, 5)
+				return float64(w&0x3ff)*0x1p-10 >= reference.Float16.Rounded(single)
 			case s.typ == mask.BFloat16 && s.xla:
 				return float64(w>>9)*0x1p-23 >= bf
 			case s.typ == mask.BFloat16:
@@ -307,13 +308,13 @@ func probability(t testing.TB, stream mask.Stream, rate float64) float64 {
 		case mask.Float64:
 			return 1 - below(rate, 52)
 		case mask.Float16:
-			return 1 - below(unrounded(rounded(single, 10, 5), 10, 5), 10)
+			return 1 - below(reference.Float16.Rounded(single), 10)
 		case mask.BFloat16:
 			bits := 7
 			if s.xla {
 				bits = 23
 			}
-			return 1 - below(unrounded(rounded(single, 7, 8), 7, 8), bits)
+			return 1 - below(reference.BFloat16.Rounded(single), bits)
 		}
 		return 1 - below(single, 23)
 	case "onednn":
@@ -479,72 +480,5 @@ func sourceOracle(src rand.Source) oracle {
 			numbers = append(numbers, src.Uint64())
 		}
 		return float64(numbers[at.Cursor+i]>>11)*0x1p-53 < 1-rate
-	}
-}
-
-// rounded returns the half nearest to x, ties to even, in a format with so many bits of
-// fraction and exponent.
-func rounded(x float64, fraction, exponent int) uint16 {
-	bias := 1<<(exponent-1) - 1
-	_, e := math.Frexp(x)
-	unit := max(e-1, 1-bias) - fraction // x is counted in units of 2^unit
-	n := math.RoundToEven(math.Ldexp(math.Abs(x), -unit))
-	infinity := uint16(1<<exponent-1) << fraction
-	bits := infinity
-	if math.Ldexp(n, unit) < math.Ldexp(1, bias+1) {
-		bits = uint16(n)
-		if n >= math.Ldexp(1, fraction) { // normal: the exponent is written, the first digit not
-			bits = uint16((unit+fraction+bias-1)<<fraction) + uint16(n)
-		}
-	}
-	if math.Signbit(x) {
-		bits |= 1 << (fraction + exponent)
-	}
-	return bits
-}
-
-// unrounded returns the value of a half.
-func unrounded(bits uint16, fraction, exponent int) float64 {
-	bias := 1<<(exponent-1) - 1
-	e, digits := int(bits)>>fraction&(1<<exponent-1), float64(bits&(1<<fraction-1))
-	var x float64
-	switch e {
-	case 1<<exponent - 1:
-		x = math.Inf(1)
-		if digits != 0 {
-			x = math.NaN()
-		}
-	case 0:
-		x = math.Ldexp(digits, 1-bias-fraction)
-	default:
-		x = math.Ldexp(digits+math.Ldexp(1, fraction), e-bias-fraction)
-	}
-	if bits>>(fraction+exponent) == 1 {
-		x = -x
-	}
-	return x
-}
-
-// The oracle rounds every half to itself, and the middles between halves and their
-// neighbours correctly.
-func TestOracleRoundsToNearestEven(t *testing.T) {
-	for _, format := range []struct{ fraction, exponent int }{{10, 5}, {7, 8}} {
-		round := func(x float64) uint16 { return rounded(x, format.fraction, format.exponent) }
-		infinity := uint16(1<<format.exponent-1) << format.fraction
-		for b := range infinity {
-			x, next := unrounded(b, format.fraction, format.exponent), unrounded(b+1, format.fraction, format.exponent)
-			if math.IsInf(next, 1) {
-				next = 2*x - unrounded(b-1, format.fraction, format.exponent)
-			}
-			middle, even := (x+next)/2, b+b%2
-			for y, want := range map[float64]uint16{
-				x: b, math.Nextafter(x, 1e300): b, math.Nextafter(middle, 0): b,
-				middle: even, math.Nextafter(middle, 1e300): b + 1, math.Nextafter(next, 0): b + 1,
-			} {
-				if round(y) != want || round(-y) != want|0x8000 && y != 0 {
-					t.Fatalf("%v and its negative are rounded to %#04x and %#04x, want %#04x", y, round(y), round(-y), want)
-				}
-			}
-		}
 	}
 }

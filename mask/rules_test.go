@@ -4,23 +4,25 @@ import (
 	bin "encoding/binary"
 	"fmt"
 	"math"
-	"math/big"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/reference"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// dataType is a type of data, as the oracles see it.
-type dataType struct {
-	mask.Type
-	fraction, exponent int // of the halves, else 0
-}
+// dataType is a type of data, as the oracle sees it.
+type dataType reference.Type
 
 // dataTypes are the four types.
-var dataTypes = []dataType{{Type: mask.Float32}, {Type: mask.Float64}, {mask.Float16, 10, 5}, {mask.BFloat16, 7, 8}}
+var dataTypes = func() (all []dataType) {
+	for _, k := range reference.Types {
+		all = append(all, dataType(k))
+	}
+	return all
+}()
 
 // number returns the number that has these bits in the type.
 func (k dataType) number(b []byte) float64 {
@@ -30,7 +32,7 @@ func (k dataType) number(b []byte) float64 {
 	case mask.Float64:
 		return math.Float64frombits(bin.NativeEndian.Uint64(b))
 	}
-	return unrounded(bin.NativeEndian.Uint16(b), k.fraction, k.exponent)
+	return k.Value(bin.NativeEndian.Uint16(b))
 }
 
 // aligned returns memory for n numbers of 8 bytes or fewer, all bits of which are set.
@@ -62,88 +64,14 @@ func (k dataType) filled(m *mask.Mask, pitch int) (factors, shifts []float64, a 
 	return factors, shifts, a
 }
 
-// round rounds to the type.
-func (k dataType) round(x float64) float64 {
-	switch {
-	case k.Type == mask.Float64 || math.IsNaN(x):
-		return x
-	case k.fraction > 0:
-		return unrounded(rounded(x, k.fraction, k.exponent), k.fraction, k.exponent)
-	}
-	return float64(float32(x))
-}
-
-// scalar rounds to the type in which frameworks compute: float32, or float64 for float64.
-func (k dataType) scalar(x float64) float64 {
-	if k.Type == mask.Float64 {
-		return x
-	}
-	return float64(float32(x))
-}
-
-// exact returns x with so many bits that products and sums of float64 are exact.
-func exact(x float64) *big.Float { return new(big.Float).SetPrec(1200).SetFloat64(x) }
-
-// quotient returns a/b rounded to float64. 200 bits decide: no quotient of two float64, and
-// no root, is nearer to the middle between two float64 than that.
-func quotient(a, b float64) float64 {
-	f, _ := new(big.Float).SetPrec(200).Quo(exact(a), exact(b)).Float64()
-	return f
-}
-
-// product returns a·b rounded to float64, never fused with a sum.
-func product(a, b float64) float64 {
-	f, _ := new(big.Float).SetPrec(1200).Mul(exact(a), exact(b)).Float64()
-	return f
-}
-
-func sum(a, b float64) float64 {
-	if math.IsInf(a, 0) || math.IsInf(b, 0) {
-		return a + b
-	}
-	f, _ := new(big.Float).SetPrec(1200).Add(exact(a), exact(b)).Float64()
-	return f
-}
-
-func root(a float64) float64 {
-	f, _ := new(big.Float).SetPrec(200).Sqrt(exact(a)).Float64()
-	return f
-}
-
-// numbersOf computes, from the documentation of a rule, what a kept element is multiplied or
-// divided by, and what is added to a kept and to a dropped one.
+// numbersOf returns what a kept element is multiplied or divided by, and what is added to a kept and to a
+// dropped one.
 func numbersOf(rule mask.Rule, rate float64, k dataType) (factor, kept, dropped float64) {
-	q := sum(1, -rate)
-	const α = 1.7580993408473766
-	a := quotient(1, root(product(sum(product(product(α, α), rate), 1), q)))
-	switch rule {
-	case mask.Reciprocal:
-		return k.round(quotient(1, q)), 0, 0
-	case mask.WideReciprocal:
-		return k.round(k.scalar(quotient(1, k.scalar(q)))), 0, 0
-	case mask.RoundedReciprocal:
-		return k.round(k.scalar(quotient(1, k.round(q)))), 0, 0
-	case mask.CompiledQuotient:
-		if k.exponent == 8 {
-			return k.round(k.scalar(q)), 0, 0 // bfloat16
-		}
-		return k.round(k.scalar(quotient(1, k.round(q)))), 0, 0
-	case mask.Quotient:
-		if k.round(k.scalar(q)) == 0 {
-			return math.Inf(1), 0, 0 // x/0 is x·∞
-		}
-		return k.round(k.scalar(q)), 0, 0
-	case mask.Expectation:
-		return k.round(q), 0, 0
-	case mask.Alpha:
-		// PyTorch's noise is 1 or 0: it computes b = (noise−1)·(αa) + αa·rate and noise·a.
-		// With halves, a scalar is rounded to float32 in a product and to the half in a sum.
-		s, b := k.scalar(product(α, a)), k.round(k.scalar(product(product(α, a), rate)))
-		return k.round(k.scalar(a)), b, k.round(k.scalar(sum(k.round(-s), b)))
-	case mask.AlphaGradient:
-		return k.round(k.scalar(a)), 0, 0
+	n := reference.NumbersOf(rule, rate, reference.Sum(1, -rate), reference.Type(k))
+	if n.Divides && n.Factor == 0 {
+		n.Factor = math.Inf(1) // x/0 is x·∞
 	}
-	return 1, 0, 0
+	return n.Factor, n.Kept, n.Dropped
 }
 
 // identical reports whether two numbers have the same bits, or both are NaN.
@@ -224,6 +152,46 @@ func TestNumbersOfEveryRuleAndType(t *testing.T) {
 	}
 }
 
+// Rates at which a factor that is rounded twice, or is computed in float32, is another one.
+func TestFactorIsRoundedOnceFromFloat64(t *testing.T) {
+	for _, rate := range []float64{1e-20, 0.1, 0.15, 0.2, 0.3, 1.0 / 3, 0.7, 0.9, 0.999, 0.99998, 0.99999, 1 - 0x1p-53} {
+		for _, k := range dataTypes {
+			want := reference.Type(k).Round(1 / (1 - rate))
+			if f, _, _ := k.filled(ruledMask(t, mask.Reciprocal, rate), 2); !identical(f[0], want) {
+				t.Errorf("%v, rate %v: factor %v, want %v", k.Type, rate, f[0], want)
+			}
+		}
+	}
+}
+
+// Alpha dropout keeps mean 0 and variance 1.
+func TestAlphaDropoutKeepsMeanAndVariance(t *testing.T) {
+	const samples, channels = 500, 800
+	r := rand.New(rand.NewPCG(1, 34))
+	for _, text := range []string{"philox:5", "pytorch:5", "jax:5"} {
+		for _, rate := range []float64{0.05, 0.1, 0.5} {
+			s := parse(text)
+			m, err := mask.New(samples, channels, rate, mask.Arithmetic{Policy: s.Arithmetic().Policy, Rule: mask.Alpha})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Draw(m, mask.Place{}); err != nil {
+				t.Fatal(err)
+			}
+			factors, shifts, _ := dataTypes[mask.Float64].filled(m, channels)
+			var mean, square float64
+			for i, f := range factors {
+				y := r.NormFloat64()*f + shifts[i]
+				mean += y / float64(len(factors))
+				square += y * y / float64(len(factors))
+			}
+			if variance := square - mean*mean; math.Abs(mean) > 0.02 || math.Abs(variance-1) > 0.02 {
+				t.Errorf("%s, rate %v: mean %v and variance %v, want 0 and 1", text, rate, mean, variance)
+			}
+		}
+	}
+}
+
 // A factor that rounds to 0 is not that of a dropped channel, and a divisor that does is
 // none.
 func TestFactorsThatRoundTo0DropNothing(t *testing.T) {
@@ -237,7 +205,7 @@ func TestFactorsThatRoundTo0DropNothing(t *testing.T) {
 				m := ruledMask(t, rule, rate)
 				factors, _, action := k.filled(m, 2)
 				divides := rule == mask.Quotient || rule == mask.CompiledQuotient && k.Type == mask.BFloat16
-				if zero := k.round(k.scalar(sum(1, -rate))) == 0; divides && zero || rule == mask.Expectation && zero {
+				if zero := reference.Type(k).Round(reference.Type(k).Scalar(reference.Sum(1, -rate))) == 0; divides && zero || rule == mask.Expectation && zero {
 					lost[rule]++
 					want := mask.Action{Drop: rule == mask.Quotient}
 					if action != want {
@@ -285,7 +253,7 @@ func TestFactorAndIdentityFollowTheRule(t *testing.T) {
 			case rate == 1:
 				want = 0
 			case rule == mask.Alpha || rule == mask.AlphaGradient:
-				want, _, _ = numbersOf(rule, rate, dataType{Type: mask.Float64})
+				want, _, _ = numbersOf(rule, rate, dataTypes[mask.Float64])
 			case want == 0:
 				want = 1 / (1 - rate)
 			}
@@ -492,10 +460,10 @@ func TestFactorsAreMultipliersOrAnError(t *testing.T) {
 					got = []float64{9, 9}
 					err = mask.Factors(k.Type, got, m, 2)
 				default:
-					nine := rounded(9, k.fraction, k.exponent)
+					nine := k.Nearest(9)
 					f := []uint16{nine, nine}
 					err = mask.Factors(k.Type, f, m, 2)
-					got = []float64{unrounded(f[0], k.fraction, k.exponent), unrounded(f[1], k.fraction, k.exponent)}
+					got = []float64{k.Value(f[0]), k.Value(f[1])}
 				}
 				if a.Divide || a.Shift {
 					if !refuses(err, "rule") || !strings.Contains(err.Error(), rule.String()) || !strings.Contains(err.Error(), k.Type.String()) || got[0] != 9 || got[1] != 9 {

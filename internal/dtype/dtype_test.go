@@ -7,34 +7,14 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/reference"
 )
 
-// halves are the 16-bit types, with the sizes of their fields.
+// halves are the 16-bit types, with their formats.
 var halves = []struct {
 	dtype.Type
-	fraction, exponent int
-}{{dtype.Float16, 10, 5}, {dtype.BFloat16, 7, 8}}
-
-// value returns the number that the fields of a half stand for, by their definition.
-func value(bits uint16, fraction, exponent int) float64 {
-	bias := 1<<(exponent-1) - 1
-	e, digits := int(bits)>>fraction&(1<<exponent-1), float64(bits&(1<<fraction-1))
-	var x float64
-	switch {
-	case e == 1<<exponent-1 && digits != 0:
-		x = math.NaN()
-	case e == 1<<exponent-1:
-		x = math.Inf(1)
-	case e == 0:
-		x = math.Ldexp(digits, 1-bias-fraction)
-	default:
-		x = math.Ldexp(digits+math.Ldexp(1, fraction), e-bias-fraction)
-	}
-	if bits>>15 == 1 {
-		x = -x
-	}
-	return x
-}
+	*reference.Half
+}{{dtype.Float16, reference.Float16}, {dtype.BFloat16, reference.BFloat16}}
 
 func TestNamesAndSizes(t *testing.T) {
 	for d, want := range map[dtype.Type]string{
@@ -52,7 +32,7 @@ func TestNamesAndSizes(t *testing.T) {
 func TestWidenIsTheValueOfEveryHalf(t *testing.T) {
 	for _, h := range halves {
 		for bits := range 1 << 16 {
-			got, want := h.Widen(uint16(bits)), value(uint16(bits), h.fraction, h.exponent)
+			got, want := h.Widen(uint16(bits)), h.Value(uint16(bits))
 			switch {
 			case math.IsNaN(want):
 				wide := uint32(bits) << 16 // keeps its bits
@@ -73,11 +53,11 @@ func TestWidenIsTheValueOfEveryHalf(t *testing.T) {
 // the wrong side by a function that is monotone, so these are all tried.
 func TestRoundAndNarrowToTheNearestHalfTiesToEven(t *testing.T) {
 	for _, h := range halves {
-		infinity := uint16(1<<h.exponent-1) << h.fraction
+		infinity := h.Infinity()
 		for b := range infinity {
-			x, next := value(b, h.fraction, h.exponent), value(b+1, h.fraction, h.exponent)
+			x, next := h.Value(b), h.Value(b+1)
 			if b+1 == infinity {
-				next = 2*x - value(b-1, h.fraction, h.exponent)
+				next = 2*x - h.Value(b-1)
 			}
 			middle, even := (x+next)/2, b+b%2
 			for _, c := range []struct {
@@ -148,11 +128,11 @@ func TestNarrowAndRoundAreMonotone(t *testing.T) {
 
 func TestNaNsStayNaNs(t *testing.T) {
 	for _, h := range halves {
-		quiet := uint16(1<<(h.exponent+1)-1) << (h.fraction - 1)
+		quiet := uint16(1<<(h.Exponent+1)-1) << (h.Fraction - 1)
 		for _, payload := range []uint32{1, 0x1fff, 0x2000, 0xffff, 0x10000, 0x3fffff, 0x400000, 0x7fffff} {
 			for _, sign := range []uint32{0, 1 << 31} {
 				got := h.Narrow(math.Float32frombits(sign | 0x7f800000 | payload))
-				want := uint16(sign>>16) | quiet | uint16(payload>>(23-h.fraction))
+				want := uint16(sign>>16) | quiet | uint16(payload>>(23-h.Fraction))
 				if got != want {
 					t.Errorf("%v: the NaN %#08x is narrowed to %#04x, want %#04x", h, sign|0x7f800000|payload, got, want)
 				}

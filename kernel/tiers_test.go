@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -30,7 +31,9 @@ func (f *format) channels() []channel {
 	for i := range all {
 		all[i].scale = scales[i*5%len(scales)]
 	}
-	return all
+	// Ties: of 3 and the number after 1 as factors, and of what is as large as half of the last bit of 1.
+	after, half := f.one()+1, f.of(math.Ldexp(1, -f.fraction-1))
+	return append(all, channel{factor: after, shift: sign, scale: after}, channel{factor: f.one(), shift: half, scale: f.one()})
 }
 
 // expectation is a sequence of elements before op, and their results with each channel.

@@ -189,26 +189,22 @@ func testLarge[T number](t *testing.T) {
 		src, dst, want := make([]T, g.Len()), make([]T, g.Len()), make([]T, g.Len())
 		drop := newDropout(t, 0.5, spatialdropout.WithSeed(5))
 		m := draw(t, drop, g)
-		// Channels first, the inner loop is over the elements of a channel,
-		// channels last over the channels.
-		first := x.order == layout.NCHW
-		outers, inners := g.Spatial(), g.Channels()
-		if first {
-			outers, inners = inners, outers
+		for i := 0; i < len(src); {
+			copy(want[i:], twice)
+			i += copy(src[i:], numbers)
 		}
-		i := 0
+		sample, plane := g.Spatial()*g.Channels(), g.Spatial()
 		for n := range g.Samples() {
-			for outer := range outers {
-				for inner := range inners {
-					c := inner
-					if first {
-						c = outer
+			for c := range g.Channels() {
+				elements := want[n*sample:][:sample]
+				switch {
+				case m.Kept(n, c):
+				case x.order == layout.NCHW:
+					clear(elements[c*plane:][:plane])
+				default:
+					for i := c; i < sample; i += g.Channels() {
+						elements[i] = 0
 					}
-					src[i] = numbers[i%len(numbers)]
-					if m.Kept(n, c) {
-						want[i] = twice[i%len(numbers)]
-					}
-					i++
 				}
 			}
 		}

@@ -29,16 +29,22 @@ func decode[T float16 | bfloat16](h T) float64 { return formatOf[T]().Value(uint
 func encode[T float16 | bfloat16](x float64) T { return T(formatOf[T]().Nearest(x)) }
 
 // timesHalf returns the product, computed in float32 and rounded to the half.
+//
+//go:norace
 func timesHalf[T float16 | bfloat16](x, y T) T {
 	return encode[T](float64(float32(decode(x)) * float32(decode(y))))
 }
 
 // plusHalf returns the sum, computed in float32 and rounded to the half.
+//
+//go:norace
 func plusHalf[T float16 | bfloat16](x, y T) T {
 	return encode[T](float64(float32(decode(x)) + float32(decode(y))))
 }
 
 // overHalf returns the quotient, computed in float32 and rounded to the half.
+//
+//go:norace
 func overHalf[T float16 | bfloat16](x, y T) T {
 	return encode[T](float64(float32(decode(x)) / float32(decode(y))))
 }
@@ -94,6 +100,8 @@ func fill[T number](all []T, x T) {
 
 // values returns n numbers: a third hard ones, a third of any bits, a third
 // ordinary.
+//
+//go:norace
 func values[T number](r *rand.Rand, n int) []T {
 	k := kindOf[T]()
 	all := make([]T, n)

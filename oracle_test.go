@@ -315,6 +315,8 @@ func (k *kind[T]) formulas(c call, channels int) (kept, dropped formula[T]) {
 // channel. There is a second answer where the contract leaves a choice: which NaN
 // survives where two meet, and whether a product with 1 is computed, which shows on a
 // signalling NaN.
+//
+//go:norace
 func (k *kind[T]) element(c call, y, x T, f formula[T]) (want, or T) {
 	if f.dropped && c.policy == mask.Select {
 		if c.add {

@@ -104,6 +104,8 @@ func (f *format) of(x float64) uint64 {
 
 // times returns the product as it is documented: halves are multiplied in float32,
 // and the product is rounded once more.
+//
+//go:norace
 func (f *format) times(a, b uint64) uint64 {
 	switch f.typ {
 	case dtype.Float32:
@@ -117,6 +119,8 @@ func (f *format) times(a, b uint64) uint64 {
 // over returns the quotient. A quotient of finite numbers is rounded once from twice
 // as many digits as they have and two more, which are enough to tell it from a border
 // between two numbers. Other quotients need no rounding, and NaNs are the processor's.
+//
+//go:norace
 func (f *format) over(a, b uint64) uint64 {
 	finite := a&^f.sign() < f.inf() && b&^f.sign() < f.inf() && !f.zero(b)
 	switch f.typ {
@@ -141,6 +145,8 @@ func (f *format) over(a, b uint64) uint64 {
 }
 
 // plus returns the sum. Halves are added in float32, and the sum is rounded once more.
+//
+//go:norace
 func (f *format) plus(a, b uint64) uint64 {
 	switch f.typ {
 	case dtype.Float32:
@@ -166,6 +172,8 @@ func (f *format) rectified(x uint64) uint64 {
 // that the element is part of a plane in place, which a factor of 1 leaves alone. Where
 // two NaNs meet, the processor chooses which one survives, and the documentation
 // promises no more than a NaN: such a result is loose.
+//
+//go:norace
 func (f *format) oracle(op Op, y, x, factor, shift uint64, untouched bool) (want uint64, loose bool) {
 	if f.zero(factor) {
 		switch op {
@@ -204,6 +212,8 @@ func (f *format) oracle(op Op, y, x, factor, shift uint64, untouched bool) (want
 }
 
 // same reports whether a result is the oracle's.
+//
+//go:norace
 func (f *format) same(got, want uint64, loose bool) bool {
 	return got == want || loose && f.nan(got) && got&f.quiet() != 0
 }

@@ -66,6 +66,8 @@ func (h *Half) define(bits uint16) float64 {
 }
 
 // Value returns what bits mean. A NaN keeps its payload and becomes quiet.
+//
+//go:norace
 func (h *Half) Value(bits uint16) float64 { return h.values[bits] }
 
 // octave returns the exponent of a float64 that is not negative, as its bits have it.
@@ -73,6 +75,8 @@ func octave(x float64) int { return int(math.Float64bits(x) >> 52) }
 
 // Nearest returns the bits of the half nearest to x, the even one of two. It looks x up among all halves. A NaN
 // becomes quiet, and loses the low bits of its payload.
+//
+//go:norace
 func (h *Half) Nearest(x float64) uint16 {
 	var sign uint16
 	if math.Signbit(x) {

@@ -228,10 +228,7 @@ func (p *x86) clearNotPositive(t, value reg.Register, w block) {
 // operation returns the instruction that multiplies a register by a factor or
 // divides it by one. The factor is its first operand.
 func (p *x86) operation(set instructionSet) func(*build.Context, ...operand.Op) {
-	if p.divides() {
-		return set.div
-	}
-	return set.mul
+	return set.binary(p.scaling())
 }
 
 // scaled multiplies x, which may be in memory, by a factor, or divides it by one.
@@ -330,6 +327,11 @@ type instructionSet struct {
 	mulZ  func(c *build.Context, x, y, mask, to operand.Op)
 	divZ  func(c *build.Context, by, x, mask, to operand.Op)
 	blend func(c *build.Context, choice, yes, no, to operand.Op)
+}
+
+// binary returns the instruction of an operator on two numbers.
+func (set instructionSet) binary(op operator) func(*build.Context, ...operand.Op) {
+	return map[operator]func(*build.Context, ...operand.Op){product: set.mul, quotient: set.div, sum: set.add}[op]
 }
 
 var instructions = map[string]instructionSet{

@@ -140,11 +140,7 @@ func (p *x86FusedFloats) step(s stage, to int, x operand.Op, b block, c choice) 
 				x, y = y, x
 			}
 		}
-		if s.operator == product {
-			p.set.mul(p.Context, y, x, value)
-		} else {
-			p.set.add(p.Context, y, x, value)
-		}
+		p.set.binary(s.operator)(p.Context, y, x, value)
 	case clipping:
 		p.clip(p.set, value, aside, p.vec(regCap, b), b)
 	case leaking:

@@ -138,10 +138,8 @@ func (p *x86FusedHalves) step(s stage, accum func(int) [2]int, rounded *bool, b 
 		for k, x := range registers[:p.wides(v)] {
 			value, t := p.vec(x, w), p.vec(t[k], w)
 			switch s.operator {
-			case product:
-				set.mul(p.Context, p.vec(leaf[k], w), value, value)
-			case sum:
-				set.add(p.Context, p.vec(leaf[k], w), value, value)
+			case product, sum:
+				set.binary(s.operator)(p.Context, p.vec(leaf[k], w), value, value)
 			case clipping:
 				p.clip(set, value, help, limit, w)
 			case leaking:
@@ -267,12 +265,5 @@ func (p *x86) walkSideBySide(l *loops) {
 
 // inRow returns where one of several rows side by side lies.
 func (p *x86) inRow(base reg.GPVirtual, row, at int) operand.Mem {
-	m := operand.Mem{Base: base, Disp: at}
-	switch row {
-	case 1, 2:
-		m.Index, m.Scale = p.strides[0], uint8(row)
-	case 3:
-		m.Index, m.Scale = p.strides[1], 1
-	}
-	return m
+	return quarterOf(row, block{at: at}, base, p.strides[0], p.strides[1])
 }

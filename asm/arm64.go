@@ -319,9 +319,9 @@ func (p *neon) apply(s stage, b block, c choice) {
 	w := width(b.bytes)
 	switch {
 	case s.leaf == F && c.row:
-		p.arithmetic(p.operation(), vValue, p.accum, vFactor, w)
+		p.arithmetic(arithmeticWords[s.operator], vValue, p.accum, vFactor, w)
 	case s.leaf == F:
-		p.arithmetic(p.operation(), vValue, p.accum, vPlane, w)
+		p.arithmetic(arithmeticWords[s.operator], vValue, p.accum, vPlane, w)
 	case s.leaf == Y:
 		p.peek(vOther, xDst, w)
 		p.arithmetic(fadd, vValue, vOther, vValue, w)
@@ -408,13 +408,8 @@ func (p *neon) otherwise(v, other, mask int) {
 	}
 }
 
-// operation returns the instruction that takes an element and its factor.
-func (p *neon) operation() encoding {
-	if p.divides() {
-		return fdiv
-	}
-	return fmul
-}
+// arithmeticWords has the instruction of each operator on two numbers.
+var arithmeticWords = map[operator]encoding{product: fmul, quotient: fdiv, sum: fadd}
 
 // arithmetic sets the registers from d up to the product, the quotient or the sum of
 // those from a up and from b up, rounded to the type of the elements. It computes w

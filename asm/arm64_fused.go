@@ -196,12 +196,8 @@ func (p *neonFused) apply(s stage, b block, c choice) {
 	switch s.operator {
 	case product, sum:
 		with, each := p.operands(s.leaf, b, c)
-		e := fmul
-		if s.operator == sum {
-			e = fadd
-		}
 		for i := range n {
-			p.word(e, p.accum+i, p.accum+i, with+i*each)
+			p.word(arithmeticWords[s.operator], p.accum+i, p.accum+i, with+i*each)
 		}
 		p.rounded = false
 	case clipping:

@@ -141,6 +141,14 @@ func (o operation) shifts() bool { return o.value.has(S) }
 // divides reports whether the factor is a divisor.
 func (o operation) divides() bool { return o.value.applies(quotient) }
 
+// scaling returns the operator that takes the factor.
+func (o operation) scaling() operator {
+	if o.divides() {
+		return quotient
+	}
+	return product
+}
+
 // sums reports whether anything follows the product or the quotient. If nothing
 // does, a factor of 1 leaves an element as it is.
 func (o operation) sums() bool { return len(o.value.chain()) > 1 }

@@ -247,6 +247,12 @@ func (p *x86) walkSideBySide(l *loops) {
 			}
 		})
 	}
+	for r := range rows {
+		p.PREFETCHT0(p.inRow(p.src, r, loadAhead))
+		if p.readsAux() {
+			p.PREFETCHT0(p.inRow(p.aux, r, loadAhead))
+		}
+	}
 	for at := 0; at < lineBytes; at += p.tier.width {
 		l.element(choice{row: true, drop: p.drops()})(block{bytes: p.tier.width, at: at, rows: rows})
 	}

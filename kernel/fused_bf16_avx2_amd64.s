@@ -940,198 +940,200 @@ abreastLine:
 	PREFETCHT0 (R12)(R10*1)
 
 prefetched1:
-	VMOVUPS  (DX)(R11*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R10*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, (AX)
-	VMOVUPS  Y4, (AX)(R10*1)
-	VMOVUPS  32(DX)(R11*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R10*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, 32(AX)
-	VMOVUPS  Y4, 32(AX)(R10*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	CMPQ     R11, R10
-	JB       abreastLine
-	ADDQ     R10, AX
-	ADDQ     R10, CX
-	SUBQ     $+2, R8
-	CMPQ     R8, $+2
-	JAE      abreast
-	TESTQ    R8, R8
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R10*1)
+	VMOVUPS    (DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R10*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R10*1)
+	VMOVUPS    32(DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R10*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R10*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	CMPQ       R11, R10
+	JB         abreastLine
+	ADDQ       R10, AX
+	ADDQ       R10, CX
+	SUBQ       $+2, R8
+	CMPQ       R8, $+2
+	JAE        abreast
+	TESTQ      R8, R8
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -2450,222 +2452,224 @@ abreastLine:
 	PREFETCHT0 (R12)(R8*1)
 
 prefetched1:
-	VMOVUPS  (DX)(R11*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R8*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VCMPPS   $0x16, Y13, Y0, Y6
-	VANDPS   Y6, Y0, Y0
-	VMINPS   Y0, Y7, Y0
-	VCMPPS   $0x16, Y13, Y1, Y6
-	VANDPS   Y6, Y1, Y1
-	VMINPS   Y1, Y7, Y1
-	VCMPPS   $0x16, Y13, Y4, Y6
-	VANDPS   Y6, Y4, Y4
-	VMINPS   Y4, Y7, Y4
-	VCMPPS   $0x16, Y13, Y5, Y6
-	VANDPS   Y6, Y5, Y5
-	VMINPS   Y5, Y7, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, (AX)
-	VMOVUPS  Y4, (AX)(R8*1)
-	VMOVUPS  32(DX)(R11*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R8*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VCMPPS   $0x16, Y13, Y0, Y6
-	VANDPS   Y6, Y0, Y0
-	VMINPS   Y0, Y7, Y0
-	VCMPPS   $0x16, Y13, Y1, Y6
-	VANDPS   Y6, Y1, Y1
-	VMINPS   Y1, Y7, Y1
-	VCMPPS   $0x16, Y13, Y4, Y6
-	VANDPS   Y6, Y4, Y4
-	VMINPS   Y4, Y7, Y4
-	VCMPPS   $0x16, Y13, Y5, Y6
-	VANDPS   Y6, Y5, Y5
-	VMINPS   Y5, Y7, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, 32(AX)
-	VMOVUPS  Y4, 32(AX)(R8*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	CMPQ     R11, R8
-	JB       abreastLine
-	ADDQ     R8, AX
-	ADDQ     R8, CX
-	SUBQ     $+2, R9
-	CMPQ     R9, $+2
-	JAE      abreast
-	TESTQ    R9, R9
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R8*1)
+	VMOVUPS    (DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R8*1)
+	VMOVUPS    32(DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R8*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	CMPQ       R11, R8
+	JB         abreastLine
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	SUBQ       $+2, R9
+	CMPQ       R9, $+2
+	JAE        abreast
+	TESTQ      R9, R9
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -4166,262 +4170,264 @@ abreastLine:
 	PREFETCHT0 (R12)(R8*1)
 
 prefetched1:
-	VMOVUPS   (DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R8*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VCMPPS    $0x11, Y0, Y13, Y6
-	VMULPS    Y7, Y0, Y2
-	VBLENDVPS Y6, Y0, Y2, Y0
-	VCMPPS    $0x11, Y1, Y13, Y6
-	VMULPS    Y7, Y1, Y2
-	VBLENDVPS Y6, Y1, Y2, Y1
-	VCMPPS    $0x11, Y4, Y13, Y6
-	VMULPS    Y7, Y4, Y2
-	VBLENDVPS Y6, Y4, Y2, Y4
-	VCMPPS    $0x11, Y5, Y13, Y6
-	VMULPS    Y7, Y5, Y2
-	VBLENDVPS Y6, Y5, Y2, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VPANDN    Y0, Y8, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VPANDN    Y4, Y8, Y4
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y4, (AX)(R8*1)
-	VMOVUPS   32(DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R8*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VCMPPS    $0x11, Y0, Y13, Y6
-	VMULPS    Y7, Y0, Y2
-	VBLENDVPS Y6, Y0, Y2, Y0
-	VCMPPS    $0x11, Y1, Y13, Y6
-	VMULPS    Y7, Y1, Y2
-	VBLENDVPS Y6, Y1, Y2, Y1
-	VCMPPS    $0x11, Y4, Y13, Y6
-	VMULPS    Y7, Y4, Y2
-	VBLENDVPS Y6, Y4, Y2, Y4
-	VCMPPS    $0x11, Y5, Y13, Y6
-	VMULPS    Y7, Y5, Y2
-	VBLENDVPS Y6, Y5, Y2, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VPANDN    Y0, Y8, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VPANDN    Y4, Y8, Y4
-	VMOVUPS   Y0, 32(AX)
-	VMOVUPS   Y4, 32(AX)(R8*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R11
-	CMPQ      R11, R8
-	JB        abreastLine
-	ADDQ      R8, AX
-	ADDQ      R8, CX
-	SUBQ      $+2, R9
-	CMPQ      R9, $+2
-	JAE       abreast
-	TESTQ     R9, R9
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R8*1)
+	VMOVUPS    (DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VCMPPS     $0x11, Y0, Y13, Y6
+	VMULPS     Y7, Y0, Y2
+	VBLENDVPS  Y6, Y0, Y2, Y0
+	VCMPPS     $0x11, Y1, Y13, Y6
+	VMULPS     Y7, Y1, Y2
+	VBLENDVPS  Y6, Y1, Y2, Y1
+	VCMPPS     $0x11, Y4, Y13, Y6
+	VMULPS     Y7, Y4, Y2
+	VBLENDVPS  Y6, Y4, Y2, Y4
+	VCMPPS     $0x11, Y5, Y13, Y6
+	VMULPS     Y7, Y5, Y2
+	VBLENDVPS  Y6, Y5, Y2, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R8*1)
+	VMOVUPS    32(DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VCMPPS     $0x11, Y0, Y13, Y6
+	VMULPS     Y7, Y0, Y2
+	VBLENDVPS  Y6, Y0, Y2, Y0
+	VCMPPS     $0x11, Y1, Y13, Y6
+	VMULPS     Y7, Y1, Y2
+	VBLENDVPS  Y6, Y1, Y2, Y1
+	VCMPPS     $0x11, Y4, Y13, Y6
+	VMULPS     Y7, Y4, Y2
+	VBLENDVPS  Y6, Y4, Y2, Y4
+	VCMPPS     $0x11, Y5, Y13, Y6
+	VMULPS     Y7, Y5, Y2
+	VBLENDVPS  Y6, Y5, Y2, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R8*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R11
+	CMPQ       R11, R8
+	JB         abreastLine
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	SUBQ       $+2, R9
+	CMPQ       R9, $+2
+	JAE        abreast
+	TESTQ      R9, R9
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -6001,264 +6007,268 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
-	VMOVUPS   (DX)(R12*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R11*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   (R8)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   (R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   (R8)(R11*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y4, (AX)(R11*1)
-	VMOVUPS   32(DX)(R12*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R11*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   32(R8)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   32(R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   32(R8)(R11*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVUPS   Y0, 32(AX)
-	VMOVUPS   Y4, 32(AX)(R11*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R12
-	CMPQ      R12, R11
-	JB        abreastLine
-	ADDQ      R11, AX
-	ADDQ      R11, CX
-	ADDQ      R11, R8
-	SUBQ      $+2, R9
-	CMPQ      R9, $+2
-	JAE       abreast
-	TESTQ     R9, R9
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2048(CX)(R11*1)
+	PREFETCHT0 2048(R8)(R11*1)
+	VMOVUPS    (DX)(R12*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R11*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    (R8)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    (R8)(R11*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R11*1)
+	VMOVUPS    32(DX)(R12*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R11*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    32(R8)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    32(R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    32(R8)(R11*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R11*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	ADDQ       $+64, R12
+	CMPQ       R12, R11
+	JB         abreastLine
+	ADDQ       R11, AX
+	ADDQ       R11, CX
+	ADDQ       R11, R8
+	SUBQ       $+2, R9
+	CMPQ       R9, $+2
+	JAE        abreast
+	TESTQ      R9, R9
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -7934,288 +7944,292 @@ abreastLine:
 	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS   (DX)(R12*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R9*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x16, Y13, Y0, Y6
-	VANDPS    Y6, Y0, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, Y6
-	VANDPS    Y6, Y1, Y1
-	VMINPS    Y1, Y7, Y1
-	VCMPPS    $0x16, Y13, Y4, Y6
-	VANDPS    Y6, Y4, Y4
-	VMINPS    Y4, Y7, Y4
-	VCMPPS    $0x16, Y13, Y5, Y6
-	VANDPS    Y6, Y5, Y5
-	VMINPS    Y5, Y7, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   (R8)(R9*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   (R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   (R8)(R9*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y4, (AX)(R9*1)
-	VMOVUPS   32(DX)(R12*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R9*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x16, Y13, Y0, Y6
-	VANDPS    Y6, Y0, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, Y6
-	VANDPS    Y6, Y1, Y1
-	VMINPS    Y1, Y7, Y1
-	VCMPPS    $0x16, Y13, Y4, Y6
-	VANDPS    Y6, Y4, Y4
-	VMINPS    Y4, Y7, Y4
-	VCMPPS    $0x16, Y13, Y5, Y6
-	VANDPS    Y6, Y5, Y5
-	VMINPS    Y5, Y7, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   32(R8)(R9*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   32(R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   32(R8)(R9*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVUPS   Y0, 32(AX)
-	VMOVUPS   Y4, 32(AX)(R9*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R12
-	CMPQ      R12, R9
-	JB        abreastLine
-	ADDQ      R9, AX
-	ADDQ      R9, CX
-	ADDQ      R9, R8
-	SUBQ      $+2, R10
-	CMPQ      R10, $+2
-	JAE       abreast
-	TESTQ     R10, R10
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2048(CX)(R9*1)
+	PREFETCHT0 2048(R8)(R9*1)
+	VMOVUPS    (DX)(R12*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    (R8)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    (R8)(R9*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R9*1)
+	VMOVUPS    32(DX)(R12*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    32(R8)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    32(R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    32(R8)(R9*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R9*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	ADDQ       $+64, R12
+	CMPQ       R12, R9
+	JB         abreastLine
+	ADDQ       R9, AX
+	ADDQ       R9, CX
+	ADDQ       R9, R8
+	SUBQ       $+2, R10
+	CMPQ       R10, $+2
+	JAE        abreast
+	TESTQ      R10, R10
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -10073,328 +10087,332 @@ abreastLine:
 	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS   (DX)(R12*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R9*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VCMPPS    $0x11, Y0, Y13, Y6
-	VMULPS    Y7, Y0, Y2
-	VBLENDVPS Y6, Y0, Y2, Y0
-	VCMPPS    $0x11, Y1, Y13, Y6
-	VMULPS    Y7, Y1, Y2
-	VBLENDVPS Y6, Y1, Y2, Y1
-	VCMPPS    $0x11, Y4, Y13, Y6
-	VMULPS    Y7, Y4, Y2
-	VBLENDVPS Y6, Y4, Y2, Y4
-	VCMPPS    $0x11, Y5, Y13, Y6
-	VMULPS    Y7, Y5, Y2
-	VBLENDVPS Y6, Y5, Y2, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   (R8)(R9*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   (R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   (R8)(R9*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y4, (AX)(R9*1)
-	VMOVUPS   32(DX)(R12*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R9*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VCMPPS    $0x11, Y0, Y13, Y6
-	VMULPS    Y7, Y0, Y2
-	VBLENDVPS Y6, Y0, Y2, Y0
-	VCMPPS    $0x11, Y1, Y13, Y6
-	VMULPS    Y7, Y1, Y2
-	VBLENDVPS Y6, Y1, Y2, Y1
-	VCMPPS    $0x11, Y4, Y13, Y6
-	VMULPS    Y7, Y4, Y2
-	VBLENDVPS Y6, Y4, Y2, Y4
-	VCMPPS    $0x11, Y5, Y13, Y6
-	VMULPS    Y7, Y5, Y2
-	VBLENDVPS Y6, Y5, Y2, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R12*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   32(R8)(R9*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   32(R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   32(R8)(R9*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVUPS   Y0, 32(AX)
-	VMOVUPS   Y4, 32(AX)(R9*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R12
-	CMPQ      R12, R9
-	JB        abreastLine
-	ADDQ      R9, AX
-	ADDQ      R9, CX
-	ADDQ      R9, R8
-	SUBQ      $+2, R10
-	CMPQ      R10, $+2
-	JAE       abreast
-	TESTQ     R10, R10
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2048(CX)(R9*1)
+	PREFETCHT0 2048(R8)(R9*1)
+	VMOVUPS    (DX)(R12*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VCMPPS     $0x11, Y0, Y13, Y6
+	VMULPS     Y7, Y0, Y2
+	VBLENDVPS  Y6, Y0, Y2, Y0
+	VCMPPS     $0x11, Y1, Y13, Y6
+	VMULPS     Y7, Y1, Y2
+	VBLENDVPS  Y6, Y1, Y2, Y1
+	VCMPPS     $0x11, Y4, Y13, Y6
+	VMULPS     Y7, Y4, Y2
+	VBLENDVPS  Y6, Y4, Y2, Y4
+	VCMPPS     $0x11, Y5, Y13, Y6
+	VMULPS     Y7, Y5, Y2
+	VBLENDVPS  Y6, Y5, Y2, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    (R8)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    (R8)(R9*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R9*1)
+	VMOVUPS    32(DX)(R12*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VCMPPS     $0x11, Y0, Y13, Y6
+	VMULPS     Y7, Y0, Y2
+	VBLENDVPS  Y6, Y0, Y2, Y0
+	VCMPPS     $0x11, Y1, Y13, Y6
+	VMULPS     Y7, Y1, Y2
+	VBLENDVPS  Y6, Y1, Y2, Y1
+	VCMPPS     $0x11, Y4, Y13, Y6
+	VMULPS     Y7, Y4, Y2
+	VBLENDVPS  Y6, Y4, Y2, Y4
+	VCMPPS     $0x11, Y5, Y13, Y6
+	VMULPS     Y7, Y5, Y2
+	VBLENDVPS  Y6, Y5, Y2, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R12*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    32(R8)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    32(R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    32(R8)(R9*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R9*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	ADDQ       $+64, R12
+	CMPQ       R12, R9
+	JB         abreastLine
+	ADDQ       R9, AX
+	ADDQ       R9, CX
+	ADDQ       R9, R8
+	SUBQ       $+2, R10
+	CMPQ       R10, $+2
+	JAE        abreast
+	TESTQ      R10, R10
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -11677,144 +11695,146 @@ abreastLine:
 	PREFETCHT0 (R11)(R9*1)
 
 prefetched1:
-	VMOVUPS  (DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R9*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, (AX)
-	VMOVUPS  Y4, (AX)(R9*1)
-	VMOVUPS  32(DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R9*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, 32(AX)
-	VMOVUPS  Y4, 32(AX)(R9*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R10
-	CMPQ     R10, R9
-	JB       abreastLine
-	ADDQ     R9, AX
-	ADDQ     R9, CX
-	SUBQ     $+2, DI
-	CMPQ     DI, $+2
-	JAE      abreast
-	TESTQ    DI, DI
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R9*1)
+	VMOVUPS    (DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R9*1)
+	VMOVUPS    32(DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R9*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R10
+	CMPQ       R10, R9
+	JB         abreastLine
+	ADDQ       R9, AX
+	ADDQ       R9, CX
+	SUBQ       $+2, DI
+	CMPQ       DI, $+2
+	JAE        abreast
+	TESTQ      DI, DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -16482,174 +16502,178 @@ abreastLine:
 	PREFETCHT0 (R12)(R10*1)
 
 prefetched1:
-	VMOVUPS  (DX)(R11*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R10*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VMOVUPS  (DI), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y0, Y0
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y1, Y1
-	VMOVUPS  (DI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y4, Y4
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, (AX)
-	VMOVUPS  Y4, (AX)(R10*1)
-	VMOVUPS  32(DX)(R11*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R10*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VMOVUPS  32(DI), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y0, Y0
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y1, Y1
-	VMOVUPS  32(DI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y4, Y4
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R11*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVUPS  Y0, 32(AX)
-	VMOVUPS  Y4, 32(AX)(R10*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, DI
-	ADDQ     $+64, R11
-	CMPQ     R11, R10
-	JB       abreastLine
-	ADDQ     R10, AX
-	ADDQ     R10, CX
-	ADDQ     R10, DI
-	SUBQ     $+2, R8
-	CMPQ     R8, $+2
-	JAE      abreast
-	TESTQ    R8, R8
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2048(CX)(R10*1)
+	PREFETCHT0 2048(DI)(R10*1)
+	VMOVUPS    (DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R10*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VMOVUPS    (DI), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y0, Y0
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y1, Y1
+	VMOVUPS    (DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y4, Y4
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R10*1)
+	VMOVUPS    32(DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R10*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VMOVUPS    32(DI), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y0, Y0
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y1, Y1
+	VMOVUPS    32(DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y4, Y4
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R10*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, DI
+	ADDQ       $+64, R11
+	CMPQ       R11, R10
+	JB         abreastLine
+	ADDQ       R10, AX
+	ADDQ       R10, CX
+	ADDQ       R10, DI
+	SUBQ       $+2, R8
+	CMPQ       R8, $+2
+	JAE        abreast
+	TESTQ      R8, R8
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -17926,222 +17950,226 @@ abreastLine:
 	PREFETCHT0 (R12)(R8*1)
 
 prefetched1:
-	VMOVUPS   (DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R8*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VCMPPS    $0x11, Y2, Y13, Y2
-	VMULPS    Y7, Y0, Y6
-	VBLENDVPS Y2, Y0, Y6, Y0
-	VCMPPS    $0x11, Y3, Y13, Y3
-	VMULPS    Y7, Y1, Y6
-	VBLENDVPS Y3, Y1, Y6, Y1
-	VMOVUPS   (DI)(R8*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VCMPPS    $0x11, Y2, Y13, Y2
-	VMULPS    Y7, Y4, Y6
-	VBLENDVPS Y2, Y4, Y6, Y4
-	VCMPPS    $0x11, Y3, Y13, Y3
-	VMULPS    Y7, Y5, Y6
-	VBLENDVPS Y3, Y5, Y6, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VPANDN    Y0, Y8, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VPANDN    Y4, Y8, Y4
-	VMOVUPS   Y0, (AX)
-	VMOVUPS   Y4, (AX)(R8*1)
-	VMOVUPS   32(DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R8*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VCMPPS    $0x11, Y2, Y13, Y2
-	VMULPS    Y7, Y0, Y6
-	VBLENDVPS Y2, Y0, Y6, Y0
-	VCMPPS    $0x11, Y3, Y13, Y3
-	VMULPS    Y7, Y1, Y6
-	VBLENDVPS Y3, Y1, Y6, Y1
-	VMOVUPS   32(DI)(R8*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VCMPPS    $0x11, Y2, Y13, Y2
-	VMULPS    Y7, Y4, Y6
-	VBLENDVPS Y2, Y4, Y6, Y4
-	VCMPPS    $0x11, Y3, Y13, Y3
-	VMULPS    Y7, Y5, Y6
-	VBLENDVPS Y3, Y5, Y6, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VPANDN    Y0, Y8, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VPANDN    Y4, Y8, Y4
-	VMOVUPS   Y0, 32(AX)
-	VMOVUPS   Y4, 32(AX)(R8*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, DI
-	ADDQ      $+64, R11
-	CMPQ      R11, R8
-	JB        abreastLine
-	ADDQ      R8, AX
-	ADDQ      R8, CX
-	ADDQ      R8, DI
-	SUBQ      $+2, R9
-	CMPQ      R9, $+2
-	JAE       abreast
-	TESTQ     R9, R9
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2048(CX)(R8*1)
+	PREFETCHT0 2048(DI)(R8*1)
+	VMOVUPS    (DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x11, Y2, Y13, Y2
+	VMULPS     Y7, Y0, Y6
+	VBLENDVPS  Y2, Y0, Y6, Y0
+	VCMPPS     $0x11, Y3, Y13, Y3
+	VMULPS     Y7, Y1, Y6
+	VBLENDVPS  Y3, Y1, Y6, Y1
+	VMOVUPS    (DI)(R8*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x11, Y2, Y13, Y2
+	VMULPS     Y7, Y4, Y6
+	VBLENDVPS  Y2, Y4, Y6, Y4
+	VCMPPS     $0x11, Y3, Y13, Y3
+	VMULPS     Y7, Y5, Y6
+	VBLENDVPS  Y3, Y5, Y6, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y4, (AX)(R8*1)
+	VMOVUPS    32(DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x11, Y2, Y13, Y2
+	VMULPS     Y7, Y0, Y6
+	VBLENDVPS  Y2, Y0, Y6, Y0
+	VCMPPS     $0x11, Y3, Y13, Y3
+	VMULPS     Y7, Y1, Y6
+	VBLENDVPS  Y3, Y1, Y6, Y1
+	VMOVUPS    32(DI)(R8*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x11, Y2, Y13, Y2
+	VMULPS     Y7, Y4, Y6
+	VBLENDVPS  Y2, Y4, Y6, Y4
+	VCMPPS     $0x11, Y3, Y13, Y3
+	VMULPS     Y7, Y5, Y6
+	VBLENDVPS  Y3, Y5, Y6, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVUPS    Y0, 32(AX)
+	VMOVUPS    Y4, 32(AX)(R8*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, DI
+	ADDQ       $+64, R11
+	CMPQ       R11, R8
+	JB         abreastLine
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	ADDQ       R8, DI
+	SUBQ       $+2, R9
+	CMPQ       R9, $+2
+	JAE        abreast
+	TESTQ      R9, R9
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -19616,7 +19644,7 @@ fillBelow2:
 	RET
 
 // func streamFusePixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamFusePixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -19647,198 +19675,200 @@ abreast:
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 abreastLine:
-	VMOVUPS  (DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R9*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, (AX)
-	VMOVNTPS Y4, (AX)(R9*1)
-	VMOVUPS  32(DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R9*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, 32(AX)
-	VMOVNTPS Y4, 32(AX)(R9*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R10
-	CMPQ     R10, R9
-	JB       abreastLine
-	ADDQ     R9, AX
-	ADDQ     R9, CX
-	SUBQ     $+2, R8
-	CMPQ     R8, $+2
-	JAE      abreast
-	TESTQ    R8, R8
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R9*1)
+	VMOVUPS    (DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, (AX)
+	VMOVNTPS   Y4, (AX)(R9*1)
+	VMOVUPS    32(DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, 32(AX)
+	VMOVNTPS   Y4, 32(AX)(R9*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R10
+	CMPQ       R10, R9
+	JB         abreastLine
+	ADDQ       R9, AX
+	ADDQ       R9, CX
+	SUBQ       $+2, R8
+	CMPQ       R8, $+2
+	JAE        abreast
+	TESTQ      R8, R8
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -21391,7 +21421,7 @@ fillBelow2:
 	RET
 
 // func streamFuseReLUPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamFuseReLUPixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -21425,222 +21455,224 @@ abreast:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
-	VMOVUPS  (DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R8*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VCMPPS   $0x16, Y13, Y0, Y6
-	VANDPS   Y6, Y0, Y0
-	VMINPS   Y0, Y7, Y0
-	VCMPPS   $0x16, Y13, Y1, Y6
-	VANDPS   Y6, Y1, Y1
-	VMINPS   Y1, Y7, Y1
-	VCMPPS   $0x16, Y13, Y4, Y6
-	VANDPS   Y6, Y4, Y4
-	VMINPS   Y4, Y7, Y4
-	VCMPPS   $0x16, Y13, Y5, Y6
-	VANDPS   Y6, Y5, Y5
-	VMINPS   Y5, Y7, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, (AX)
-	VMOVNTPS Y4, (AX)(R8*1)
-	VMOVUPS  32(DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R8*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VADDPS   Y2, Y0, Y0
-	VADDPS   Y3, Y1, Y1
-	VADDPS   Y2, Y4, Y4
-	VADDPS   Y3, Y5, Y5
-	VCMPPS   $0x16, Y13, Y0, Y6
-	VANDPS   Y6, Y0, Y0
-	VMINPS   Y0, Y7, Y0
-	VCMPPS   $0x16, Y13, Y1, Y6
-	VANDPS   Y6, Y1, Y1
-	VMINPS   Y1, Y7, Y1
-	VCMPPS   $0x16, Y13, Y4, Y6
-	VANDPS   Y6, Y4, Y4
-	VMINPS   Y4, Y7, Y4
-	VCMPPS   $0x16, Y13, Y5, Y6
-	VANDPS   Y6, Y5, Y5
-	VMINPS   Y5, Y7, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, 32(AX)
-	VMOVNTPS Y4, 32(AX)(R8*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R10
-	CMPQ     R10, R8
-	JB       abreastLine
-	ADDQ     R8, AX
-	ADDQ     R8, CX
-	SUBQ     $+2, R9
-	CMPQ     R9, $+2
-	JAE      abreast
-	TESTQ    R9, R9
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R8*1)
+	VMOVUPS    (DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, (AX)
+	VMOVNTPS   Y4, (AX)(R8*1)
+	VMOVUPS    32(DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, 32(AX)
+	VMOVNTPS   Y4, 32(AX)(R8*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R10
+	CMPQ       R10, R8
+	JB         abreastLine
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	SUBQ       $+2, R9
+	CMPQ       R9, $+2
+	JAE        abreast
+	TESTQ      R9, R9
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -23425,7 +23457,7 @@ fillBelow2:
 	RET
 
 // func streamFuseLeakyPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamFuseLeakyPixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -23459,262 +23491,264 @@ abreast:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
-	VMOVUPS   (DX)(R10*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R8*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VCMPPS    $0x11, Y0, Y13, Y6
-	VMULPS    Y7, Y0, Y2
-	VBLENDVPS Y6, Y0, Y2, Y0
-	VCMPPS    $0x11, Y1, Y13, Y6
-	VMULPS    Y7, Y1, Y2
-	VBLENDVPS Y6, Y1, Y2, Y1
-	VCMPPS    $0x11, Y4, Y13, Y6
-	VMULPS    Y7, Y4, Y2
-	VBLENDVPS Y6, Y4, Y2, Y4
-	VCMPPS    $0x11, Y5, Y13, Y6
-	VMULPS    Y7, Y5, Y2
-	VBLENDVPS Y6, Y5, Y2, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VPANDN    Y0, Y8, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VPANDN    Y4, Y8, Y4
-	VMOVNTPS  Y0, (AX)
-	VMOVNTPS  Y4, (AX)(R8*1)
-	VMOVUPS   32(DX)(R10*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R8*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VCMPPS    $0x11, Y0, Y13, Y6
-	VMULPS    Y7, Y0, Y2
-	VBLENDVPS Y6, Y0, Y2, Y0
-	VCMPPS    $0x11, Y1, Y13, Y6
-	VMULPS    Y7, Y1, Y2
-	VBLENDVPS Y6, Y1, Y2, Y1
-	VCMPPS    $0x11, Y4, Y13, Y6
-	VMULPS    Y7, Y4, Y2
-	VBLENDVPS Y6, Y4, Y2, Y4
-	VCMPPS    $0x11, Y5, Y13, Y6
-	VMULPS    Y7, Y5, Y2
-	VBLENDVPS Y6, Y5, Y2, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VPANDN    Y0, Y8, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VPANDN    Y4, Y8, Y4
-	VMOVNTPS  Y0, 32(AX)
-	VMOVNTPS  Y4, 32(AX)(R8*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R10
-	CMPQ      R10, R8
-	JB        abreastLine
-	ADDQ      R8, AX
-	ADDQ      R8, CX
-	SUBQ      $+2, R9
-	CMPQ      R9, $+2
-	JAE       abreast
-	TESTQ     R9, R9
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R8*1)
+	VMOVUPS    (DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VCMPPS     $0x11, Y0, Y13, Y6
+	VMULPS     Y7, Y0, Y2
+	VBLENDVPS  Y6, Y0, Y2, Y0
+	VCMPPS     $0x11, Y1, Y13, Y6
+	VMULPS     Y7, Y1, Y2
+	VBLENDVPS  Y6, Y1, Y2, Y1
+	VCMPPS     $0x11, Y4, Y13, Y6
+	VMULPS     Y7, Y4, Y2
+	VBLENDVPS  Y6, Y4, Y2, Y4
+	VCMPPS     $0x11, Y5, Y13, Y6
+	VMULPS     Y7, Y5, Y2
+	VBLENDVPS  Y6, Y5, Y2, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, (AX)
+	VMOVNTPS   Y4, (AX)(R8*1)
+	VMOVUPS    32(DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VCMPPS     $0x11, Y0, Y13, Y6
+	VMULPS     Y7, Y0, Y2
+	VBLENDVPS  Y6, Y0, Y2, Y0
+	VCMPPS     $0x11, Y1, Y13, Y6
+	VMULPS     Y7, Y1, Y2
+	VBLENDVPS  Y6, Y1, Y2, Y1
+	VCMPPS     $0x11, Y4, Y13, Y6
+	VMULPS     Y7, Y4, Y2
+	VBLENDVPS  Y6, Y4, Y2, Y4
+	VCMPPS     $0x11, Y5, Y13, Y6
+	VMULPS     Y7, Y5, Y2
+	VBLENDVPS  Y6, Y5, Y2, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, 32(AX)
+	VMOVNTPS   Y4, 32(AX)(R8*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R10
+	CMPQ       R10, R8
+	JB         abreastLine
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	SUBQ       $+2, R9
+	CMPQ       R9, $+2
+	JAE        abreast
+	TESTQ      R9, R9
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -25588,7 +25622,7 @@ skip:
 	RET
 
 // func streamFuseAddPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamFuseAddPixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -25620,264 +25654,268 @@ abreast:
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 abreastLine:
-	VMOVUPS   (DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R10*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   (R8)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   (R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   (R8)(R10*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVNTPS  Y0, (AX)
-	VMOVNTPS  Y4, (AX)(R10*1)
-	VMOVUPS   32(DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R10*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   32(R8)(R10*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   32(R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   32(R8)(R10*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVNTPS  Y0, 32(AX)
-	VMOVNTPS  Y4, 32(AX)(R10*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R11
-	CMPQ      R11, R10
-	JB        abreastLine
-	ADDQ      R10, AX
-	ADDQ      R10, CX
-	ADDQ      R10, R8
-	SUBQ      $+2, R9
-	CMPQ      R9, $+2
-	JAE       abreast
-	TESTQ     R9, R9
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2048(CX)(R10*1)
+	PREFETCHT0 2048(R8)(R10*1)
+	VMOVUPS    (DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R10*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    (R8)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    (R8)(R10*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVNTPS   Y0, (AX)
+	VMOVNTPS   Y4, (AX)(R10*1)
+	VMOVUPS    32(DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R10*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    32(R8)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    32(R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    32(R8)(R10*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVNTPS   Y0, 32(AX)
+	VMOVNTPS   Y4, 32(AX)(R10*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	ADDQ       $+64, R11
+	CMPQ       R11, R10
+	JB         abreastLine
+	ADDQ       R10, AX
+	ADDQ       R10, CX
+	ADDQ       R10, R8
+	SUBQ       $+2, R9
+	CMPQ       R9, $+2
+	JAE        abreast
+	TESTQ      R9, R9
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -27874,7 +27912,7 @@ skip:
 	RET
 
 // func streamFuseReLUAddPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamFuseReLUAddPixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -27909,288 +27947,292 @@ abreast:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 abreastLine:
-	VMOVUPS   (DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   (CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   (CX)(R9*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x16, Y13, Y0, Y6
-	VANDPS    Y6, Y0, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, Y6
-	VANDPS    Y6, Y1, Y1
-	VMINPS    Y1, Y7, Y1
-	VCMPPS    $0x16, Y13, Y4, Y6
-	VANDPS    Y6, Y4, Y4
-	VMINPS    Y4, Y7, Y4
-	VCMPPS    $0x16, Y13, Y5, Y6
-	VANDPS    Y6, Y5, Y5
-	VMINPS    Y5, Y7, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   (R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   (R8)(R9*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   (R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   (R8)(R9*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVNTPS  Y0, (AX)
-	VMOVNTPS  Y4, (AX)(R9*1)
-	VMOVUPS   32(DX)(R11*1), Y2
-	VPADDW    Y2, Y2, Y6
-	VPCMPEQW  Y6, Y13, Y8
-	VMOVUPS   32(CX), Y1
-	VPSLLD    $0x10, Y1, Y0
-	VPAND     Y1, Y11, Y1
-	VMOVUPS   32(CX)(R9*1), Y5
-	VPSLLD    $0x10, Y5, Y4
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(SI)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x16, Y13, Y0, Y6
-	VANDPS    Y6, Y0, Y0
-	VMINPS    Y0, Y7, Y0
-	VCMPPS    $0x16, Y13, Y1, Y6
-	VANDPS    Y6, Y1, Y1
-	VMINPS    Y1, Y7, Y1
-	VCMPPS    $0x16, Y13, Y4, Y6
-	VANDPS    Y6, Y4, Y4
-	VMINPS    Y4, Y7, Y4
-	VCMPPS    $0x16, Y13, Y5, Y6
-	VANDPS    Y6, Y5, Y5
-	VMINPS    Y5, Y7, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(DX)(R11*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VMULPS    Y2, Y0, Y0
-	VMULPS    Y3, Y1, Y1
-	VMULPS    Y2, Y4, Y4
-	VMULPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y0, Y0
-	VPADDD    Y9, Y0, Y0
-	VPAND     Y0, Y11, Y0
-	VPSRLD    $0x10, Y1, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y1, Y1
-	VPADDD    Y9, Y1, Y1
-	VPAND     Y1, Y11, Y1
-	VPSRLD    $0x10, Y4, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y4, Y4
-	VPADDD    Y9, Y4, Y4
-	VPAND     Y4, Y11, Y4
-	VPSRLD    $0x10, Y5, Y6
-	VPAND     Y6, Y10, Y6
-	VPOR      Y6, Y5, Y5
-	VPADDD    Y9, Y5, Y5
-	VPAND     Y5, Y11, Y5
-	VMOVUPS   32(R8), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y0, Y0
-	VADDPS    Y3, Y1, Y1
-	VMOVUPS   32(R8)(R9*1), Y3
-	VPSLLD    $0x10, Y3, Y2
-	VPAND     Y3, Y11, Y3
-	VADDPS    Y2, Y4, Y4
-	VADDPS    Y3, Y5, Y5
-	VPSRLD    $0x10, Y0, Y6
-	VPBLENDW  $0xaa, Y1, Y6, Y6
-	VPSLLD    $0x10, Y1, Y1
-	VPBLENDW  $0xaa, Y1, Y0, Y0
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y0, Y0
-	VPSRLW    $0x0f, Y0, Y0
-	VPADDW    Y0, Y6, Y0
-	VMOVUPS   32(R8), Y2
-	VPBLENDVB Y8, Y2, Y0, Y0
-	VPSRLD    $0x10, Y4, Y6
-	VPBLENDW  $0xaa, Y5, Y6, Y6
-	VPSLLD    $0x10, Y5, Y5
-	VPBLENDW  $0xaa, Y5, Y4, Y4
-	VPANDN    Y10, Y6, Y2
-	VPSUBUSW  Y2, Y4, Y4
-	VPSRLW    $0x0f, Y4, Y4
-	VPADDW    Y4, Y6, Y4
-	VMOVUPS   32(R8)(R9*1), Y2
-	VPBLENDVB Y8, Y2, Y4, Y4
-	VMOVNTPS  Y0, 32(AX)
-	VMOVNTPS  Y4, 32(AX)(R9*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R11
-	CMPQ      R11, R9
-	JB        abreastLine
-	ADDQ      R9, AX
-	ADDQ      R9, CX
-	ADDQ      R9, R8
-	SUBQ      $+2, R10
-	CMPQ      R10, $+2
-	JAE       abreast
-	TESTQ     R10, R10
-	JNZ       row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(R8)
+	PREFETCHT0 2048(CX)(R9*1)
+	PREFETCHT0 2048(R8)(R9*1)
+	VMOVUPS    (DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    (R8)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    (R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    (R8)(R9*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVNTPS   Y0, (AX)
+	VMOVNTPS   Y4, (AX)(R9*1)
+	VMOVUPS    32(DX)(R11*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VCMPPS     $0x16, Y13, Y0, Y6
+	VANDPS     Y6, Y0, Y0
+	VMINPS     Y0, Y7, Y0
+	VCMPPS     $0x16, Y13, Y1, Y6
+	VANDPS     Y6, Y1, Y1
+	VMINPS     Y1, Y7, Y1
+	VCMPPS     $0x16, Y13, Y4, Y6
+	VANDPS     Y6, Y4, Y4
+	VMINPS     Y4, Y7, Y4
+	VCMPPS     $0x16, Y13, Y5, Y6
+	VANDPS     Y6, Y5, Y5
+	VMINPS     Y5, Y7, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R11*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(R8), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y0, Y0
+	VADDPS     Y3, Y1, Y1
+	VMOVUPS    32(R8)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VADDPS     Y2, Y4, Y4
+	VADDPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VMOVUPS    32(R8), Y2
+	VPBLENDVB  Y8, Y2, Y0, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VMOVUPS    32(R8)(R9*1), Y2
+	VPBLENDVB  Y8, Y2, Y4, Y4
+	VMOVNTPS   Y0, 32(AX)
+	VMOVNTPS   Y4, 32(AX)(R9*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R8
+	ADDQ       $+64, R11
+	CMPQ       R11, R9
+	JB         abreastLine
+	ADDQ       R9, AX
+	ADDQ       R9, CX
+	ADDQ       R9, R8
+	SUBQ       $+2, R10
+	CMPQ       R10, $+2
+	JAE        abreast
+	TESTQ      R10, R10
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -29551,7 +29593,7 @@ fillBelow2:
 	RET
 
 // func streamGradPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamGradPixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -29581,144 +29623,146 @@ abreast:
 
 	// y = x * f * a; where f = 0: y = 0
 abreastLine:
-	VMOVUPS  (DX)(R9*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R8*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R9*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R9*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, (AX)
-	VMOVNTPS Y4, (AX)(R8*1)
-	VMOVUPS  32(DX)(R9*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R8*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R9*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R9*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, 32(AX)
-	VMOVNTPS Y4, 32(AX)(R8*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R9
-	CMPQ     R9, R8
-	JB       abreastLine
-	ADDQ     R8, AX
-	ADDQ     R8, CX
-	SUBQ     $+2, DI
-	CMPQ     DI, $+2
-	JAE      abreast
-	TESTQ    DI, DI
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(CX)(R8*1)
+	VMOVUPS    (DX)(R9*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, (AX)
+	VMOVNTPS   Y4, (AX)(R8*1)
+	VMOVUPS    32(DX)(R9*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R8*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, 32(AX)
+	VMOVNTPS   Y4, 32(AX)(R8*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, R9
+	CMPQ       R9, R8
+	JB         abreastLine
+	ADDQ       R8, AX
+	ADDQ       R8, CX
+	SUBQ       $+2, DI
+	CMPQ       DI, $+2
+	JAE        abreast
+	TESTQ      DI, DI
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -33042,7 +33086,7 @@ fillBelow2:
 	RET
 
 // func streamGradReLUOutPixelsBF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·streamGradReLUOutPixelsBF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -33073,174 +33117,178 @@ abreast:
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 abreastLine:
-	VMOVUPS  (DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  (CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  (CX)(R9*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VMOVUPS  (DI), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y0, Y0
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y1, Y1
-	VMOVUPS  (DI)(R9*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y4, Y4
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  (SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, (AX)
-	VMOVNTPS Y4, (AX)(R9*1)
-	VMOVUPS  32(DX)(R10*1), Y2
-	VPADDW   Y2, Y2, Y6
-	VPCMPEQW Y6, Y13, Y8
-	VMOVUPS  32(CX), Y1
-	VPSLLD   $0x10, Y1, Y0
-	VPAND    Y1, Y11, Y1
-	VMOVUPS  32(CX)(R9*1), Y5
-	VPSLLD   $0x10, Y5, Y4
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(DX)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VMOVUPS  32(DI), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y0, Y0
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y1, Y1
-	VMOVUPS  32(DI)(R9*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VCMPPS   $0x19, Y2, Y13, Y6
-	VANDPS   Y6, Y4, Y4
-	VCMPPS   $0x19, Y3, Y13, Y6
-	VANDPS   Y6, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y0, Y0
-	VPADDD   Y9, Y0, Y0
-	VPAND    Y0, Y11, Y0
-	VPSRLD   $0x10, Y1, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y1, Y1
-	VPADDD   Y9, Y1, Y1
-	VPAND    Y1, Y11, Y1
-	VPSRLD   $0x10, Y4, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y4, Y4
-	VPADDD   Y9, Y4, Y4
-	VPAND    Y4, Y11, Y4
-	VPSRLD   $0x10, Y5, Y6
-	VPAND    Y6, Y10, Y6
-	VPOR     Y6, Y5, Y5
-	VPADDD   Y9, Y5, Y5
-	VPAND    Y5, Y11, Y5
-	VMOVUPS  32(SI)(R10*1), Y3
-	VPSLLD   $0x10, Y3, Y2
-	VPAND    Y3, Y11, Y3
-	VMULPS   Y2, Y0, Y0
-	VMULPS   Y3, Y1, Y1
-	VMULPS   Y2, Y4, Y4
-	VMULPS   Y3, Y5, Y5
-	VPSRLD   $0x10, Y0, Y6
-	VPBLENDW $0xaa, Y1, Y6, Y6
-	VPSLLD   $0x10, Y1, Y1
-	VPBLENDW $0xaa, Y1, Y0, Y0
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y0
-	VPADDW   Y0, Y6, Y0
-	VPANDN   Y0, Y8, Y0
-	VPSRLD   $0x10, Y4, Y6
-	VPBLENDW $0xaa, Y5, Y6, Y6
-	VPSLLD   $0x10, Y5, Y5
-	VPBLENDW $0xaa, Y5, Y4, Y4
-	VPANDN   Y10, Y6, Y2
-	VPSUBUSW Y2, Y4, Y4
-	VPSRLW   $0x0f, Y4, Y4
-	VPADDW   Y4, Y6, Y4
-	VPANDN   Y4, Y8, Y4
-	VMOVNTPS Y0, 32(AX)
-	VMOVNTPS Y4, 32(AX)(R9*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, DI
-	ADDQ     $+64, R10
-	CMPQ     R10, R9
-	JB       abreastLine
-	ADDQ     R9, AX
-	ADDQ     R9, CX
-	ADDQ     R9, DI
-	SUBQ     $+2, R8
-	CMPQ     R8, $+2
-	JAE      abreast
-	TESTQ    R8, R8
-	JNZ      row
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2048(CX)(R9*1)
+	PREFETCHT0 2048(DI)(R9*1)
+	VMOVUPS    (DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    (CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    (CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VMOVUPS    (DI), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y0, Y0
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y1, Y1
+	VMOVUPS    (DI)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y4, Y4
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    (SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, (AX)
+	VMOVNTPS   Y4, (AX)(R9*1)
+	VMOVUPS    32(DX)(R10*1), Y2
+	VPADDW     Y2, Y2, Y6
+	VPCMPEQW   Y6, Y13, Y8
+	VMOVUPS    32(CX), Y1
+	VPSLLD     $0x10, Y1, Y0
+	VPAND      Y1, Y11, Y1
+	VMOVUPS    32(CX)(R9*1), Y5
+	VPSLLD     $0x10, Y5, Y4
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(DX)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VMOVUPS    32(DI), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y0, Y0
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y1, Y1
+	VMOVUPS    32(DI)(R9*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VCMPPS     $0x19, Y2, Y13, Y6
+	VANDPS     Y6, Y4, Y4
+	VCMPPS     $0x19, Y3, Y13, Y6
+	VANDPS     Y6, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y0, Y0
+	VPADDD     Y9, Y0, Y0
+	VPAND      Y0, Y11, Y0
+	VPSRLD     $0x10, Y1, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y1, Y1
+	VPADDD     Y9, Y1, Y1
+	VPAND      Y1, Y11, Y1
+	VPSRLD     $0x10, Y4, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y4, Y4
+	VPADDD     Y9, Y4, Y4
+	VPAND      Y4, Y11, Y4
+	VPSRLD     $0x10, Y5, Y6
+	VPAND      Y6, Y10, Y6
+	VPOR       Y6, Y5, Y5
+	VPADDD     Y9, Y5, Y5
+	VPAND      Y5, Y11, Y5
+	VMOVUPS    32(SI)(R10*1), Y3
+	VPSLLD     $0x10, Y3, Y2
+	VPAND      Y3, Y11, Y3
+	VMULPS     Y2, Y0, Y0
+	VMULPS     Y3, Y1, Y1
+	VMULPS     Y2, Y4, Y4
+	VMULPS     Y3, Y5, Y5
+	VPSRLD     $0x10, Y0, Y6
+	VPBLENDW   $0xaa, Y1, Y6, Y6
+	VPSLLD     $0x10, Y1, Y1
+	VPBLENDW   $0xaa, Y1, Y0, Y0
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y0, Y0
+	VPSRLW     $0x0f, Y0, Y0
+	VPADDW     Y0, Y6, Y0
+	VPANDN     Y0, Y8, Y0
+	VPSRLD     $0x10, Y4, Y6
+	VPBLENDW   $0xaa, Y5, Y6, Y6
+	VPSLLD     $0x10, Y5, Y5
+	VPBLENDW   $0xaa, Y5, Y4, Y4
+	VPANDN     Y10, Y6, Y2
+	VPSUBUSW   Y2, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPADDW     Y4, Y6, Y4
+	VPANDN     Y4, Y8, Y4
+	VMOVNTPS   Y0, 32(AX)
+	VMOVNTPS   Y4, 32(AX)(R9*1)
+	ADDQ       $+64, AX
+	ADDQ       $+64, CX
+	ADDQ       $+64, DI
+	ADDQ       $+64, R10
+	CMPQ       R10, R9
+	JB         abreastLine
+	ADDQ       R9, AX
+	ADDQ       R9, CX
+	ADDQ       R9, DI
+	SUBQ       $+2, R8
+	CMPQ       R8, $+2
+	JAE        abreast
+	TESTQ      R8, R8
+	JNZ        row
 	VZEROUPPER
 	RET
 

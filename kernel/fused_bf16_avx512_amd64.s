@@ -994,6 +994,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R11*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -2234,6 +2238,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R11*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -3620,6 +3628,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R11*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -5096,6 +5108,14 @@ abreastLine:
 	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
+	PREFETCHT0 2048(DX)
+	PREFETCHT0 2048(R9)
+	PREFETCHT0 2048(DX)(CX*1)
+	PREFETCHT0 2048(R9)(CX*1)
+	PREFETCHT0 2048(DX)(CX*2)
+	PREFETCHT0 2048(R9)(CX*2)
+	PREFETCHT0 2048(DX)(R12*1)
+	PREFETCHT0 2048(R9)(R12*1)
 	VMOVUPS    (BX)(R13*1), Z2
 	VPADDW     Z2, Z2, Z6
 	VPTESTMW   Z6, Z6, K4
@@ -6664,6 +6684,14 @@ abreastLine:
 	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R9)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R9)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(R9)(CX*2)
+	PREFETCHT0  2048(DX)(R12*1)
+	PREFETCHT0  2048(R9)(R12*1)
 	VMOVUPS     (BX)(R13*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -8378,6 +8406,14 @@ abreastLine:
 	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
+	PREFETCHT0 2048(DX)
+	PREFETCHT0 2048(R9)
+	PREFETCHT0 2048(DX)(CX*1)
+	PREFETCHT0 2048(R9)(CX*1)
+	PREFETCHT0 2048(DX)(CX*2)
+	PREFETCHT0 2048(R9)(CX*2)
+	PREFETCHT0 2048(DX)(R12*1)
+	PREFETCHT0 2048(R9)(R12*1)
 	VMOVUPS    (BX)(R13*1), Z2
 	VPADDW     Z2, Z2, Z6
 	VPTESTMW   Z6, Z6, K4
@@ -9534,6 +9570,10 @@ abreastLine:
 	PREFETCHT0 (R12)(R10*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R10*1)
 	VMOVUPS     (BX)(R11*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -10695,6 +10735,10 @@ abreastLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R9)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R9)(CX*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -12006,6 +12050,10 @@ abreastLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R9)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R9)(CX*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -13133,6 +13181,14 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R8)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(R8)(CX*2)
+	PREFETCHT0  2048(DX)(R11*1)
+	PREFETCHT0  2048(R8)(R11*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -14342,6 +14398,14 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R8)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(R8)(CX*2)
+	PREFETCHT0  2048(DX)(R11*1)
+	PREFETCHT0  2048(R8)(R11*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -15710,7 +15774,7 @@ fillBelow2:
 	RET
 
 // func streamFusePixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamFusePixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -15742,6 +15806,10 @@ abreast:
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R10*1)
 	VMOVUPS     (BX)(R11*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -17170,7 +17238,7 @@ fillBelow2:
 	RET
 
 // func streamFuseReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -17208,6 +17276,10 @@ abreast:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R10*1)
 	VMOVUPS     (BX)(R11*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -18825,7 +18897,7 @@ fillBelow2:
 	RET
 
 // func streamFuseLeakyPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseLeakyPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -18860,6 +18932,10 @@ abreast:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R10*1)
 	VMOVUPS     (BX)(R11*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -20587,7 +20663,7 @@ skip:
 	RET
 
 // func streamFuseAddPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -20620,6 +20696,14 @@ abreast:
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 abreastLine:
+	PREFETCHT0 2048(DX)
+	PREFETCHT0 2048(R9)
+	PREFETCHT0 2048(DX)(CX*1)
+	PREFETCHT0 2048(R9)(CX*1)
+	PREFETCHT0 2048(DX)(CX*2)
+	PREFETCHT0 2048(R9)(CX*2)
+	PREFETCHT0 2048(DX)(R11*1)
+	PREFETCHT0 2048(R9)(R11*1)
 	VMOVUPS    (BX)(R12*1), Z2
 	VPADDW     Z2, Z2, Z6
 	VPTESTMW   Z6, Z6, K4
@@ -22453,7 +22537,7 @@ skip:
 	RET
 
 // func streamFuseReLUAddPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseReLUAddPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -22492,6 +22576,14 @@ abreast:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 abreastLine:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R9)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R9)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(R9)(CX*2)
+	PREFETCHT0  2048(DX)(R11*1)
+	PREFETCHT0  2048(R9)(R11*1)
 	VMOVUPS     (BX)(R12*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -23725,7 +23817,7 @@ fillBelow2:
 	RET
 
 // func streamGradPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamGradPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -23756,6 +23848,10 @@ abreast:
 
 	// y = x * f * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(DX)(R9*1)
 	VMOVUPS     (BX)(R10*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -25193,7 +25289,7 @@ fillBelow2:
 	RET
 
 // func streamGradReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamGradReLUPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -25233,6 +25329,10 @@ abreast:
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R9)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R9)(CX*1)
 	VMOVUPS     (BX)(R11*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4
@@ -26485,7 +26585,7 @@ fillBelow2:
 	RET
 
 // func streamGradReLUOutPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamGradReLUOutPixelsBF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -26520,6 +26620,14 @@ abreast:
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(DX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(DX)(CX*1)
+	PREFETCHT0  2048(R8)(CX*1)
+	PREFETCHT0  2048(DX)(CX*2)
+	PREFETCHT0  2048(R8)(CX*2)
+	PREFETCHT0  2048(DX)(R10*1)
+	PREFETCHT0  2048(R8)(R10*1)
 	VMOVUPS     (BX)(R11*1), Z2
 	VPADDW      Z2, Z2, Z6
 	VPTESTMW    Z6, Z6, K4

@@ -594,6 +594,8 @@ abreastLine:
 	PREFETCHT0 (R12)(R10*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R10*1)
 	VMOVUPS     (DX)(R11*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -1465,6 +1467,8 @@ abreastLine:
 	PREFETCHT0 (R12)(R8*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R8*1)
 	VMOVUPS     (DX)(R11*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -2430,6 +2434,8 @@ abreastLine:
 	PREFETCHT0 (R12)(R8*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R8*1)
 	VMOVUPS     (DX)(R11*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -3438,6 +3444,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(CX)(R11*1)
+	PREFETCHT0  2048(R8)(R11*1)
 	VMOVUPS     (DX)(R12*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -4515,6 +4525,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(CX)(R9*1)
+	PREFETCHT0  2048(R8)(R9*1)
 	VMOVUPS     (DX)(R12*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -5686,6 +5700,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(CX)(R9*1)
+	PREFETCHT0  2048(R8)(R9*1)
 	VMOVUPS     (DX)(R12*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -6606,6 +6624,8 @@ abreastLine:
 	PREFETCHT0 (R11)(R9*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R9*1)
 	VMOVUPS     (DX)(R10*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -9255,6 +9275,10 @@ abreastLine:
 	PREFETCHT0 (R12)(R10*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	PREFETCHT0  2048(CX)(R10*1)
+	PREFETCHT0  2048(DI)(R10*1)
 	VMOVUPS     (DX)(R11*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -10118,6 +10142,10 @@ abreastLine:
 	PREFETCHT0 (R12)(R8*1)
 
 prefetched1:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	PREFETCHT0  2048(CX)(R8*1)
+	PREFETCHT0  2048(DI)(R8*1)
 	VMOVUPS     (DX)(R11*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -11064,7 +11092,7 @@ fillBelow2:
 	RET
 
 // func streamFusePixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamFusePixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -11086,6 +11114,8 @@ abreast:
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R9*1)
 	VMOVUPS     (DX)(R10*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -12060,7 +12090,7 @@ fillBelow2:
 	RET
 
 // func streamFuseReLUPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamFuseReLUPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -12085,6 +12115,8 @@ abreast:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R8*1)
 	VMOVUPS     (DX)(R10*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -13165,7 +13197,7 @@ fillBelow2:
 	RET
 
 // func streamFuseLeakyPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamFuseLeakyPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -13190,6 +13222,8 @@ abreast:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R8*1)
 	VMOVUPS     (DX)(R10*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -14324,7 +14358,7 @@ skip:
 	RET
 
 // func streamFuseAddPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamFuseAddPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -14347,6 +14381,10 @@ abreast:
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 abreastLine:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(CX)(R10*1)
+	PREFETCHT0  2048(R8)(R10*1)
 	VMOVUPS     (DX)(R11*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -15565,7 +15603,7 @@ skip:
 	RET
 
 // func streamFuseReLUAddPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamFuseReLUAddPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -15591,6 +15629,10 @@ abreast:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 abreastLine:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(R8)
+	PREFETCHT0  2048(CX)(R9*1)
+	PREFETCHT0  2048(R8)(R9*1)
 	VMOVUPS     (DX)(R11*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -16546,7 +16588,7 @@ fillBelow2:
 	RET
 
 // func streamGradPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamGradPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -16567,6 +16609,8 @@ abreast:
 
 	// y = x * f * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(CX)(R8*1)
 	VMOVUPS     (DX)(R9*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8
@@ -18508,7 +18552,7 @@ fillBelow2:
 	RET
 
 // func streamGradReLUOutPixelsF16AVX2(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamGradReLUOutPixelsF16AVX2(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -18530,6 +18574,10 @@ abreast:
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0  2048(CX)
+	PREFETCHT0  2048(DI)
+	PREFETCHT0  2048(CX)(R9*1)
+	PREFETCHT0  2048(DI)(R9*1)
 	VMOVUPS     (DX)(R10*1), Y2
 	VPADDW      Y2, Y2, Y6
 	VPCMPEQW    Y6, Y13, Y8

@@ -656,6 +656,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R11*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -1453,6 +1457,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R11*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -2312,6 +2320,10 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R11*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -3225,6 +3237,14 @@ abreastLine:
 	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R9)(CX*2)
+	PREFETCHT0   2048(DX)(R12*1)
+	PREFETCHT0   2048(R9)(R12*1)
 	VMOVUPS      (BX)(R13*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -4206,6 +4226,14 @@ abreastLine:
 	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R9)(CX*2)
+	PREFETCHT0   2048(DX)(R12*1)
+	PREFETCHT0   2048(R9)(R12*1)
 	VMOVUPS      (BX)(R13*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -5249,6 +5277,14 @@ abreastLine:
 	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R9)(CX*2)
+	PREFETCHT0   2048(DX)(R12*1)
+	PREFETCHT0   2048(R9)(R12*1)
 	VMOVUPS      (BX)(R13*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -6024,6 +6060,10 @@ abreastLine:
 	PREFETCHT0 (R12)(R10*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R10*1)
 	VMOVUPS      (BX)(R11*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -6717,6 +6757,10 @@ abreastLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -7486,6 +7530,10 @@ abreastLine:
 	PREFETCHT0 (R13)(CX*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -8245,6 +8293,14 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R8)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R8)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R8)(CX*2)
+	PREFETCHT0   2048(DX)(R11*1)
+	PREFETCHT0   2048(R8)(R11*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -9020,6 +9076,14 @@ abreastLine:
 	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R8)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R8)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R8)(CX*2)
+	PREFETCHT0   2048(DX)(R11*1)
+	PREFETCHT0   2048(R8)(R11*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -9853,7 +9917,7 @@ fillBelow2:
 	RET
 
 // func streamFusePixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamFusePixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -9876,6 +9940,10 @@ abreast:
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R10*1)
 	VMOVUPS      (BX)(R11*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -10742,7 +10810,7 @@ fillBelow2:
 	RET
 
 // func streamFuseReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -10771,6 +10839,10 @@ abreast:
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R10*1)
 	VMOVUPS      (BX)(R11*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -11712,7 +11784,7 @@ fillBelow2:
 	RET
 
 // func streamFuseLeakyPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseLeakyPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -11738,6 +11810,10 @@ abreast:
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R10*1)
 	VMOVUPS      (BX)(R11*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -12750,7 +12826,7 @@ skip:
 	RET
 
 // func streamFuseAddPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -12774,6 +12850,14 @@ abreast:
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R9)(CX*2)
+	PREFETCHT0   2048(DX)(R11*1)
+	PREFETCHT0   2048(R9)(R11*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -13858,7 +13942,7 @@ skip:
 	RET
 
 // func streamFuseReLUAddPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·streamFuseReLUAddPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -13888,6 +13972,14 @@ abreast:
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R9)(CX*2)
+	PREFETCHT0   2048(DX)(R11*1)
+	PREFETCHT0   2048(R9)(R11*1)
 	VMOVUPS      (BX)(R12*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -14690,7 +14782,7 @@ fillBelow2:
 	RET
 
 // func streamGradPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamGradPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -14712,6 +14804,10 @@ abreast:
 
 	// y = x * f * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(DX)(R9*1)
 	VMOVUPS      (BX)(R10*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -15514,7 +15610,7 @@ fillBelow2:
 	RET
 
 // func streamGradReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F
+// Requires: AVX, AVX2, AVX512BW, AVX512F, MMX+
 TEXT ·streamGradReLUPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -15545,6 +15641,10 @@ abreast:
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R9)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R9)(CX*1)
 	VMOVUPS      (BX)(R11*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4
@@ -16358,7 +16458,7 @@ fillBelow2:
 	RET
 
 // func streamGradReLUOutPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16, scales *uint16, shifts *uint16, limit *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamGradReLUOutPixelsF16AVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -16384,6 +16484,14 @@ abreast:
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 abreastLine:
+	PREFETCHT0   2048(DX)
+	PREFETCHT0   2048(R8)
+	PREFETCHT0   2048(DX)(CX*1)
+	PREFETCHT0   2048(R8)(CX*1)
+	PREFETCHT0   2048(DX)(CX*2)
+	PREFETCHT0   2048(R8)(CX*2)
+	PREFETCHT0   2048(DX)(R10*1)
+	PREFETCHT0   2048(R8)(R10*1)
 	VMOVUPS      (BX)(R11*1), Z2
 	VPADDW       Z2, Z2, Z6
 	VPTESTMW     Z6, Z6, K4

@@ -246,7 +246,7 @@ func writeOverlay(t *testing.T, dir, root string, files map[string]string) strin
 // buildTest builds the tests of the package in a folder and returns the program.
 func buildTest(t *testing.T, folder, program string, environment []string, arguments ...string) string {
 	t.Helper()
-	c := exec.Command("go", append(append([]string{"test", "-c", "-vet=off", "-o", program}, arguments...), ".")...)
+	c := exec.Command("go", append(append([]string{"test", "-c", "-vet=off", "-ldflags=-w", "-o", program}, arguments...), ".")...)
 	c.Dir = folder
 	c.Env = append(append(os.Environ(), "GOFLAGS=-trimpath"), environment...)
 	if out, err := c.CombinedOutput(); err != nil {

@@ -215,6 +215,10 @@ const longCopyBytes = 2 << 20
 //	in place, 112×112, 256×256               0.9     1.05, 1.12  1.07, 1.11   1.1
 //	the same with a factor of 1              0.7     0.97, 0.8   1.24         1.3
 //	in place, 56×56                 0.79     0.81    0.85        1.01         1.0
+//
+// With nothing in the caches 0.8 MB in place, planes of 112×112, take 0.9 times as long if the runtime clears. What is
+// processed in place has mostly been written just before. Prefetching the first 2 KiB of the next kept plane
+// while a dropped one is cleared, for loads or for stores, brings nothing in the cache and from memory.
 const (
 	clearedBytes        = 32 << 10
 	clearedBlock        = 512 << 10

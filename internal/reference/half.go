@@ -1,5 +1,6 @@
 // Package reference computes what tests compare with: the numbers of 16 bits by the definitions of their formats, and
 // the numbers of the rules of package mask by their documentation. It shares no code with what is tested.
+// The race detector does not watch it: nothing else uses what it reads.
 package reference
 
 import "math"

@@ -21,11 +21,22 @@ var (
 //	out of place, AVX-512  1.15, 1.25   1.6     1.0     0.95    0.95, 1.15  1.0    1.0    1.15
 //	in place, AVX2         1.2          1.35            1.3                 1.25   1.05
 //	out of place, AVX2     1.2          1.35            1.1                 1.0    0.95
+//
+// Of kernels with another tensor those on AVX-512 walk so whose dst is one of the two they read: 1.25 times as fast at
+// 12 KB, 1.55 at 0.2 MB, 1.0 at 0.8 MB, 0.93 at 1.6 MB, 1.05 at 6.3 MB, 1.05 to 1.2 at 13 MB, 1.3 to 1.4 at 26 MB and
+// 1.1 at 103 MB. Elsewhere it is 1.2 times as fast up to 0.2 MB, 0.85 to 1.0 times from there to 6.3 MB, and 0.7 to 0.9
+// times past the cache. On AVX2 it is 1.15 to 1.25 times as fast up to 6.3 MB, and 0.75 to 0.85 times from there.
 func (p *x86) walkShared(l *loops) {
-	if p.readsAux() {
+	if p.readsAux() && (p.stream || !p.masks) {
 		return
 	}
 	p.jumpIf(ragged, "row")
+	if p.readsAux() {
+		p.jumpIf(inPlace, "overwriting")
+		p.jumpIf(onAux, "overwriting")
+		p.jump("row")
+		p.Label("overwriting")
+	}
 	quarter, one, three := p.GP64(), p.GP64(), p.GP64()
 	p.MOVQ(p.count, quarter)
 	p.SHRQ(operand.U8(2), quarter)
@@ -39,7 +50,7 @@ func (p *x86) walkShared(l *loops) {
 	p.startRow()
 	p.Comment(p.formula(c))
 	p.Label("quartersLine")
-	if p.prefetches() {
+	if p.prefetches() && !p.readsAux() { // those are there
 		p.whereAhead(func() {
 			ahead := p.GP64()
 			p.LEAQ(operand.Mem{Base: p.dst, Index: p.ahead, Scale: 1}, ahead)
@@ -67,13 +78,12 @@ func (p *x86) walkShared(l *loops) {
 		}
 	})
 	p.held = nil
-	p.advance(moves{toDst, toSrc, toFactors}, operand.I32(lineBytes))
+	p.advance(append(l.elements(), toFactors), operand.I32(lineBytes))
 	p.CMPQ(p.row[0], p.length)
 	p.JB(operand.LabelRef("quartersLine"))
 	p.DECQ(quarter)
 	p.JNZ(operand.LabelRef("quarters"))
-	p.ADDQ(three, p.dst)
-	p.ADDQ(three, p.src)
+	p.advance(l.elements(), three)
 	p.SHRQ(p.shift(), p.length)
 	p.ANDQ(operand.I32(abreast-1), p.count)
 	p.JNZ(operand.LabelRef("row"))

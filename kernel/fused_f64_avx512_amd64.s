@@ -2788,6 +2788,78 @@ prefetched2:
 	RET
 
 shared:
+	TESTQ $+7, SI
+	JNZ   row
+	CMPQ  AX, DX
+	JEQ   overwriting
+	CMPQ  AX, R9
+	JEQ   overwriting
+	JMP   row
+
+overwriting:
+	MOVQ  R10, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R12
+	IMULQ SI, R12
+	LEAQ  (R12)(R12*2), R13
+
+quarters:
+	XORL R14, R14
+
+	// y = z + (x * a + s) * f; where f = 0: y = z
+quartersLine:
+	VMOVUPS (BX)(R14*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(R14*1), Z5
+	VMOVUPS (DI)(R14*1), Z6
+	VMULPD  (DX), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z3
+	VMULPD  (DX)(R12*1), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(R12*1), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z7
+	VMULPD  (DX)(R12*2), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(R12*2), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z8
+	VMULPD  (DX)(R13*1), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(R13*1), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z9
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z7, (AX)(R12*1)
+	VMOVUPS Z8, (AX)(R12*2)
+	VMOVUPS Z9, (AX)(R13*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+	ADDQ    $+64, R14
+	CMPQ    R14, SI
+	JB      quartersLine
+	DECQ    CX
+	JNZ     quarters
+	ADDQ    R13, AX
+	ADDQ    R13, DX
+	ADDQ    R13, R9
+	SHRQ    $0x03, SI
+	ANDQ    $+3, R10
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -3540,6 +3612,90 @@ prefetched2:
 	RET
 
 shared:
+	TESTQ $+7, SI
+	JNZ   row
+	CMPQ  AX, DX
+	JEQ   overwriting
+	CMPQ  AX, R9
+	JEQ   overwriting
+	JMP   row
+
+overwriting:
+	MOVQ  R10, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R12
+	IMULQ SI, R12
+	LEAQ  (R12)(R12*2), R13
+
+quarters:
+	XORL R14, R14
+
+	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
+quartersLine:
+	VMOVUPS   (BX)(R14*1), Z4
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPS   (R8)(R14*1), Z5
+	VMOVUPS   (DI)(R14*1), Z6
+	VMULPD    (DX), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z3
+	VMULPD    (DX)(R12*1), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9)(R12*1), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z7
+	VMULPD    (DX)(R12*2), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9)(R12*2), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z8
+	VMULPD    (DX)(R13*1), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9)(R13*1), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z9
+	VMOVUPS   Z3, (AX)
+	VMOVUPS   Z7, (AX)(R12*1)
+	VMOVUPS   Z8, (AX)(R12*2)
+	VMOVUPS   Z9, (AX)(R13*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, DX
+	ADDQ      $+64, R9
+	ADDQ      $+64, R14
+	CMPQ      R14, SI
+	JB        quartersLine
+	DECQ      CX
+	JNZ       quarters
+	ADDQ      R13, AX
+	ADDQ      R13, DX
+	ADDQ      R13, R9
+	SHRQ      $0x03, SI
+	ANDQ      $+3, R10
+	JNZ       row
+	VZEROUPPER
+	RET
+
+row:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -4289,6 +4445,86 @@ prefetched2:
 	RET
 
 shared:
+	TESTQ $+7, SI
+	JNZ   row
+	CMPQ  AX, DX
+	JEQ   overwriting
+	CMPQ  AX, R9
+	JEQ   overwriting
+	JMP   row
+
+overwriting:
+	MOVQ  R10, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R12
+	IMULQ SI, R12
+	LEAQ  (R12)(R12*2), R13
+
+quarters:
+	XORL R14, R14
+
+	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
+quartersLine:
+	VMOVUPS (BX)(R14*1), Z4
+	VCMPPD  $0x04, Z13, Z4, K4
+	VMOVUPS (R8)(R14*1), Z5
+	VMOVUPS (DI)(R14*1), Z6
+	VMULPD  (DX), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z3
+	VMULPD  (DX)(R12*1), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(R12*1), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z7
+	VMULPD  (DX)(R12*2), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(R12*2), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z8
+	VMULPD  (DX)(R13*1), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(R13*1), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z9
+	VMOVUPS Z3, (AX)
+	VMOVUPS Z7, (AX)(R12*1)
+	VMOVUPS Z8, (AX)(R12*2)
+	VMOVUPS Z9, (AX)(R13*1)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	ADDQ    $+64, R9
+	ADDQ    $+64, R14
+	CMPQ    R14, SI
+	JB      quartersLine
+	DECQ    CX
+	JNZ     quarters
+	ADDQ    R13, AX
+	ADDQ    R13, DX
+	ADDQ    R13, R9
+	SHRQ    $0x03, SI
+	ANDQ    $+3, R10
+	JNZ     row
+	VZEROUPPER
+	RET
+
+row:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -5605,6 +5841,86 @@ prefetched2:
 	RET
 
 shared:
+	TESTQ $+7, SI
+	JNZ   row
+	CMPQ  AX, DX
+	JEQ   overwriting
+	CMPQ  AX, R9
+	JEQ   overwriting
+	JMP   row
+
+overwriting:
+	MOVQ  R10, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R12
+	IMULQ SI, R12
+	LEAQ  (R12)(R12*2), R13
+
+quarters:
+	XORL R14, R14
+
+	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
+quartersLine:
+	VMOVUPS   (BX)(R14*1), Z4
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPS   (R8)(R14*1), Z5
+	VMOVUPS   (DI)(R14*1), Z6
+	VMULPD    (DX), Z4, Z0
+	VMULPD    (R9), Z5, Z1
+	VADDPD    Z6, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z3
+	VMULPD    (DX)(R12*1), Z4, Z0
+	VMULPD    (R9)(R12*1), Z5, Z1
+	VADDPD    Z6, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPD    (DX)(R12*2), Z4, Z0
+	VMULPD    (R9)(R12*2), Z5, Z1
+	VADDPD    Z6, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
+	VMULPD    (DX)(R13*1), Z4, Z0
+	VMULPD    (R9)(R13*1), Z5, Z1
+	VADDPD    Z6, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z9
+	VMOVUPS   Z3, (AX)
+	VMOVUPS   Z7, (AX)(R12*1)
+	VMOVUPS   Z8, (AX)(R12*2)
+	VMOVUPS   Z9, (AX)(R13*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, DX
+	ADDQ      $+64, R9
+	ADDQ      $+64, R14
+	CMPQ      R14, SI
+	JB        quartersLine
+	DECQ      CX
+	JNZ       quarters
+	ADDQ      R13, AX
+	ADDQ      R13, DX
+	ADDQ      R13, R9
+	SHRQ      $0x03, SI
+	ANDQ      $+3, R10
+	JNZ       row
+	VZEROUPPER
+	RET
+
+row:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -6309,6 +6625,82 @@ prefetched2:
 	RET
 
 shared:
+	TESTQ $+7, SI
+	JNZ   row
+	CMPQ  AX, DX
+	JEQ   overwriting
+	CMPQ  AX, R9
+	JEQ   overwriting
+	JMP   row
+
+overwriting:
+	MOVQ  R10, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R12
+	IMULQ SI, R12
+	LEAQ  (R12)(R12*2), R13
+
+quarters:
+	XORL R14, R14
+
+	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (BX)(R14*1), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPS  (R8)(R14*1), Z5
+	VMOVUPS  (DI)(R14*1), Z6
+	VMULPD   (DX), Z4, Z0
+	VMULPD   (R9), Z5, Z1
+	VADDPD   Z6, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPD   (DX)(R12*1), Z4, Z0
+	VMULPD   (R9)(R12*1), Z5, Z1
+	VADDPD   Z6, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPD   (DX)(R12*2), Z4, Z0
+	VMULPD   (R9)(R12*2), Z5, Z1
+	VADDPD   Z6, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPD   (DX)(R13*1), Z4, Z0
+	VMULPD   (R9)(R13*1), Z5, Z1
+	VADDPD   Z6, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R12*1)
+	VMOVUPS  Z8, (AX)(R12*2)
+	VMOVUPS  Z9, (AX)(R13*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R9
+	ADDQ     $+64, R14
+	CMPQ     R14, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R13, AX
+	ADDQ     R13, DX
+	ADDQ     R13, R9
+	SHRQ     $0x03, SI
+	ANDQ     $+3, R10
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 	MOVQ  SI, R12
 	ANDQ  $+7, R12
 	MOVQ  R12, CX
@@ -6934,6 +7326,73 @@ prefetched2:
 	RET
 
 shared:
+	TESTQ $+7, SI
+	JNZ   row
+	CMPQ  AX, DX
+	JEQ   overwriting
+	CMPQ  AX, R8
+	JEQ   overwriting
+	JMP   row
+
+overwriting:
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
+quartersLine:
+	VMOVUPS   (BX)(R13*1), Z4
+	VCMPPD    $0x04, Z13, Z4, K4
+	VMOVUPS   (DI)(R13*1), Z5
+	VMULPD    (DX), Z4, Z0
+	VCMPPD    $0x19, (R8), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z3
+	VMULPD    (DX)(R11*1), Z4, Z0
+	VCMPPD    $0x19, (R8)(R11*1), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPD    (DX)(R11*2), Z4, Z0
+	VCMPPD    $0x19, (R8)(R11*2), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
+	VMULPD    (DX)(R12*1), Z4, Z0
+	VCMPPD    $0x19, (R8)(R12*1), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z9
+	VMOVUPS   Z3, (AX)
+	VMOVUPS   Z7, (AX)(R11*1)
+	VMOVUPS   Z8, (AX)(R11*2)
+	VMOVUPS   Z9, (AX)(R12*1)
+	ADDQ      $+64, AX
+	ADDQ      $+64, DX
+	ADDQ      $+64, R8
+	ADDQ      $+64, R13
+	CMPQ      R13, SI
+	JB        quartersLine
+	DECQ      CX
+	JNZ       quarters
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R12, R8
+	SHRQ      $0x03, SI
+	ANDQ      $+3, R9
+	JNZ       row
+	VZEROUPPER
+	RET
+
+row:
 	MOVQ  SI, R11
 	ANDQ  $+7, R11
 	MOVQ  R11, CX
@@ -7538,6 +7997,73 @@ prefetched2:
 	RET
 
 shared:
+	TESTQ $+7, SI
+	JNZ   row
+	CMPQ  AX, DX
+	JEQ   overwriting
+	CMPQ  AX, R8
+	JEQ   overwriting
+	JMP   row
+
+overwriting:
+	MOVQ  R9, CX
+	SHRQ  $0x02, CX
+	JZ    row
+	SHLQ  $0x03, SI
+	MOVQ  CX, R11
+	IMULQ SI, R11
+	LEAQ  (R11)(R11*2), R12
+
+quarters:
+	XORL R13, R13
+
+	// y = slope(x * f, z, l) * a; where f = 0: y = 0
+quartersLine:
+	VMOVUPS  (BX)(R13*1), Z4
+	VCMPPD   $0x04, Z13, Z4, K4
+	VMOVUPS  (DI)(R13*1), Z5
+	VMULPD   (DX), Z4, Z0
+	VCMPPD   $0x15, (R8), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z3
+	VMULPD   (DX)(R11*1), Z4, Z0
+	VCMPPD   $0x15, (R8)(R11*1), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPD   (DX)(R11*2), Z4, Z0
+	VCMPPD   $0x15, (R8)(R11*2), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
+	VMULPD   (DX)(R12*1), Z4, Z0
+	VCMPPD   $0x15, (R8)(R12*1), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z9
+	VMOVUPS  Z3, (AX)
+	VMOVUPS  Z7, (AX)(R11*1)
+	VMOVUPS  Z8, (AX)(R11*2)
+	VMOVUPS  Z9, (AX)(R12*1)
+	ADDQ     $+64, AX
+	ADDQ     $+64, DX
+	ADDQ     $+64, R8
+	ADDQ     $+64, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	DECQ     CX
+	JNZ      quarters
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R12, R8
+	SHRQ     $0x03, SI
+	ANDQ     $+3, R9
+	JNZ      row
+	VZEROUPPER
+	RET
+
+row:
 	MOVQ  SI, R11
 	ANDQ  $+7, R11
 	MOVQ  R11, CX

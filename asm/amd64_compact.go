@@ -119,12 +119,21 @@ func (p *x86Compactor) startGroups(short bool) {
 // takeGroup shifts a bit in for each factor, which has left a carry unless it is 0, from the
 // last one to the first.
 func (p *x86Compactor) takeGroup(label string) {
-	at, bits := p.left, p.GP64()
+	at := p.left
 	p.MOVQ(p.count, p.group)
 	p.MOVQ(operand.I32(groupPlanes), at)
 	p.CMPQ(p.group, at)
 	p.CMOVQGT(at, p.group)
 	p.MOVQ(p.group, at)
+	p.takeBits(label, at)
+	if p.clears() {
+		p.MOVQ(p.kept, p.to)
+	}
+}
+
+// takeBits is takeGroup for a number of planes, which it counts down.
+func (p *x86Compactor) takeBits(label string, at reg.GPVirtual) {
+	bits := p.GP64()
 	p.XORL(p.kept.As32(), p.kept.As32())
 	p.Label(label)
 	from := operand.Mem{Base: p.factors, Index: at, Scale: uint8(p.size), Disp: -p.size}
@@ -145,9 +154,6 @@ func (p *x86Compactor) takeGroup(label string) {
 	p.ADCQ(p.kept, p.kept)
 	p.DECQ(at)
 	p.JNZ(operand.LabelRef(label))
-	if p.clears() {
-		p.MOVQ(p.kept, p.to)
-	}
 }
 
 func (p *x86Compactor) turnGroup() {
@@ -431,6 +437,10 @@ func (p *x86Compactor) expand(tail bool) {
 	if tail {
 		p.partOut(result, p.dst, p.rest, maskTail)
 		p.LEAQ(operand.Mem{Base: p.dst, Index: p.rest, Scale: uint8(p.size)}, p.dst)
+		return
+	}
+	if p.stream {
+		p.VMOVNTPS(p.vec(result, p.memory()), p.step(p.dst))
 		return
 	}
 	p.VMOVUPS(p.vec(result, p.memory()), p.step(p.dst))

@@ -64,9 +64,7 @@ func (l *loops) compaction() {
 	default:
 		if l.stream {
 			l.jumpIf(atLeast(streamedBytes/l.size), "long")
-			l.cached = true
-			l.compactPlanes("short")
-			l.cached = false
+			l.machine.(streamer).walkJoined(l)
 			l.label("long")
 		}
 		l.compactPlanes("long")
@@ -122,8 +120,10 @@ func (l *loops) compactRows() {
 		step(false)
 		l.jumpIf(anotherStep, label)
 		l.label(rest)
-		l.jumpIf(wholeRow, end)
-		step(true)
+		if !l.stream { // whose rows are whole cache lines
+			l.jumpIf(wholeRow, end)
+			step(true)
+		}
 		l.label(end)
 	}
 

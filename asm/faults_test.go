@@ -68,6 +68,8 @@ var amd64Plants = []plant{
 		"JHI near", "", boundsTest, "0 bytes after dst"},
 	{"a whole vector is loaded where src ends", "scatterPixelsF64",
 		"JHI near", "", boundsTest, "0 bytes after src"},
+	{"a dropped channel has what its lane came from", "streamScatterPixelsF32",
+		"VANDPS Y15, Y0, Y0", "", meaningTest, "want"},
 	{"planes are gathered in another order", "gatherPlanesF64",
 		"BSFQ", "BSRQ", meaningTest, "want"},
 	{"a plane that is not kept is not cleared", "scatterPlanesF32",

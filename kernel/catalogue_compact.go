@@ -62,6 +62,10 @@ const (
 	streamScatterPlanesF64
 	streamScatterPlanesF16
 	streamScatterPlanesBF16
+	streamScatterPixelsF32
+	streamScatterPixelsF64
+	streamScatterPixelsF16
+	streamScatterPixelsBF16
 	compactIDs = iota
 )
 
@@ -99,32 +103,36 @@ var compactCatalogue = [compactIDs]compactEntry{
 	streamScatterPlanesF64:  {name: "streamScatterPlanesF64", op: Scatter, typ: dtype.Float64, past: true, shape: planes},
 	streamScatterPlanesF16:  {name: "streamScatterPlanesF16", op: Scatter, typ: dtype.Float16, past: true, shape: planes},
 	streamScatterPlanesBF16: {name: "streamScatterPlanesBF16", op: Scatter, typ: dtype.BFloat16, past: true, shape: planes},
+	streamScatterPixelsF32:  {name: "streamScatterPixelsF32", op: Scatter, typ: dtype.Float32, past: true, shape: pixels},
+	streamScatterPixelsF64:  {name: "streamScatterPixelsF64", op: Scatter, typ: dtype.Float64, past: true, shape: pixels},
+	streamScatterPixelsF16:  {name: "streamScatterPixelsF16", op: Scatter, typ: dtype.Float16, past: true, shape: pixels},
+	streamScatterPixelsBF16: {name: "streamScatterPixelsBF16", op: Scatter, typ: dtype.BFloat16, past: true, shape: pixels},
 }
 
 // waysCompactF32 lists the kernels of float32 by operation: those that store as usual, and those that store past the cache.
 var waysCompactF32 = [compactions]compactWays{
 	Gather:     {{planes: gatherPlanesF32, pixels: gatherPixelsF32}, {planes: streamGatherPlanesF32}},
-	Scatter:    {{planes: scatterPlanesF32, pixels: scatterPixelsF32}, {planes: streamScatterPlanesF32}},
+	Scatter:    {{planes: scatterPlanesF32, pixels: scatterPixelsF32}, {planes: streamScatterPlanesF32, pixels: streamScatterPixelsF32}},
 	ScatterAdd: {{planes: scatterAddPlanesF32, pixels: scatterAddPixelsF32}, {}},
 }
 
 // waysCompactF64 lists the kernels of float64 by operation: those that store as usual, and those that store past the cache.
 var waysCompactF64 = [compactions]compactWays{
 	Gather:     {{planes: gatherPlanesF64, pixels: gatherPixelsF64}, {planes: streamGatherPlanesF64}},
-	Scatter:    {{planes: scatterPlanesF64, pixels: scatterPixelsF64}, {planes: streamScatterPlanesF64}},
+	Scatter:    {{planes: scatterPlanesF64, pixels: scatterPixelsF64}, {planes: streamScatterPlanesF64, pixels: streamScatterPixelsF64}},
 	ScatterAdd: {{planes: scatterAddPlanesF64, pixels: scatterAddPixelsF64}, {}},
 }
 
 // waysCompactF16 lists the kernels of float16 by operation: those that store as usual, and those that store past the cache.
 var waysCompactF16 = [compactions]compactWays{
 	Gather:     {{planes: gatherPlanesF16, pixels: gatherPixelsF16}, {planes: streamGatherPlanesF16}},
-	Scatter:    {{planes: scatterPlanesF16, pixels: scatterPixelsF16}, {planes: streamScatterPlanesF16}},
+	Scatter:    {{planes: scatterPlanesF16, pixels: scatterPixelsF16}, {planes: streamScatterPlanesF16, pixels: streamScatterPixelsF16}},
 	ScatterAdd: {{planes: scatterAddPlanesF16, pixels: scatterAddPixelsF16}, {}},
 }
 
 // waysCompactBF16 lists the kernels of bfloat16 by operation: those that store as usual, and those that store past the cache.
 var waysCompactBF16 = [compactions]compactWays{
 	Gather:     {{planes: gatherPlanesBF16, pixels: gatherPixelsBF16}, {planes: streamGatherPlanesBF16}},
-	Scatter:    {{planes: scatterPlanesBF16, pixels: scatterPixelsBF16}, {planes: streamScatterPlanesBF16}},
+	Scatter:    {{planes: scatterPlanesBF16, pixels: scatterPixelsBF16}, {planes: streamScatterPlanesBF16, pixels: streamScatterPixelsBF16}},
 	ScatterAdd: {{planes: scatterAddPlanesBF16, pixels: scatterAddPixelsBF16}, {}},
 }

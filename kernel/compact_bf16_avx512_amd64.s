@@ -1661,62 +1661,117 @@ near:
 
 // func streamGatherPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·streamGatherPlanesBF16AVX512(SB), NOSPLIT, $0-40
+TEXT ·streamGatherPlanesBF16AVX512(SB), NOSPLIT, $8-40
 	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         factors+16(FP), DX
-	MOVQ         length+32(FP), BX
-	MOVQ         count+24(FP), SI
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00010001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00010001, CX
+	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	CMPQ         BX, $+256
+	CMPQ         SI, $+256
 	JAE          long
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
+	MOVQ         AX, R8
+	ANDQ         $+63, R8
+	SUBQ         R8, AX
+	SHRQ         $0x01, R8
+	MOVQ         R8, (SP)
+	MOVQ         DX, R9
 
-shortGroup:
-	MOVQ    SI, R9
-	MOVQ    $+63, R8
-	CMPQ    R9, R8
-	CMOVQGT R8, R9
-	MOVQ    R9, R8
+joinedGroup:
+	MOVQ    DI, R11
+	MOVQ    $+63, CX
+	CMPQ    R11, CX
+	CMOVQGT CX, R11
 	XORL    R10, R10
 
-shortBit:
-	MOVWLZX -2(DX)(R8*2), R11
-	SHLL    $0x11, R11
-	NEGL    R11
+joinedBit:
+	MOVWLZX -2(BX)(R11*2), CX
+	SHLL    $0x11, CX
+	NEGL    CX
 	ADCQ    R10, R10
-	DECQ    R8
-	JNZ     shortBit
+	DECQ    R11
+	JNZ     joinedBit
 	TESTQ   R10, R10
-	JZ      shortKeptNone
+	JZ      joinedNone
 
-shortKept:
-	BSFQ         R10, R8
-	VPBROADCASTW (DX)(R8*2), Z12
+joined:
+	BSFQ         R10, R11
+	LEAQ         -1(R10), CX
+	ANDQ         CX, R10
+	VPBROADCASTW (BX)(R11*2), Z12
 	VPSLLD       $0x10, Z12, Z12
-	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           shortKeptRest
+	IMULQ        SI, R11
+	LEAQ         (DX)(R11*2), R12
+	LEAQ         4096(R12), CX
+	CMPQ         R9, CX
+	JAE          joinedFetched
+
+joinedFetch:
+	PREFETCHT0 (R9)
+	ADDQ       $+64, R9
+	CMPQ       R9, CX
+	JB         joinedFetch
+
+joinedFetched:
+	MOVQ        SI, R11
+	TESTQ       R8, R8
+	JZ          joinedVectors
+	MOVQ        $+32, R13
+	SUBQ        R8, R13
+	CMPQ        R13, R11
+	CMOVQGT     R11, R13
+	MOVQ        R13, CX
+	MOVL        $0x00000001, R14
+	SHLQ        CL, R14
+	DECQ        R14
+	MOVQ        R8, CX
+	SHLQ        CL, R14
+	KMOVD       R14, K3
+	NEGQ        CX
+	VMOVDQU16.Z (R12)(CX*2), K3, Z4
+	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K3, Z4
+	VMOVDQU16   Z4, K3, Z15
+	ADDQ        R13, R8
+	SUBQ        R13, R11
+	LEAQ        (R12)(R13*2), R12
+	CMPQ        R8, $+32
+	JNE         joinedNext
+	CMPQ        (SP), $+0
+	JNE         joinedFirst
+	VMOVNTPS    Z15, (AX)
+
+joinedStored:
+	ADDQ $+64, AX
+	XORL R8, R8
+
+joinedVectors:
+	CMPQ R11, $+32
+	JL   joinedTail
 
 	// y = x * f
-shortKeptTurn:
-	PREFETCHT0 2048(R11)
-	PREFETCHT0 2112(R11)
-	PREFETCHT0 2176(R11)
-	PREFETCHT0 2240(R11)
-	VMOVUPS    (R11), Z1
+joinedVector:
+	VMOVUPS    (R12), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -1729,233 +1784,89 @@ shortKeptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R11), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	VMOVUPS    128(R11), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
-	VMOVUPS    192(R11), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(AX)
-	ADDQ       $+256, AX
-	ADDQ       $+256, R11
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
-	JGE        shortKeptTurn
-
-shortKeptRest:
-	TESTQ      $+64, R8
-	JZ         shortKeptBelow128
-	PREFETCHT0 2048(R11)
-	PREFETCHT0 2112(R11)
-	VMOVUPS    (R11), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
-	VMOVUPS    64(R11), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
-	ADDQ       $+128, AX
-	ADDQ       $+128, R11
-
-shortKeptBelow128:
-	TESTQ      $+32, R8
-	JZ         shortKeptBelow64
-	PREFETCHT0 2048(R11)
-	VMOVUPS    (R11), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVNTPS   Z4, (AX)
 	ADDQ       $+64, AX
-	ADDQ       $+64, R11
+	ADDQ       $+64, R12
+	SUBQ       $+32, R11
+	CMPQ       R11, $+32
+	JGE        joinedVector
 
-shortKeptBelow64:
-	TESTQ      $+16, R8
-	JZ         shortKeptBelow32
-	VMOVUPS    (R11), Y1
-	VPSLLD     $0x10, Y1, Y0
-	VPAND      Y1, Y11, Y1
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPTERNLOGD $0xf8, Y10, Y6, Y0
-	VPADDD     Y9, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPTERNLOGD $0xf8, Y10, Y6, Y1
-	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (AX)
-	ADDQ       $+32, AX
-	ADDQ       $+32, R11
+joinedTail:
+	TESTQ       R11, R11
+	JZ          joinedNext
+	MOVQ        $+32, R13
+	SUBQ        R8, R13
+	CMPQ        R13, R11
+	CMOVQGT     R11, R13
+	MOVQ        R13, CX
+	MOVL        $0x00000001, R14
+	SHLQ        CL, R14
+	DECQ        R14
+	MOVQ        R8, CX
+	SHLQ        CL, R14
+	KMOVD       R14, K3
+	NEGQ        CX
+	VMOVDQU16.Z (R12)(CX*2), K3, Z4
+	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K3, Z4
+	VMOVDQU16   Z4, K3, Z15
+	ADDQ        R13, R8
+	SUBQ        R13, R11
+	LEAQ        (R12)(R13*2), R12
 
-shortKeptBelow32:
-	TESTQ      $+8, R8
-	JZ         shortKeptBelow16
-	VMOVUPS    (R11), X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (AX)
-	ADDQ       $+16, AX
-	ADDQ       $+16, R11
+joinedNext:
+	TESTQ R10, R10
+	JNZ   joined
 
-shortKeptBelow16:
-	TESTQ      $+4, R8
-	JZ         shortKeptBelow8
-	VMOVSD     (R11), X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (AX)
-	ADDQ       $+8, AX
-	ADDQ       $+8, R11
-
-shortKeptBelow8:
-	TESTQ      $+2, R8
-	JZ         shortKeptBelow4
-	VMOVSS     (R11), X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (AX)
-	ADDQ       $+4, AX
-	ADDQ       $+4, R11
-
-shortKeptBelow4:
-	TESTQ      $+1, R8
-	JZ         shortKeptBelow2
-	VPINSRW    $0x00, (R11), X13, X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (AX)
-	ADDQ       $+2, AX
-	ADDQ       $+2, R11
-
-shortKeptBelow2:
-	LEAQ -1(R10), R8
-	ANDQ R8, R10
-	JNZ  shortKept
-
-shortKeptNone:
-	MOVQ  DI, R8
-	IMULQ R9, R8
-	ADDQ  R8, CX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
-	JNZ   shortGroup
+joinedNone:
+	MOVQ      $+63, R11
+	IMULQ     SI, R11
+	LEAQ      (DX)(R11*2), DX
+	ADDQ      $+126, BX
+	SUBQ      $+63, DI
+	JG        joinedGroup
+	MOVQ      R8, CX
+	MOVQ      $-1, DX
+	SHLQ      CL, DX
+	MOVQ      (SP), CX
+	MOVQ      $-1, BX
+	SHLQ      CL, BX
+	XORQ      BX, DX
+	KMOVD     DX, K3
+	VMOVDQU16 Z15, K3, (AX)
 	VZEROUPPER
 	RET
 
+joinedFirst:
+	MOVQ      R8, CX
+	MOVQ      $-1, R8
+	SHLQ      CL, R8
+	MOVQ      (SP), CX
+	MOVQ      $-1, R13
+	SHLQ      CL, R13
+	XORQ      R13, R8
+	KMOVD     R8, K3
+	VMOVDQU16 Z15, K3, (AX)
+	MOVQ      $+0, (SP)
+	JMP       joinedStored
+
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ SI, CX
+	SHLQ $0x01, CX
 
 longGroup:
-	MOVQ    SI, R9
+	MOVQ    DI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
 	CMOVQGT R8, R9
@@ -1963,7 +1874,7 @@ longGroup:
 	XORL    R10, R10
 
 longBit:
-	MOVWLZX -2(DX)(R8*2), R11
+	MOVWLZX -2(BX)(R8*2), R11
 	SHLL    $0x11, R11
 	NEGL    R11
 	ADCQ    R10, R10
@@ -1974,16 +1885,16 @@ longBit:
 
 longKept:
 	BSFQ         R10, R8
-	VPBROADCASTW (DX)(R8*2), Z12
+	VPBROADCASTW (BX)(R8*2), Z12
 	VPSLLD       $0x10, Z12, Z12
-	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R12
+	IMULQ        CX, R8
+	LEAQ         (DX)(R8*1), R12
 	LEAQ         -1(R10), R11
 	ANDQ         R10, R11
 	BSFQ         R11, R11
-	IMULQ        DI, R11
+	IMULQ        CX, R11
 	SUBQ         R8, R11
-	MOVQ         BX, R8
+	MOVQ         SI, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
 	VPINSRW      $0x00, (R12), X13, X1
@@ -2323,383 +2234,205 @@ longKeptBelow2:
 	JNZ  longKept
 
 longKeptNone:
-	MOVQ  DI, R8
+	MOVQ  CX, R8
 	IMULQ R9, R8
-	ADDQ  R8, CX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
+	ADDQ  R8, DX
+	LEAQ  (BX)(R9*2), BX
+	SUBQ  R9, DI
 	JNZ   longGroup
 	VZEROUPPER
 	RET
 
 // func streamScatterPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
-TEXT ·streamScatterPlanesBF16AVX512(SB), NOSPLIT, $0-40
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·streamScatterPlanesBF16AVX512(SB), NOSPLIT, $8-40
 	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         factors+16(FP), DX
-	MOVQ         length+32(FP), BX
-	MOVQ         count+24(FP), SI
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00010001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00010001, CX
+	VMOVD        CX, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
 	VPBROADCASTD X11, Z11
-	CMPQ         BX, $+256
+	CMPQ         SI, $+256
 	JAE          long
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
+	MOVQ         AX, R8
+	ANDQ         $+63, R8
+	SUBQ         R8, AX
+	SHRQ         $0x01, R8
+	MOVQ         R8, (SP)
+	MOVQ         SI, R9
+	SHLQ         $0x01, R9
 
-shortGroup:
-	MOVQ    SI, R9
-	MOVQ    $+63, R8
-	CMPQ    R9, R8
-	CMOVQGT R8, R9
-	MOVQ    R9, R8
-	XORL    R10, R10
-
-shortBit:
-	MOVWLZX -2(DX)(R8*2), R11
-	SHLL    $0x11, R11
-	NEGL    R11
-	ADCQ    R10, R10
-	DECQ    R8
-	JNZ     shortBit
-	MOVQ    R10, R11
-	TESTQ   R11, R11
-	JZ      shortKeptNone
-
-shortKept:
-	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Z12
+joined:
+	VPBROADCASTW (BX), Z12
 	VPSLLD       $0x10, Z12, Z12
-	IMULQ        DI, R8
-	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           shortKeptRest
+	VPBROADCASTW (BX), Z4
+	VPADDW       Z4, Z4, Z6
+	VPTESTMW     Z6, Z6, K2
+	MOVWLZX      (BX), CX
+	XORL         R12, R12
+	MOVQ         R9, R10
+	MOVQ         DX, R11
+	ADDL         CX, CX
+	TESTL        $0x0000ffff, CX
+	CMOVQEQ      R12, R10
+	ADDQ         R10, DX
+	ADDQ         $+2, BX
+	MOVQ         SI, R10
+	TESTQ        R8, R8
+	JZ           joinedVectors
+	MOVQ         $+32, R12
+	SUBQ         R8, R12
+	CMPQ         R12, R10
+	CMOVQGT      R10, R12
+	MOVQ         R12, CX
+	MOVL         $0x00000001, R13
+	SHLQ         CL, R13
+	DECQ         R13
+	MOVQ         R8, CX
+	SHLQ         CL, R13
+	KMOVD        R13, K3
+	KMOVD        K2, R13
+	KMOVD        K3, R14
+	ANDL         R14, R13
+	KMOVD        R13, K4
+	NEGQ         CX
+	VMOVDQU16.Z  (R11)(CX*2), K4, Z4
+	VPSLLD       $0x10, Z4, Z0
+	VPANDD       Z4, Z11, Z1
+	VMULPS       Z12, Z0, Z0
+	VMULPS       Z12, Z1, Z1
+	VPSRLD       $0x10, Z0, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z0
+	VPADDD       Z9, Z0, Z0
+	VPSRLD       $0x10, Z1, Z6
+	VPTERNLOGD   $0xf8, Z10, Z6, Z1
+	VPADDD       Z9, Z1, Z1
+	VPSRLD       $0x10, Z0, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z  Z4, K4, Z4
+	VMOVDQU16    Z4, K3, Z15
+	ADDQ         R12, R8
+	SUBQ         R12, R10
+	LEAQ         (R11)(R12*2), R11
+	CMPQ         R8, $+32
+	JNE          joinedNext
+	CMPQ         (SP), $+0
+	JNE          joinedFirst
+	VMOVNTPS     Z15, (AX)
 
-	// y = x * f
-shortKeptTurn:
-	VMOVUPS    (CX), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (R12)
-	VMOVUPS    64(CX), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(R12)
-	VMOVUPS    128(CX), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(R12)
-	VMOVUPS    192(CX), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 192(R12)
-	ADDQ       $+256, R12
-	ADDQ       $+256, CX
-	SUBQ       $+128, R8
-	CMPQ       R8, $+128
-	JGE        shortKeptTurn
+joinedStored:
+	ADDQ $+64, AX
+	XORL R8, R8
 
-shortKeptRest:
-	TESTQ      $+64, R8
-	JZ         shortKeptBelow128
-	VMOVUPS    (CX), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (R12)
-	VMOVUPS    64(CX), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(R12)
-	ADDQ       $+128, R12
-	ADDQ       $+128, CX
+joinedVectors:
+	CMPQ R10, $+32
+	JL   joinedTail
 
-shortKeptBelow128:
-	TESTQ      $+32, R8
-	JZ         shortKeptBelow64
-	VMOVUPS    (CX), Z1
-	VPSLLD     $0x10, Z1, Z0
-	VPANDD     Z1, Z11, Z1
-	VMULPS     Z12, Z0, Z0
-	VMULPS     Z12, Z1, Z1
-	VPSRLD     $0x10, Z0, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z0
-	VPADDD     Z9, Z0, Z0
-	VPSRLD     $0x10, Z1, Z6
-	VPTERNLOGD $0xf8, Z10, Z6, Z1
-	VPADDD     Z9, Z1, Z1
-	VPSRLD     $0x10, Z0, Z4
-	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (R12)
-	ADDQ       $+64, R12
-	ADDQ       $+64, CX
+	// y = x * f; where f = 0: y = 0
+joinedVector:
+	PREFETCHT0  2048(R11)
+	VMOVDQU16.Z (R11), K2, Z4
+	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K2, Z4
+	VMOVNTPS    Z4, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, R11
+	SUBQ        $+32, R10
+	CMPQ        R10, $+32
+	JGE         joinedVector
 
-shortKeptBelow64:
-	TESTQ      $+16, R8
-	JZ         shortKeptBelow32
-	VMOVUPS    (CX), Y1
-	VPSLLD     $0x10, Y1, Y0
-	VPAND      Y1, Y11, Y1
-	VMULPS     Y12, Y0, Y0
-	VMULPS     Y12, Y1, Y1
-	VPSRLD     $0x10, Y0, Y6
-	VPTERNLOGD $0xf8, Y10, Y6, Y0
-	VPADDD     Y9, Y0, Y0
-	VPSRLD     $0x10, Y1, Y6
-	VPTERNLOGD $0xf8, Y10, Y6, Y1
-	VPADDD     Y9, Y1, Y1
-	VPSRLD     $0x10, Y0, Y4
-	VPBLENDW   $0xaa, Y1, Y4, Y4
-	VMOVUPS    Y4, (R12)
-	ADDQ       $+32, R12
-	ADDQ       $+32, CX
+joinedTail:
+	TESTQ       R10, R10
+	JZ          joinedNext
+	MOVQ        $+32, R12
+	SUBQ        R8, R12
+	CMPQ        R12, R10
+	CMOVQGT     R10, R12
+	MOVQ        R12, CX
+	MOVL        $0x00000001, R13
+	SHLQ        CL, R13
+	DECQ        R13
+	MOVQ        R8, CX
+	SHLQ        CL, R13
+	KMOVD       R13, K3
+	KMOVD       K2, R13
+	KMOVD       K3, R14
+	ANDL        R14, R13
+	KMOVD       R13, K4
+	NEGQ        CX
+	VMOVDQU16.Z (R11)(CX*2), K4, Z4
+	VPSLLD      $0x10, Z4, Z0
+	VPANDD      Z4, Z11, Z1
+	VMULPS      Z12, Z0, Z0
+	VMULPS      Z12, Z1, Z1
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z1, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z1
+	VPADDD      Z9, Z1, Z1
+	VPSRLD      $0x10, Z0, Z4
+	VPTERNLOGD  $0xf8, Z11, Z1, Z4
+	VMOVDQU16.Z Z4, K4, Z4
+	VMOVDQU16   Z4, K3, Z15
+	ADDQ        R12, R8
+	SUBQ        R12, R10
+	LEAQ        (R11)(R12*2), R11
 
-shortKeptBelow32:
-	TESTQ      $+8, R8
-	JZ         shortKeptBelow16
-	VMOVUPS    (CX), X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVUPS    X4, (R12)
-	ADDQ       $+16, R12
-	ADDQ       $+16, CX
-
-shortKeptBelow16:
-	TESTQ      $+4, R8
-	JZ         shortKeptBelow8
-	VMOVSD     (CX), X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSD     X4, (R12)
-	ADDQ       $+8, R12
-	ADDQ       $+8, CX
-
-shortKeptBelow8:
-	TESTQ      $+2, R8
-	JZ         shortKeptBelow4
-	VMOVSS     (CX), X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VMOVSS     X4, (R12)
-	ADDQ       $+4, R12
-	ADDQ       $+4, CX
-
-shortKeptBelow4:
-	TESTQ      $+1, R8
-	JZ         shortKeptBelow2
-	VPINSRW    $0x00, (CX), X13, X1
-	VPSLLD     $0x10, X1, X0
-	VPAND      X1, X11, X1
-	VMULPS     X12, X0, X0
-	VMULPS     X12, X1, X1
-	VPSRLD     $0x10, X0, X6
-	VPTERNLOGD $0xf8, X10, X6, X0
-	VPADDD     X9, X0, X0
-	VPSRLD     $0x10, X1, X6
-	VPTERNLOGD $0xf8, X10, X6, X1
-	VPADDD     X9, X1, X1
-	VPSRLD     $0x10, X0, X4
-	VPBLENDW   $0xaa, X1, X4, X4
-	VPEXTRW    $0x00, X4, (R12)
-	ADDQ       $+2, R12
-	ADDQ       $+2, CX
-
-shortKeptBelow2:
-	LEAQ -1(R11), R8
-	ANDQ R8, R11
-	JNZ  shortKept
-
-shortKeptNone:
-	XORL  R11, R11
-	BTSQ  R9, R11
-	DECQ  R11
-	XORQ  R10, R11
-	TESTQ R11, R11
-	JZ    shortDroppedNone
-
-shortDropped:
-	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Z12
-	VPSLLD       $0x10, Z12, Z12
-	IMULQ        DI, R8
-	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           shortDroppedRest
-
-	// y = 0
-shortDroppedTurn:
-	VMOVUPS Z13, (R12)
-	VMOVUPS Z13, 64(R12)
-	VMOVUPS Z13, 128(R12)
-	VMOVUPS Z13, 192(R12)
-	ADDQ    $+256, R12
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
-	JGE     shortDroppedTurn
-
-shortDroppedRest:
-	TESTQ   $+64, R8
-	JZ      shortDroppedBelow128
-	VMOVUPS Z13, (R12)
-	VMOVUPS Z13, 64(R12)
-	ADDQ    $+128, R12
-
-shortDroppedBelow128:
-	TESTQ   $+32, R8
-	JZ      shortDroppedBelow64
-	VMOVUPS Z13, (R12)
-	ADDQ    $+64, R12
-
-shortDroppedBelow64:
-	TESTQ   $+16, R8
-	JZ      shortDroppedBelow32
-	VMOVUPS Y13, (R12)
-	ADDQ    $+32, R12
-
-shortDroppedBelow32:
-	TESTQ   $+8, R8
-	JZ      shortDroppedBelow16
-	VMOVUPS X13, (R12)
-	ADDQ    $+16, R12
-
-shortDroppedBelow16:
-	TESTQ  $+4, R8
-	JZ     shortDroppedBelow8
-	VMOVSD X13, (R12)
-	ADDQ   $+8, R12
-
-shortDroppedBelow8:
-	TESTQ  $+2, R8
-	JZ     shortDroppedBelow4
-	VMOVSS X13, (R12)
-	ADDQ   $+4, R12
-
-shortDroppedBelow4:
-	TESTQ   $+1, R8
-	JZ      shortDroppedBelow2
-	VPEXTRW $0x00, X13, (R12)
-	ADDQ    $+2, R12
-
-shortDroppedBelow2:
-	LEAQ -1(R11), R8
-	ANDQ R8, R11
-	JNZ  shortDropped
-
-shortDroppedNone:
-	MOVQ  DI, R8
-	IMULQ R9, R8
-	ADDQ  R8, AX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
-	JNZ   shortGroup
+joinedNext:
+	DECQ      DI
+	JNZ       joined
+	MOVQ      R8, CX
+	MOVQ      $-1, DX
+	SHLQ      CL, DX
+	MOVQ      (SP), CX
+	MOVQ      $-1, BX
+	SHLQ      CL, BX
+	XORQ      BX, DX
+	KMOVD     DX, K3
+	VMOVDQU16 Z15, K3, (AX)
 	VZEROUPPER
 	RET
 
+joinedFirst:
+	MOVQ      R8, CX
+	MOVQ      $-1, R8
+	SHLQ      CL, R8
+	MOVQ      (SP), CX
+	MOVQ      $-1, R12
+	SHLQ      CL, R12
+	XORQ      R12, R8
+	KMOVD     R8, K3
+	VMOVDQU16 Z15, K3, (AX)
+	MOVQ      $+0, (SP)
+	JMP       joinedStored
+
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ SI, CX
+	SHLQ $0x01, CX
 
 longGroup:
-	MOVQ    SI, R9
+	MOVQ    DI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
 	CMOVQGT R8, R9
@@ -2707,7 +2440,7 @@ longGroup:
 	XORL    R10, R10
 
 longBit:
-	MOVWLZX -2(DX)(R8*2), R11
+	MOVWLZX -2(BX)(R8*2), R11
 	SHLL    $0x11, R11
 	NEGL    R11
 	ADCQ    R10, R10
@@ -2719,14 +2452,14 @@ longBit:
 
 longKept:
 	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Z12
+	VPBROADCASTW (BX)(R8*2), Z12
 	VPSLLD       $0x10, Z12, Z12
-	IMULQ        DI, R8
+	IMULQ        CX, R8
 	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
+	MOVQ         SI, R8
 	TESTQ        $+2, R12
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (CX), X13, X1
+	VPINSRW      $0x00, (DX), X13, X1
 	VPSLLD       $0x10, X1, X0
 	VPAND        X1, X11, X1
 	VMULPS       X12, X0, X0
@@ -2741,13 +2474,13 @@ longKept:
 	VPBLENDW     $0xaa, X1, X4, X4
 	VPEXTRW      $0x00, X4, (R12)
 	ADDQ         $+2, R12
-	ADDQ         $+2, CX
+	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
 longKeptAligned2:
 	TESTQ      $+4, R12
 	JZ         longKeptAligned4
-	VMOVSS     (CX), X1
+	VMOVSS     (DX), X1
 	VPSLLD     $0x10, X1, X0
 	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
@@ -2762,13 +2495,13 @@ longKeptAligned2:
 	VPBLENDW   $0xaa, X1, X4, X4
 	VMOVSS     X4, (R12)
 	ADDQ       $+4, R12
-	ADDQ       $+4, CX
+	ADDQ       $+4, DX
 	SUBQ       $+2, R8
 
 longKeptAligned4:
 	TESTQ      $+8, R12
 	JZ         longKeptAligned8
-	VMOVSD     (CX), X1
+	VMOVSD     (DX), X1
 	VPSLLD     $0x10, X1, X0
 	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
@@ -2783,13 +2516,13 @@ longKeptAligned4:
 	VPBLENDW   $0xaa, X1, X4, X4
 	VMOVSD     X4, (R12)
 	ADDQ       $+8, R12
-	ADDQ       $+8, CX
+	ADDQ       $+8, DX
 	SUBQ       $+4, R8
 
 longKeptAligned8:
 	TESTQ      $+16, R12
 	JZ         longKeptAligned16
-	VMOVUPS    (CX), X1
+	VMOVUPS    (DX), X1
 	VPSLLD     $0x10, X1, X0
 	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
@@ -2804,13 +2537,13 @@ longKeptAligned8:
 	VPBLENDW   $0xaa, X1, X4, X4
 	VMOVUPS    X4, (R12)
 	ADDQ       $+16, R12
-	ADDQ       $+16, CX
+	ADDQ       $+16, DX
 	SUBQ       $+8, R8
 
 longKeptAligned16:
 	TESTQ      $+32, R12
 	JZ         longKeptAligned32
-	VMOVUPS    (CX), Y1
+	VMOVUPS    (DX), Y1
 	VPSLLD     $0x10, Y1, Y0
 	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
@@ -2825,7 +2558,7 @@ longKeptAligned16:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (R12)
 	ADDQ       $+32, R12
-	ADDQ       $+32, CX
+	ADDQ       $+32, DX
 	SUBQ       $+16, R8
 
 longKeptAligned32:
@@ -2834,7 +2567,7 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VMOVUPS    (CX), Z1
+	VMOVUPS    (DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -2848,7 +2581,7 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
-	VMOVUPS    64(CX), Z1
+	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -2862,7 +2595,7 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(R12)
-	VMOVUPS    128(CX), Z1
+	VMOVUPS    128(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -2876,7 +2609,7 @@ longKeptTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 128(R12)
-	VMOVUPS    192(CX), Z1
+	VMOVUPS    192(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -2891,7 +2624,7 @@ longKeptTurn:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 192(R12)
 	ADDQ       $+256, R12
-	ADDQ       $+256, CX
+	ADDQ       $+256, DX
 	SUBQ       $+128, R8
 	CMPQ       R8, $+128
 	JGE        longKeptTurn
@@ -2899,7 +2632,7 @@ longKeptTurn:
 longKeptRest:
 	TESTQ      $+64, R8
 	JZ         longKeptBelow128
-	VMOVUPS    (CX), Z1
+	VMOVUPS    (DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -2913,7 +2646,7 @@ longKeptRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
-	VMOVUPS    64(CX), Z1
+	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -2928,12 +2661,12 @@ longKeptRest:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, 64(R12)
 	ADDQ       $+128, R12
-	ADDQ       $+128, CX
+	ADDQ       $+128, DX
 
 longKeptBelow128:
 	TESTQ      $+32, R8
 	JZ         longKeptBelow64
-	VMOVUPS    (CX), Z1
+	VMOVUPS    (DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
 	VMULPS     Z12, Z0, Z0
@@ -2948,12 +2681,12 @@ longKeptBelow128:
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVNTPS   Z4, (R12)
 	ADDQ       $+64, R12
-	ADDQ       $+64, CX
+	ADDQ       $+64, DX
 
 longKeptBelow64:
 	TESTQ      $+16, R8
 	JZ         longKeptBelow32
-	VMOVUPS    (CX), Y1
+	VMOVUPS    (DX), Y1
 	VPSLLD     $0x10, Y1, Y0
 	VPAND      Y1, Y11, Y1
 	VMULPS     Y12, Y0, Y0
@@ -2968,12 +2701,12 @@ longKeptBelow64:
 	VPBLENDW   $0xaa, Y1, Y4, Y4
 	VMOVUPS    Y4, (R12)
 	ADDQ       $+32, R12
-	ADDQ       $+32, CX
+	ADDQ       $+32, DX
 
 longKeptBelow32:
 	TESTQ      $+8, R8
 	JZ         longKeptBelow16
-	VMOVUPS    (CX), X1
+	VMOVUPS    (DX), X1
 	VPSLLD     $0x10, X1, X0
 	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
@@ -2988,12 +2721,12 @@ longKeptBelow32:
 	VPBLENDW   $0xaa, X1, X4, X4
 	VMOVUPS    X4, (R12)
 	ADDQ       $+16, R12
-	ADDQ       $+16, CX
+	ADDQ       $+16, DX
 
 longKeptBelow16:
 	TESTQ      $+4, R8
 	JZ         longKeptBelow8
-	VMOVSD     (CX), X1
+	VMOVSD     (DX), X1
 	VPSLLD     $0x10, X1, X0
 	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
@@ -3008,12 +2741,12 @@ longKeptBelow16:
 	VPBLENDW   $0xaa, X1, X4, X4
 	VMOVSD     X4, (R12)
 	ADDQ       $+8, R12
-	ADDQ       $+8, CX
+	ADDQ       $+8, DX
 
 longKeptBelow8:
 	TESTQ      $+2, R8
 	JZ         longKeptBelow4
-	VMOVSS     (CX), X1
+	VMOVSS     (DX), X1
 	VPSLLD     $0x10, X1, X0
 	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
@@ -3028,12 +2761,12 @@ longKeptBelow8:
 	VPBLENDW   $0xaa, X1, X4, X4
 	VMOVSS     X4, (R12)
 	ADDQ       $+4, R12
-	ADDQ       $+4, CX
+	ADDQ       $+4, DX
 
 longKeptBelow4:
 	TESTQ      $+1, R8
 	JZ         longKeptBelow2
-	VPINSRW    $0x00, (CX), X13, X1
+	VPINSRW    $0x00, (DX), X13, X1
 	VPSLLD     $0x10, X1, X0
 	VPAND      X1, X11, X1
 	VMULPS     X12, X0, X0
@@ -3048,7 +2781,7 @@ longKeptBelow4:
 	VPBLENDW   $0xaa, X1, X4, X4
 	VPEXTRW    $0x00, X4, (R12)
 	ADDQ       $+2, R12
-	ADDQ       $+2, CX
+	ADDQ       $+2, DX
 
 longKeptBelow2:
 	LEAQ -1(R11), R8
@@ -3065,11 +2798,11 @@ longKeptNone:
 
 longDropped:
 	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Z12
+	VPBROADCASTW (BX)(R8*2), Z12
 	VPSLLD       $0x10, Z12, Z12
-	IMULQ        DI, R8
+	IMULQ        CX, R8
 	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
+	MOVQ         SI, R8
 	TESTQ        $+2, R12
 	JZ           longDroppedAligned2
 	VPEXTRW      $0x00, X13, (R12)
@@ -3168,11 +2901,134 @@ longDroppedBelow2:
 	JNZ  longDropped
 
 longDroppedNone:
-	MOVQ  DI, R8
+	MOVQ  CX, R8
 	IMULQ R9, R8
 	ADDQ  R8, AX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
+	LEAQ  (BX)(R9*2), BX
+	SUBQ  R9, DI
 	JNZ   longGroup
 	VZEROUPPER
 	RET
+
+// func streamScatterPixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, POPCNT
+TEXT ·streamScatterPixelsBF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), DX
+	MOVQ         factors+16(FP), BX
+	MOVQ         length+32(FP), SI
+	MOVQ         count+24(FP), DI
+	VXORPS       X13, X13, X13
+	MOVL         $0x00007fff, CX
+	VMOVD        CX, X9
+	VPBROADCASTD X9, Z9
+	MOVL         $0x00010001, CX
+	VMOVD        CX, X10
+	VPBROADCASTD X10, Z10
+	MOVL         $0xffff0000, CX
+	VMOVD        CX, X11
+	VPBROADCASTD X11, Z11
+	MOVQ         SI, R8
+	ANDQ         $+15, R8
+	MOVQ         R8, CX
+	MOVL         $0x00000001, R9
+	SHLL         CL, R9
+	DECL         R9
+	KMOVD        R9, K1
+	SUBQ         R8, SI
+	SHLQ         $0x01, SI
+	ADDQ         SI, BX
+	XORL         R10, R10
+	MOVQ         SI, R8
+	NEGQ         R8
+	JZ           countRest
+
+count:
+	VPMOVZXWD (BX)(R8*1), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R10
+	ADDQ      $+32, R8
+	JNZ       count
+
+countRest:
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ DI, R10
+	LEAQ  -32(DX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
+
+row:
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R11
+	JHI  last
+
+	// y = x * f; where f = 0: y = 0
+vector:
+	VPMOVZXWD   (BX)(R8*1), Z2
+	VPSLLD      $0x10, Z2, Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VPMOVZXWD   (DX), Z0
+	VPSLLD      $0x10, Z0, Z0
+	LEAQ        (DX)(R9*2), DX
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPMOVDW     Z0, Y4
+	VMOVNTPS    Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         vector
+
+rest:
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+last:
+	VPMOVZXWD (BX)(R8*1), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	CMPQ      DX, R10
+	JHI       near
+	VPMOVZXWD (DX), Z0
+	VPSLLD    $0x10, Z0, Z0
+	LEAQ      (DX)(R9*2), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VPSRLD      $0x10, Z0, Z6
+	VPTERNLOGD  $0xf8, Z10, Z6, Z0
+	VPADDD      Z9, Z0, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPMOVDW     Z0, Y4
+	VMOVNTPS    Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         last
+	JMP         rest
+
+near:
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R12
+	SHLL        CL, R12
+	DECL        R12
+	KMOVD       R12, K3
+	VMOVDQU16.Z (DX), K3, Y0
+	VPMOVZXWD   Y0, Z0
+	VPSLLD      $0x10, Z0, Z0
+	LEAQ        (DX)(R9*2), DX
+	JMP         taken

@@ -163,3 +163,25 @@ func streamGatherPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count 
 //
 //go:noescape
 func streamScatterPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+
+// streamScatterPixelsF16AVX2 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		for i := range length {
+//			if factors[i] != 0 {
+//				dst[p*length+i] = src[n] * factors[i]
+//				n++
+//			} else {
+//				dst[p*length+i] = 0
+//			}
+//		}
+//	}
+//
+// Each rounding is one to float32 and then one to float16.
+// src has as many planes or channels as factors are not 0, and no others. It must not overlap dst.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamScatterPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)

@@ -2980,3 +2980,124 @@ longDroppedNone:
 	JNZ   longGroup
 	VZEROUPPER
 	RET
+
+// func streamScatterPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX2, F16C, POPCNT
+TEXT ·streamScatterPixelsF16AVX2(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    factors+16(FP), DX
+	MOVQ    length+32(FP), BX
+	MOVQ    count+24(FP), SI
+	VXORPS  X13, X13, X13
+	MOVQ    BX, DI
+	ANDQ    $+7, DI
+	VMOVUPS nibbles<>+0(SB), Y12
+	LEAQ    expand<>+0(SB), R11
+	SUBQ    DI, BX
+	SHLQ    $0x01, BX
+	ADDQ    BX, DX
+	XORL    R9, R9
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
+
+count:
+	VCVTPH2PS    (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R10
+	POPCNTL      R10, R8
+	VPBROADCASTD (R11)(R10*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	ADDQ         R8, R9
+	ADDQ         $+16, DI
+	JNZ          count
+
+countRest:
+	SHLQ  $0x01, R9
+	MOVQ  R9, R10
+	IMULQ SI, R9
+	LEAQ  -16(CX)(R9*1), R9
+	NEGQ  R10
+	ADDQ  R9, R10
+
+row:
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R10
+	JHI  last
+
+	// y = x * f; where f = 0: y = 0
+vector:
+	VCVTPH2PS    (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R12
+	POPCNTL      R12, R8
+	VPBROADCASTD (R11)(R12*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	VCVTPH2PS    (CX), Y0
+	LEAQ         (CX)(R8*2), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X4
+	VMOVNTPS     X4, (AX)(DI*1)
+	ADDQ         $+16, DI
+	JNZ          vector
+
+rest:
+	DECQ SI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+last:
+	VCVTPH2PS    (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R12
+	POPCNTL      R12, R8
+	VPBROADCASTD (R11)(R12*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R9
+	JHI          near
+	VCVTPH2PS    (CX), Y0
+	LEAQ         (CX)(R8*2), CX
+
+taken:
+	VPERMPS   Y0, Y7, Y0
+	VMULPS    Y2, Y0, Y0
+	VANDPS    Y15, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X4
+	VMOVNTPS  X4, (AX)(DI*1)
+	ADDQ      $+16, DI
+	JNZ       last
+	JMP       rest
+
+near:
+	LEAQ    (CX)(R8*2), R12
+	VXORPS  X0, X0, X0
+	TESTQ   $+1, R8
+	JZ      part1Below2
+	SUBQ    $+2, R12
+	VPINSRW $0x00, (R12), X13, X0
+
+part1Below2:
+	TESTQ     $+2, R8
+	JZ        part1Below4
+	SUBQ      $+4, R12
+	VMOVSS    (R12), X8
+	VUNPCKLPS X0, X8, X0
+
+part1Below4:
+	TESTQ     $+4, R8
+	JZ        part1Below8
+	SUBQ      $+8, R12
+	VMOVSD    (R12), X8
+	VUNPCKLPD X0, X8, X0
+
+part1Below8:
+	VCVTPH2PS X0, Y0
+	LEAQ      (CX)(R8*2), CX
+	JMP       taken

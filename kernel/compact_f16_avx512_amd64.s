@@ -1204,203 +1204,190 @@ near:
 	JMP         taken
 
 // func streamGatherPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512F, CMOV, F16C, MMX+
-TEXT ·streamGatherPlanesF16AVX512(SB), NOSPLIT, $0-40
+// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, F16C, MMX+
+TEXT ·streamGatherPlanesF16AVX512(SB), NOSPLIT, $8-40
 	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   length+32(FP), BX
-	MOVQ   count+24(FP), SI
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+256
+	CMPQ   SI, $+256
 	JAE    long
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
+	MOVQ   AX, R8
+	ANDQ   $+63, R8
+	SUBQ   R8, AX
+	SHRQ   $0x01, R8
+	MOVQ   R8, (SP)
+	MOVQ   DX, R9
 
-shortGroup:
-	MOVQ    SI, R9
-	MOVQ    $+63, R8
-	CMPQ    R9, R8
-	CMOVQGT R8, R9
-	MOVQ    R9, R8
+joinedGroup:
+	MOVQ    DI, R11
+	MOVQ    $+63, CX
+	CMPQ    R11, CX
+	CMOVQGT CX, R11
 	XORL    R10, R10
 
-shortBit:
-	MOVWLZX -2(DX)(R8*2), R11
-	SHLL    $0x11, R11
-	NEGL    R11
+joinedBit:
+	MOVWLZX -2(BX)(R11*2), CX
+	SHLL    $0x11, CX
+	NEGL    CX
 	ADCQ    R10, R10
-	DECQ    R8
-	JNZ     shortBit
+	DECQ    R11
+	JNZ     joinedBit
 	TESTQ   R10, R10
-	JZ      shortKeptNone
+	JZ      joinedNone
 
-shortKept:
-	BSFQ         R10, R8
-	VPBROADCASTW (DX)(R8*2), Y12
+joined:
+	BSFQ         R10, R11
+	LEAQ         -1(R10), CX
+	ANDQ         CX, R10
+	VPBROADCASTW (BX)(R11*2), Y12
 	VCVTPH2PS    Y12, Z12
-	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R11
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           shortKeptRest
+	IMULQ        SI, R11
+	LEAQ         (DX)(R11*2), R12
+	LEAQ         4096(R12), CX
+	CMPQ         R9, CX
+	JAE          joinedFetched
+
+joinedFetch:
+	PREFETCHT0 (R9)
+	ADDQ       $+64, R9
+	CMPQ       R9, CX
+	JB         joinedFetch
+
+joinedFetched:
+	MOVQ          SI, R11
+	TESTQ         R8, R8
+	JZ            joinedVectors
+	MOVQ          $+32, R13
+	SUBQ          R8, R13
+	CMPQ          R13, R11
+	CMOVQGT       R11, R13
+	MOVQ          R13, CX
+	MOVL          $0x00000001, R14
+	SHLQ          CL, R14
+	DECQ          R14
+	MOVQ          R8, CX
+	SHLQ          CL, R14
+	KMOVD         R14, K3
+	NEGQ          CX
+	VMOVDQU16.Z   (R12)(CX*2), K3, Z4
+	VCVTPH2PS     Y4, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K3, Z4
+	VMOVDQU16     Z4, K3, Z15
+	ADDQ          R13, R8
+	SUBQ          R13, R11
+	LEAQ          (R12)(R13*2), R12
+	CMPQ          R8, $+32
+	JNE           joinedNext
+	CMPQ          (SP), $+0
+	JNE           joinedFirst
+	VMOVNTPS      Z15, (AX)
+
+joinedStored:
+	ADDQ $+64, AX
+	XORL R8, R8
+
+joinedVectors:
+	CMPQ R11, $+32
+	JL   joinedTail
 
 	// y = x * f
-shortKeptTurn:
-	PREFETCHT0   2048(R11)
-	PREFETCHT0   2112(R11)
-	PREFETCHT0   2176(R11)
-	PREFETCHT0   2240(R11)
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
+joinedVector:
+	VCVTPH2PS    (R12), Z0
+	VCVTPH2PS    32(R12), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	VCVTPH2PS    128(R11), Z0
-	VCVTPH2PS    160(R11), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(AX)
-	VCVTPH2PS    192(R11), Z0
-	VCVTPH2PS    224(R11), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, R11
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          shortKeptTurn
-
-shortKeptRest:
-	TESTQ        $+64, R8
-	JZ           shortKeptBelow128
-	PREFETCHT0   2048(R11)
-	PREFETCHT0   2112(R11)
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
-	VCVTPH2PS    64(R11), Z0
-	VCVTPH2PS    96(R11), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, R11
-
-shortKeptBelow128:
-	TESTQ        $+32, R8
-	JZ           shortKeptBelow64
-	PREFETCHT0   2048(R11)
-	VCVTPH2PS    (R11), Z0
-	VCVTPH2PS    32(R11), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (AX)
+	VMOVNTPS     Z4, (AX)
 	ADDQ         $+64, AX
-	ADDQ         $+64, R11
+	ADDQ         $+64, R12
+	SUBQ         $+32, R11
+	CMPQ         R11, $+32
+	JGE          joinedVector
 
-shortKeptBelow64:
-	TESTQ     $+16, R8
-	JZ        shortKeptBelow32
-	VCVTPH2PS (R11), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (AX)
-	ADDQ      $+32, AX
-	ADDQ      $+32, R11
+joinedTail:
+	TESTQ         R11, R11
+	JZ            joinedNext
+	MOVQ          $+32, R13
+	SUBQ          R8, R13
+	CMPQ          R13, R11
+	CMOVQGT       R11, R13
+	MOVQ          R13, CX
+	MOVL          $0x00000001, R14
+	SHLQ          CL, R14
+	DECQ          R14
+	MOVQ          R8, CX
+	SHLQ          CL, R14
+	KMOVD         R14, K3
+	NEGQ          CX
+	VMOVDQU16.Z   (R12)(CX*2), K3, Z4
+	VCVTPH2PS     Y4, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K3, Z4
+	VMOVDQU16     Z4, K3, Z15
+	ADDQ          R13, R8
+	SUBQ          R13, R11
+	LEAQ          (R12)(R13*2), R12
 
-shortKeptBelow32:
-	TESTQ     $+8, R8
-	JZ        shortKeptBelow16
-	VCVTPH2PS (R11), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+16, R11
+joinedNext:
+	TESTQ R10, R10
+	JNZ   joined
 
-shortKeptBelow16:
-	TESTQ     $+4, R8
-	JZ        shortKeptBelow8
-	VCVTPH2PS (R11), X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (AX)
-	ADDQ      $+8, AX
-	ADDQ      $+8, R11
-
-shortKeptBelow8:
-	TESTQ     $+2, R8
-	JZ        shortKeptBelow4
-	VMOVSS    (R11), X1
-	VCVTPH2PS X1, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (AX)
-	ADDQ      $+4, AX
-	ADDQ      $+4, R11
-
-shortKeptBelow4:
-	TESTQ     $+1, R8
-	JZ        shortKeptBelow2
-	VPINSRW   $0x00, (R11), X13, X1
-	VCVTPH2PS X1, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (AX)
-	ADDQ      $+2, AX
-	ADDQ      $+2, R11
-
-shortKeptBelow2:
-	LEAQ -1(R10), R8
-	ANDQ R8, R10
-	JNZ  shortKept
-
-shortKeptNone:
-	MOVQ  DI, R8
-	IMULQ R9, R8
-	ADDQ  R8, CX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
-	JNZ   shortGroup
+joinedNone:
+	MOVQ      $+63, R11
+	IMULQ     SI, R11
+	LEAQ      (DX)(R11*2), DX
+	ADDQ      $+126, BX
+	SUBQ      $+63, DI
+	JG        joinedGroup
+	MOVQ      R8, CX
+	MOVQ      $-1, DX
+	SHLQ      CL, DX
+	MOVQ      (SP), CX
+	MOVQ      $-1, BX
+	SHLQ      CL, BX
+	XORQ      BX, DX
+	KMOVD     DX, K3
+	VMOVDQU16 Z15, K3, (AX)
 	VZEROUPPER
 	RET
 
+joinedFirst:
+	MOVQ      R8, CX
+	MOVQ      $-1, R8
+	SHLQ      CL, R8
+	MOVQ      (SP), CX
+	MOVQ      $-1, R13
+	SHLQ      CL, R13
+	XORQ      R13, R8
+	KMOVD     R8, K3
+	VMOVDQU16 Z15, K3, (AX)
+	MOVQ      $+0, (SP)
+	JMP       joinedStored
+
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ SI, CX
+	SHLQ $0x01, CX
 
 longGroup:
-	MOVQ    SI, R9
+	MOVQ    DI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
 	CMOVQGT R8, R9
@@ -1408,7 +1395,7 @@ longGroup:
 	XORL    R10, R10
 
 longBit:
-	MOVWLZX -2(DX)(R8*2), R11
+	MOVWLZX -2(BX)(R8*2), R11
 	SHLL    $0x11, R11
 	NEGL    R11
 	ADCQ    R10, R10
@@ -1419,16 +1406,16 @@ longBit:
 
 longKept:
 	BSFQ         R10, R8
-	VPBROADCASTW (DX)(R8*2), Y12
+	VPBROADCASTW (BX)(R8*2), Y12
 	VCVTPH2PS    Y12, Z12
-	IMULQ        DI, R8
-	LEAQ         (CX)(R8*1), R12
+	IMULQ        CX, R8
+	LEAQ         (DX)(R8*1), R12
 	LEAQ         -1(R10), R11
 	ANDQ         R10, R11
 	BSFQ         R11, R11
-	IMULQ        DI, R11
+	IMULQ        CX, R11
 	SUBQ         R8, R11
-	MOVQ         BX, R8
+	MOVQ         SI, R8
 	TESTQ        $+2, AX
 	JZ           longKeptAligned2
 	VPINSRW      $0x00, (R12), X13, X1
@@ -1630,284 +1617,184 @@ longKeptBelow2:
 	JNZ  longKept
 
 longKeptNone:
-	MOVQ  DI, R8
+	MOVQ  CX, R8
 	IMULQ R9, R8
-	ADDQ  R8, CX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
+	ADDQ  R8, DX
+	LEAQ  (BX)(R9*2), BX
+	SUBQ  R9, DI
 	JNZ   longGroup
 	VZEROUPPER
 	RET
 
 // func streamScatterPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, AVX512F, CMOV, F16C
-TEXT ·streamScatterPlanesF16AVX512(SB), NOSPLIT, $0-40
+// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, F16C, MMX+
+TEXT ·streamScatterPlanesF16AVX512(SB), NOSPLIT, $8-40
 	MOVQ   dst+0(FP), AX
-	MOVQ   src+8(FP), CX
-	MOVQ   factors+16(FP), DX
-	MOVQ   length+32(FP), BX
-	MOVQ   count+24(FP), SI
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
 	VXORPS X13, X13, X13
-	CMPQ   BX, $+256
+	CMPQ   SI, $+256
 	JAE    long
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
+	MOVQ   AX, R8
+	ANDQ   $+63, R8
+	SUBQ   R8, AX
+	SHRQ   $0x01, R8
+	MOVQ   R8, (SP)
+	MOVQ   SI, R9
+	SHLQ   $0x01, R9
 
-shortGroup:
-	MOVQ    SI, R9
-	MOVQ    $+63, R8
-	CMPQ    R9, R8
-	CMOVQGT R8, R9
-	MOVQ    R9, R8
-	XORL    R10, R10
+joined:
+	VPBROADCASTW  (BX), Y12
+	VCVTPH2PS     Y12, Z12
+	VPBROADCASTW  (BX), Z4
+	VPADDW        Z4, Z4, Z6
+	VPTESTMW      Z6, Z6, K2
+	MOVWLZX       (BX), CX
+	XORL          R12, R12
+	MOVQ          R9, R10
+	MOVQ          DX, R11
+	ADDL          CX, CX
+	TESTL         $0x0000ffff, CX
+	CMOVQEQ       R12, R10
+	ADDQ          R10, DX
+	ADDQ          $+2, BX
+	MOVQ          SI, R10
+	TESTQ         R8, R8
+	JZ            joinedVectors
+	MOVQ          $+32, R12
+	SUBQ          R8, R12
+	CMPQ          R12, R10
+	CMOVQGT       R10, R12
+	MOVQ          R12, CX
+	MOVL          $0x00000001, R13
+	SHLQ          CL, R13
+	DECQ          R13
+	MOVQ          R8, CX
+	SHLQ          CL, R13
+	KMOVD         R13, K3
+	KMOVD         K2, R13
+	KMOVD         K3, R14
+	ANDL          R14, R13
+	KMOVD         R13, K4
+	NEGQ          CX
+	VMOVDQU16.Z   (R11)(CX*2), K4, Z4
+	VCVTPH2PS     Y4, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K3, Z15
+	ADDQ          R12, R8
+	SUBQ          R12, R10
+	LEAQ          (R11)(R12*2), R11
+	CMPQ          R8, $+32
+	JNE           joinedNext
+	CMPQ          (SP), $+0
+	JNE           joinedFirst
+	VMOVNTPS      Z15, (AX)
 
-shortBit:
-	MOVWLZX -2(DX)(R8*2), R11
-	SHLL    $0x11, R11
-	NEGL    R11
-	ADCQ    R10, R10
-	DECQ    R8
-	JNZ     shortBit
-	MOVQ    R10, R11
-	TESTQ   R11, R11
-	JZ      shortKeptNone
+joinedStored:
+	ADDQ $+64, AX
+	XORL R8, R8
 
-shortKept:
-	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Y12
-	VCVTPH2PS    Y12, Z12
-	IMULQ        DI, R8
-	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           shortKeptRest
+joinedVectors:
+	CMPQ R10, $+32
+	JL   joinedTail
 
-	// y = x * f
-shortKeptTurn:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(R12)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 128(R12)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 192(R12)
-	ADDQ         $+256, R12
-	ADDQ         $+256, CX
-	SUBQ         $+128, R8
-	CMPQ         R8, $+128
-	JGE          shortKeptTurn
+	// y = x * f; where f = 0: y = 0
+joinedVector:
+	PREFETCHT0    2048(R11)
+	VMOVDQU16.Z   (R11), K2, Z4
+	VCVTPH2PS     Y4, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K2, Z4
+	VMOVNTPS      Z4, (AX)
+	ADDQ          $+64, AX
+	ADDQ          $+64, R11
+	SUBQ          $+32, R10
+	CMPQ          R10, $+32
+	JGE           joinedVector
 
-shortKeptRest:
-	TESTQ        $+64, R8
-	JZ           shortKeptBelow128
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, 64(R12)
-	ADDQ         $+128, R12
-	ADDQ         $+128, CX
+joinedTail:
+	TESTQ         R10, R10
+	JZ            joinedNext
+	MOVQ          $+32, R12
+	SUBQ          R8, R12
+	CMPQ          R12, R10
+	CMOVQGT       R10, R12
+	MOVQ          R12, CX
+	MOVL          $0x00000001, R13
+	SHLQ          CL, R13
+	DECQ          R13
+	MOVQ          R8, CX
+	SHLQ          CL, R13
+	KMOVD         R13, K3
+	KMOVD         K2, R13
+	KMOVD         K3, R14
+	ANDL          R14, R13
+	KMOVD         R13, K4
+	NEGQ          CX
+	VMOVDQU16.Z   (R11)(CX*2), K4, Z4
+	VCVTPH2PS     Y4, Z0
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z12, Z0, Z0
+	VMULPS        Z12, Z1, Z1
+	VCVTPS2PH     $0x00, Z0, Y4
+	VCVTPS2PH     $0x00, Z1, Y6
+	VINSERTI64X4  $0x01, Y6, Z4, Z4
+	VMOVDQU16.Z   Z4, K4, Z4
+	VMOVDQU16     Z4, K3, Z15
+	ADDQ          R12, R8
+	SUBQ          R12, R10
+	LEAQ          (R11)(R12*2), R11
 
-shortKeptBelow128:
-	TESTQ        $+32, R8
-	JZ           shortKeptBelow64
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
-	VMULPS       Z12, Z0, Z0
-	VMULPS       Z12, Z1, Z1
-	VCVTPS2PH    $0x00, Z0, Y4
-	VCVTPS2PH    $0x00, Z1, Y6
-	VINSERTI64X4 $0x01, Y6, Z4, Z4
-	VMOVUPS      Z4, (R12)
-	ADDQ         $+64, R12
-	ADDQ         $+64, CX
-
-shortKeptBelow64:
-	TESTQ     $+16, R8
-	JZ        shortKeptBelow32
-	VCVTPH2PS (CX), Z0
-	VMULPS    Z12, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y4
-	VMOVUPS   Y4, (R12)
-	ADDQ      $+32, R12
-	ADDQ      $+32, CX
-
-shortKeptBelow32:
-	TESTQ     $+8, R8
-	JZ        shortKeptBelow16
-	VCVTPH2PS (CX), Y0
-	VMULPS    Y12, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X4
-	VMOVUPS   X4, (R12)
-	ADDQ      $+16, R12
-	ADDQ      $+16, CX
-
-shortKeptBelow16:
-	TESTQ     $+4, R8
-	JZ        shortKeptBelow8
-	VCVTPH2PS (CX), X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSD    X4, (R12)
-	ADDQ      $+8, R12
-	ADDQ      $+8, CX
-
-shortKeptBelow8:
-	TESTQ     $+2, R8
-	JZ        shortKeptBelow4
-	VMOVSS    (CX), X1
-	VCVTPH2PS X1, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VMOVSS    X4, (R12)
-	ADDQ      $+4, R12
-	ADDQ      $+4, CX
-
-shortKeptBelow4:
-	TESTQ     $+1, R8
-	JZ        shortKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X1
-	VCVTPH2PS X1, X0
-	VMULPS    X12, X0, X0
-	VCVTPS2PH $0x00, X0, X4
-	VPEXTRW   $0x00, X4, (R12)
-	ADDQ      $+2, R12
-	ADDQ      $+2, CX
-
-shortKeptBelow2:
-	LEAQ -1(R11), R8
-	ANDQ R8, R11
-	JNZ  shortKept
-
-shortKeptNone:
-	XORL  R11, R11
-	BTSQ  R9, R11
-	DECQ  R11
-	XORQ  R10, R11
-	TESTQ R11, R11
-	JZ    shortDroppedNone
-
-shortDropped:
-	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Y12
-	VCVTPH2PS    Y12, Z12
-	IMULQ        DI, R8
-	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
-	CMPQ         R8, $+128
-	JL           shortDroppedRest
-
-	// y = 0
-shortDroppedTurn:
-	VMOVUPS Z13, (R12)
-	VMOVUPS Z13, 64(R12)
-	VMOVUPS Z13, 128(R12)
-	VMOVUPS Z13, 192(R12)
-	ADDQ    $+256, R12
-	SUBQ    $+128, R8
-	CMPQ    R8, $+128
-	JGE     shortDroppedTurn
-
-shortDroppedRest:
-	TESTQ   $+64, R8
-	JZ      shortDroppedBelow128
-	VMOVUPS Z13, (R12)
-	VMOVUPS Z13, 64(R12)
-	ADDQ    $+128, R12
-
-shortDroppedBelow128:
-	TESTQ   $+32, R8
-	JZ      shortDroppedBelow64
-	VMOVUPS Z13, (R12)
-	ADDQ    $+64, R12
-
-shortDroppedBelow64:
-	TESTQ   $+16, R8
-	JZ      shortDroppedBelow32
-	VMOVUPS Y13, (R12)
-	ADDQ    $+32, R12
-
-shortDroppedBelow32:
-	TESTQ   $+8, R8
-	JZ      shortDroppedBelow16
-	VMOVUPS X13, (R12)
-	ADDQ    $+16, R12
-
-shortDroppedBelow16:
-	TESTQ  $+4, R8
-	JZ     shortDroppedBelow8
-	VMOVSD X13, (R12)
-	ADDQ   $+8, R12
-
-shortDroppedBelow8:
-	TESTQ  $+2, R8
-	JZ     shortDroppedBelow4
-	VMOVSS X13, (R12)
-	ADDQ   $+4, R12
-
-shortDroppedBelow4:
-	TESTQ   $+1, R8
-	JZ      shortDroppedBelow2
-	VPEXTRW $0x00, X13, (R12)
-	ADDQ    $+2, R12
-
-shortDroppedBelow2:
-	LEAQ -1(R11), R8
-	ANDQ R8, R11
-	JNZ  shortDropped
-
-shortDroppedNone:
-	MOVQ  DI, R8
-	IMULQ R9, R8
-	ADDQ  R8, AX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
-	JNZ   shortGroup
+joinedNext:
+	DECQ      DI
+	JNZ       joined
+	MOVQ      R8, CX
+	MOVQ      $-1, DX
+	SHLQ      CL, DX
+	MOVQ      (SP), CX
+	MOVQ      $-1, BX
+	SHLQ      CL, BX
+	XORQ      BX, DX
+	KMOVD     DX, K3
+	VMOVDQU16 Z15, K3, (AX)
 	VZEROUPPER
 	RET
 
+joinedFirst:
+	MOVQ      R8, CX
+	MOVQ      $-1, R8
+	SHLQ      CL, R8
+	MOVQ      (SP), CX
+	MOVQ      $-1, R12
+	SHLQ      CL, R12
+	XORQ      R12, R8
+	KMOVD     R8, K3
+	VMOVDQU16 Z15, K3, (AX)
+	MOVQ      $+0, (SP)
+	JMP       joinedStored
+
 long:
-	MOVQ BX, DI
-	SHLQ $0x01, DI
+	MOVQ SI, CX
+	SHLQ $0x01, CX
 
 longGroup:
-	MOVQ    SI, R9
+	MOVQ    DI, R9
 	MOVQ    $+63, R8
 	CMPQ    R9, R8
 	CMOVQGT R8, R9
@@ -1915,7 +1802,7 @@ longGroup:
 	XORL    R10, R10
 
 longBit:
-	MOVWLZX -2(DX)(R8*2), R11
+	MOVWLZX -2(BX)(R8*2), R11
 	SHLL    $0x11, R11
 	NEGL    R11
 	ADCQ    R10, R10
@@ -1927,65 +1814,65 @@ longBit:
 
 longKept:
 	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Y12
+	VPBROADCASTW (BX)(R8*2), Y12
 	VCVTPH2PS    Y12, Z12
-	IMULQ        DI, R8
+	IMULQ        CX, R8
 	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
+	MOVQ         SI, R8
 	TESTQ        $+2, R12
 	JZ           longKeptAligned2
-	VPINSRW      $0x00, (CX), X13, X1
+	VPINSRW      $0x00, (DX), X13, X1
 	VCVTPH2PS    X1, X0
 	VMULPS       X12, X0, X0
 	VCVTPS2PH    $0x00, X0, X4
 	VPEXTRW      $0x00, X4, (R12)
 	ADDQ         $+2, R12
-	ADDQ         $+2, CX
+	ADDQ         $+2, DX
 	SUBQ         $+1, R8
 
 longKeptAligned2:
 	TESTQ     $+4, R12
 	JZ        longKeptAligned4
-	VMOVSS    (CX), X1
+	VMOVSS    (DX), X1
 	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
 	ADDQ      $+4, R12
-	ADDQ      $+4, CX
+	ADDQ      $+4, DX
 	SUBQ      $+2, R8
 
 longKeptAligned4:
 	TESTQ     $+8, R12
 	JZ        longKeptAligned8
-	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSD    X4, (R12)
 	ADDQ      $+8, R12
-	ADDQ      $+8, CX
+	ADDQ      $+8, DX
 	SUBQ      $+4, R8
 
 longKeptAligned8:
 	TESTQ     $+16, R12
 	JZ        longKeptAligned16
-	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (R12)
 	ADDQ      $+16, R12
-	ADDQ      $+16, CX
+	ADDQ      $+16, DX
 	SUBQ      $+8, R8
 
 longKeptAligned16:
 	TESTQ     $+32, R12
 	JZ        longKeptAligned32
-	VCVTPH2PS (CX), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (R12)
 	ADDQ      $+32, R12
-	ADDQ      $+32, CX
+	ADDQ      $+32, DX
 	SUBQ      $+16, R8
 
 longKeptAligned32:
@@ -1994,32 +1881,32 @@ longKeptAligned32:
 
 	// y = x * f
 longKeptTurn:
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (R12)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 64(R12)
-	VCVTPH2PS    128(CX), Z0
-	VCVTPH2PS    160(CX), Z1
+	VCVTPH2PS    128(DX), Z0
+	VCVTPH2PS    160(DX), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 128(R12)
-	VCVTPH2PS    192(CX), Z0
-	VCVTPH2PS    224(CX), Z1
+	VCVTPH2PS    192(DX), Z0
+	VCVTPH2PS    224(DX), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2027,7 +1914,7 @@ longKeptTurn:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 192(R12)
 	ADDQ         $+256, R12
-	ADDQ         $+256, CX
+	ADDQ         $+256, DX
 	SUBQ         $+128, R8
 	CMPQ         R8, $+128
 	JGE          longKeptTurn
@@ -2035,16 +1922,16 @@ longKeptTurn:
 longKeptRest:
 	TESTQ        $+64, R8
 	JZ           longKeptBelow128
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
 	VCVTPS2PH    $0x00, Z1, Y6
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (R12)
-	VCVTPH2PS    64(CX), Z0
-	VCVTPH2PS    96(CX), Z1
+	VCVTPH2PS    64(DX), Z0
+	VCVTPH2PS    96(DX), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2052,13 +1939,13 @@ longKeptRest:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, 64(R12)
 	ADDQ         $+128, R12
-	ADDQ         $+128, CX
+	ADDQ         $+128, DX
 
 longKeptBelow128:
 	TESTQ        $+32, R8
 	JZ           longKeptBelow64
-	VCVTPH2PS    (CX), Z0
-	VCVTPH2PS    32(CX), Z1
+	VCVTPH2PS    (DX), Z0
+	VCVTPH2PS    32(DX), Z1
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
 	VCVTPS2PH    $0x00, Z0, Y4
@@ -2066,59 +1953,59 @@ longKeptBelow128:
 	VINSERTI64X4 $0x01, Y6, Z4, Z4
 	VMOVNTPS     Z4, (R12)
 	ADDQ         $+64, R12
-	ADDQ         $+64, CX
+	ADDQ         $+64, DX
 
 longKeptBelow64:
 	TESTQ     $+16, R8
 	JZ        longKeptBelow32
-	VCVTPH2PS (CX), Z0
+	VCVTPH2PS (DX), Z0
 	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y4
 	VMOVUPS   Y4, (R12)
 	ADDQ      $+32, R12
-	ADDQ      $+32, CX
+	ADDQ      $+32, DX
 
 longKeptBelow32:
 	TESTQ     $+8, R8
 	JZ        longKeptBelow16
-	VCVTPH2PS (CX), Y0
+	VCVTPH2PS (DX), Y0
 	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X4
 	VMOVUPS   X4, (R12)
 	ADDQ      $+16, R12
-	ADDQ      $+16, CX
+	ADDQ      $+16, DX
 
 longKeptBelow16:
 	TESTQ     $+4, R8
 	JZ        longKeptBelow8
-	VCVTPH2PS (CX), X0
+	VCVTPH2PS (DX), X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSD    X4, (R12)
 	ADDQ      $+8, R12
-	ADDQ      $+8, CX
+	ADDQ      $+8, DX
 
 longKeptBelow8:
 	TESTQ     $+2, R8
 	JZ        longKeptBelow4
-	VMOVSS    (CX), X1
+	VMOVSS    (DX), X1
 	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VMOVSS    X4, (R12)
 	ADDQ      $+4, R12
-	ADDQ      $+4, CX
+	ADDQ      $+4, DX
 
 longKeptBelow4:
 	TESTQ     $+1, R8
 	JZ        longKeptBelow2
-	VPINSRW   $0x00, (CX), X13, X1
+	VPINSRW   $0x00, (DX), X13, X1
 	VCVTPH2PS X1, X0
 	VMULPS    X12, X0, X0
 	VCVTPS2PH $0x00, X0, X4
 	VPEXTRW   $0x00, X4, (R12)
 	ADDQ      $+2, R12
-	ADDQ      $+2, CX
+	ADDQ      $+2, DX
 
 longKeptBelow2:
 	LEAQ -1(R11), R8
@@ -2135,11 +2022,11 @@ longKeptNone:
 
 longDropped:
 	BSFQ         R11, R8
-	VPBROADCASTW (DX)(R8*2), Y12
+	VPBROADCASTW (BX)(R8*2), Y12
 	VCVTPH2PS    Y12, Z12
-	IMULQ        DI, R8
+	IMULQ        CX, R8
 	LEAQ         (AX)(R8*1), R12
-	MOVQ         BX, R8
+	MOVQ         SI, R8
 	TESTQ        $+2, R12
 	JZ           longDroppedAligned2
 	VPEXTRW      $0x00, X13, (R12)
@@ -2238,11 +2125,111 @@ longDroppedBelow2:
 	JNZ  longDropped
 
 longDroppedNone:
-	MOVQ  DI, R8
+	MOVQ  CX, R8
 	IMULQ R9, R8
 	ADDQ  R8, AX
-	LEAQ  (DX)(R9*2), DX
-	SUBQ  R9, SI
+	LEAQ  (BX)(R9*2), BX
+	SUBQ  R9, DI
 	JNZ   longGroup
 	VZEROUPPER
 	RET
+
+// func streamScatterPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, POPCNT
+TEXT ·streamScatterPixelsF16AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   SI, R8
+	ANDQ   $+15, R8
+	MOVQ   R8, CX
+	MOVL   $0x00000001, R9
+	SHLL   CL, R9
+	DECL   R9
+	KMOVD  R9, K1
+	SUBQ   R8, SI
+	SHLQ   $0x01, SI
+	ADDQ   SI, BX
+	XORL   R10, R10
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
+
+count:
+	VCVTPH2PS (BX)(R8*1), Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, R10
+	ADDQ      $+32, R8
+	JNZ       count
+
+countRest:
+	SHLQ  $0x01, R10
+	MOVQ  R10, R11
+	IMULQ DI, R10
+	LEAQ  -32(DX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
+
+row:
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R11
+	JHI  last
+
+	// y = x * f; where f = 0: y = 0
+vector:
+	VCVTPH2PS   (BX)(R8*1), Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VCVTPH2PS   (DX), Z0
+	LEAQ        (DX)(R9*2), DX
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVNTPS    Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         vector
+
+rest:
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+last:
+	VCVTPH2PS (BX)(R8*1), Z2
+	VCMPPS    $0x04, Z13, Z2, K4
+	KMOVW     K4, R9
+	POPCNTL   R9, R9
+	CMPQ      DX, R10
+	JHI       near
+	VCVTPH2PS (DX), Z0
+	LEAQ      (DX)(R9*2), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VCVTPS2PH   $0x00, Z0, Y4
+	VMOVNTPS    Y4, (AX)(R8*1)
+	ADDQ        $+32, R8
+	JNZ         last
+	JMP         rest
+
+near:
+	MOVQ        R9, CX
+	MOVL        $0x00000001, R12
+	SHLL        CL, R12
+	DECL        R12
+	KMOVD       R12, K3
+	VMOVDQU16.Z (DX), K3, Y0
+	VCVTPH2PS   Y0, Z0
+	LEAQ        (DX)(R9*2), DX
+	JMP         taken

@@ -155,3 +155,24 @@ func streamGatherPlanesF32AVX2(dst *float32, src *float32, factors *float32, cou
 //
 //go:noescape
 func streamScatterPlanesF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+
+// streamScatterPixelsF32AVX2 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		for i := range length {
+//			if factors[i] != 0 {
+//				dst[p*length+i] = src[n] * factors[i]
+//				n++
+//			} else {
+//				dst[p*length+i] = 0
+//			}
+//		}
+//	}
+//
+// src has as many planes or channels as factors are not 0, and no others. It must not overlap dst.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamScatterPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)

@@ -2378,3 +2378,121 @@ longDroppedNone:
 	JNZ   longGroup
 	VZEROUPPER
 	RET
+
+// func streamScatterPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX2, POPCNT
+TEXT ·streamScatterPixelsF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    factors+16(FP), DX
+	MOVQ    length+32(FP), BX
+	MOVQ    count+24(FP), SI
+	VXORPS  X13, X13, X13
+	MOVQ    BX, DI
+	ANDQ    $+7, DI
+	VMOVUPS nibbles<>+0(SB), Y12
+	LEAQ    expand<>+0(SB), R11
+	SUBQ    DI, BX
+	SHLQ    $0x02, BX
+	ADDQ    BX, DX
+	XORL    R9, R9
+	MOVQ    BX, DI
+	NEGQ    DI
+	JZ      countRest
+
+count:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R10
+	POPCNTL      R10, R8
+	VPBROADCASTD (R11)(R10*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	ADDQ         R8, R9
+	ADDQ         $+32, DI
+	JNZ          count
+
+countRest:
+	SHLQ  $0x02, R9
+	MOVQ  R9, R10
+	IMULQ SI, R9
+	LEAQ  -32(CX)(R9*1), R9
+	NEGQ  R10
+	ADDQ  R9, R10
+
+row:
+	MOVQ BX, DI
+	ADDQ BX, AX
+	NEGQ DI
+	JZ   rest
+	CMPQ CX, R10
+	JHI  last
+
+	// y = x * f; where f = 0: y = 0
+vector:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R12
+	POPCNTL      R12, R8
+	VPBROADCASTD (R11)(R12*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	VMOVUPS      (CX), Y0
+	LEAQ         (CX)(R8*4), CX
+	VPERMPS      Y0, Y7, Y0
+	VMULPS       Y2, Y0, Y0
+	VANDPS       Y15, Y0, Y0
+	VMOVNTPS     Y0, (AX)(DI*1)
+	ADDQ         $+32, DI
+	JNZ          vector
+
+rest:
+	DECQ SI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+last:
+	VMOVUPS      (DX)(DI*1), Y2
+	VCMPPS       $0x04, Y13, Y2, Y15
+	VMOVMSKPS    Y15, R12
+	POPCNTL      R12, R8
+	VPBROADCASTD (R11)(R12*4), Y7
+	VPSRLVD      Y12, Y7, Y7
+	CMPQ         CX, R9
+	JHI          near
+	VMOVUPS      (CX), Y0
+	LEAQ         (CX)(R8*4), CX
+
+taken:
+	VPERMPS  Y0, Y7, Y0
+	VMULPS   Y2, Y0, Y0
+	VANDPS   Y15, Y0, Y0
+	VMOVNTPS Y0, (AX)(DI*1)
+	ADDQ     $+32, DI
+	JNZ      last
+	JMP      rest
+
+near:
+	LEAQ   (CX)(R8*4), R12
+	VXORPS X0, X0, X0
+	TESTQ  $+1, R8
+	JZ     part1Below2
+	SUBQ   $+4, R12
+	VMOVSS (R12), X0
+
+part1Below2:
+	TESTQ     $+2, R8
+	JZ        part1Below4
+	SUBQ      $+8, R12
+	VMOVSD    (R12), X8
+	VUNPCKLPD X0, X8, X0
+
+part1Below4:
+	TESTQ       $+4, R8
+	JZ          part1Below8
+	SUBQ        $+16, R12
+	VMOVUPS     (R12), X8
+	VINSERTI128 $0x01, X0, Y8, Y0
+
+part1Below8:
+	LEAQ (CX)(R8*4), CX
+	JMP  taken

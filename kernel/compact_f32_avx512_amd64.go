@@ -113,3 +113,66 @@ func scatterAddPlanesF32AVX512(dst *float32, src *float32, factors *float32, cou
 //
 //go:noescape
 func scatterAddPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+
+// streamGatherPlanesF32AVX512 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		if factors[p] != 0 {
+//			for i := range length {
+//				dst[n*length+i] = src[p*length+i] * factors[p]
+//			}
+//			n++
+//		}
+//	}
+//
+// dst may be src, or begin before it in the same memory. There are as many planes or channels in dst as factors that are not 0, and no others.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamGatherPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+
+// streamScatterPlanesF32AVX512 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		if factors[p] != 0 {
+//			for i := range length {
+//				dst[p*length+i] = src[n*length+i] * factors[p]
+//			}
+//			n++
+//		} else {
+//			for i := range length {
+//				dst[p*length+i] = 0
+//			}
+//		}
+//	}
+//
+// src has as many planes or channels as factors are not 0, and no others. It must not overlap dst.
+// It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
+// A fence must follow.
+//
+//go:noescape
+func streamScatterPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+
+// streamScatterPixelsF32AVX512 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		for i := range length {
+//			if factors[i] != 0 {
+//				dst[p*length+i] = src[n] * factors[i]
+//				n++
+//			} else {
+//				dst[p*length+i] = 0
+//			}
+//		}
+//	}
+//
+// src has as many planes or channels as factors are not 0, and no others. It must not overlap dst.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamScatterPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)

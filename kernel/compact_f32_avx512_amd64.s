@@ -893,3 +893,801 @@ near:
 	VMOVUPS.Z (DX), K3, Z0
 	LEAQ      (DX)(R9*4), DX
 	JMP       taken
+
+// func streamGatherPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
+TEXT ·streamGatherPlanesF32AVX512(SB), NOSPLIT, $8-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   SI, $+128
+	JAE    long
+	MOVQ   AX, R8
+	ANDQ   $+63, R8
+	SUBQ   R8, AX
+	SHRQ   $0x02, R8
+	MOVQ   R8, (SP)
+	MOVQ   DX, R9
+
+joinedGroup:
+	MOVQ    DI, R11
+	MOVQ    $+63, CX
+	CMPQ    R11, CX
+	CMOVQGT CX, R11
+	XORL    R10, R10
+
+joinedBit:
+	MOVL  -4(BX)(R11*4), CX
+	ADDL  CX, CX
+	NEGL  CX
+	ADCQ  R10, R10
+	DECQ  R11
+	JNZ   joinedBit
+	TESTQ R10, R10
+	JZ    joinedNone
+
+joined:
+	BSFQ         R10, R11
+	LEAQ         -1(R10), CX
+	ANDQ         CX, R10
+	VBROADCASTSS (BX)(R11*4), Z12
+	IMULQ        SI, R11
+	LEAQ         (DX)(R11*4), R12
+	LEAQ         4096(R12), CX
+	CMPQ         R9, CX
+	JAE          joinedFetched
+
+joinedFetch:
+	PREFETCHT0 (R9)
+	ADDQ       $+64, R9
+	CMPQ       R9, CX
+	JB         joinedFetch
+
+joinedFetched:
+	MOVQ     SI, R11
+	TESTQ    R8, R8
+	JZ       joinedVectors
+	MOVQ     $+16, R13
+	SUBQ     R8, R13
+	CMPQ     R13, R11
+	CMOVQGT  R11, R13
+	MOVQ     R13, CX
+	MOVL     $0x00000001, R14
+	SHLQ     CL, R14
+	DECQ     R14
+	MOVQ     R8, CX
+	SHLQ     CL, R14
+	KMOVD    R14, K3
+	NEGQ     CX
+	VMULPS.Z (R12)(CX*4), Z12, K3, Z0
+	VMOVUPS  Z0, K3, Z15
+	ADDQ     R13, R8
+	SUBQ     R13, R11
+	LEAQ     (R12)(R13*4), R12
+	CMPQ     R8, $+16
+	JNE      joinedNext
+	CMPQ     (SP), $+0
+	JNE      joinedFirst
+	VMOVNTPS Z15, (AX)
+
+joinedStored:
+	ADDQ $+64, AX
+	XORL R8, R8
+
+joinedVectors:
+	CMPQ R11, $+16
+	JL   joinedTail
+
+	// y = x * f
+joinedVector:
+	VMULPS   (R12), Z12, Z0
+	VMOVNTPS Z0, (AX)
+	ADDQ     $+64, AX
+	ADDQ     $+64, R12
+	SUBQ     $+16, R11
+	CMPQ     R11, $+16
+	JGE      joinedVector
+
+joinedTail:
+	TESTQ    R11, R11
+	JZ       joinedNext
+	MOVQ     $+16, R13
+	SUBQ     R8, R13
+	CMPQ     R13, R11
+	CMOVQGT  R11, R13
+	MOVQ     R13, CX
+	MOVL     $0x00000001, R14
+	SHLQ     CL, R14
+	DECQ     R14
+	MOVQ     R8, CX
+	SHLQ     CL, R14
+	KMOVD    R14, K3
+	NEGQ     CX
+	VMULPS.Z (R12)(CX*4), Z12, K3, Z0
+	VMOVUPS  Z0, K3, Z15
+	ADDQ     R13, R8
+	SUBQ     R13, R11
+	LEAQ     (R12)(R13*4), R12
+
+joinedNext:
+	TESTQ R10, R10
+	JNZ   joined
+
+joinedNone:
+	MOVQ    $+63, R11
+	IMULQ   SI, R11
+	LEAQ    (DX)(R11*4), DX
+	ADDQ    $+252, BX
+	SUBQ    $+63, DI
+	JG      joinedGroup
+	MOVQ    R8, CX
+	MOVQ    $-1, DX
+	SHLQ    CL, DX
+	MOVQ    (SP), CX
+	MOVQ    $-1, BX
+	SHLQ    CL, BX
+	XORQ    BX, DX
+	KMOVD   DX, K3
+	VMOVUPS Z15, K3, (AX)
+	VZEROUPPER
+	RET
+
+joinedFirst:
+	MOVQ    R8, CX
+	MOVQ    $-1, R8
+	SHLQ    CL, R8
+	MOVQ    (SP), CX
+	MOVQ    $-1, R13
+	SHLQ    CL, R13
+	XORQ    R13, R8
+	KMOVD   R8, K3
+	VMOVUPS Z15, K3, (AX)
+	MOVQ    $+0, (SP)
+	JMP     joinedStored
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x02, CX
+
+longGroup:
+	MOVQ    DI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+longBit:
+	MOVL  -4(BX)(R8*4), R11
+	ADDL  R11, R11
+	NEGL  R11
+	ADCQ  R10, R10
+	DECQ  R8
+	JNZ   longBit
+	TESTQ R10, R10
+	JZ    longKeptNone
+
+longKept:
+	BSFQ         R10, R8
+	VBROADCASTSS (BX)(R8*4), Z12
+	IMULQ        CX, R8
+	LEAQ         (DX)(R8*1), R12
+	LEAQ         -1(R10), R11
+	ANDQ         R10, R11
+	BSFQ         R11, R11
+	IMULQ        CX, R11
+	SUBQ         R8, R11
+	MOVQ         SI, R8
+	TESTQ        $+4, AX
+	JZ           longKeptAligned4
+	VMOVSS       (R12), X0
+	VMULPS       X0, X12, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $+4, AX
+	ADDQ         $+4, R12
+	SUBQ         $+1, R8
+
+longKeptAligned4:
+	TESTQ  $+8, AX
+	JZ     longKeptAligned8
+	VMOVSD (R12), X0
+	VMULPS X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R12
+	SUBQ   $+2, R8
+
+longKeptAligned8:
+	TESTQ   $+16, AX
+	JZ      longKeptAligned16
+	VMULPS  (R12), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R12
+	SUBQ    $+4, R8
+
+longKeptAligned16:
+	TESTQ   $+32, AX
+	JZ      longKeptAligned32
+	VMULPS  (R12), Y12, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R12
+	SUBQ    $+8, R8
+
+longKeptAligned32:
+	CMPQ R8, $+64
+	JL   longKeptRest
+
+	// y = x * f
+longKeptTurn:
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 64(R12)(R11*1)
+	PREFETCHT0 128(R12)(R11*1)
+	PREFETCHT0 192(R12)(R11*1)
+	VMULPS     (R12), Z12, Z0
+	VMOVNTPS   Z0, (AX)
+	VMULPS     64(R12), Z12, Z1
+	VMOVNTPS   Z1, 64(AX)
+	VMULPS     128(R12), Z12, Z2
+	VMOVNTPS   Z2, 128(AX)
+	VMULPS     192(R12), Z12, Z3
+	VMOVNTPS   Z3, 192(AX)
+	ADDQ       $+256, AX
+	ADDQ       $+256, R12
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        longKeptTurn
+
+longKeptRest:
+	TESTQ      $+32, R8
+	JZ         longKeptBelow128
+	PREFETCHT0 (R12)(R11*1)
+	PREFETCHT0 64(R12)(R11*1)
+	VMULPS     (R12), Z12, Z0
+	VMOVNTPS   Z0, (AX)
+	VMULPS     64(R12), Z12, Z1
+	VMOVNTPS   Z1, 64(AX)
+	ADDQ       $+128, AX
+	ADDQ       $+128, R12
+
+longKeptBelow128:
+	TESTQ      $+16, R8
+	JZ         longKeptBelow64
+	PREFETCHT0 (R12)(R11*1)
+	VMULPS     (R12), Z12, Z0
+	VMOVNTPS   Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R12
+
+longKeptBelow64:
+	TESTQ   $+8, R8
+	JZ      longKeptBelow32
+	VMULPS  (R12), Y12, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, R12
+
+longKeptBelow32:
+	TESTQ   $+4, R8
+	JZ      longKeptBelow16
+	VMULPS  (R12), X12, X0
+	VMOVUPS X0, (AX)
+	ADDQ    $+16, AX
+	ADDQ    $+16, R12
+
+longKeptBelow16:
+	TESTQ  $+2, R8
+	JZ     longKeptBelow8
+	VMOVSD (R12), X0
+	VMULPS X0, X12, X0
+	VMOVSD X0, (AX)
+	ADDQ   $+8, AX
+	ADDQ   $+8, R12
+
+longKeptBelow8:
+	TESTQ  $+1, R8
+	JZ     longKeptBelow4
+	VMOVSS (R12), X0
+	VMULPS X0, X12, X0
+	VMOVSS X0, (AX)
+	ADDQ   $+4, AX
+	ADDQ   $+4, R12
+
+longKeptBelow4:
+	LEAQ -1(R10), R8
+	ANDQ R8, R10
+	JNZ  longKept
+
+longKeptNone:
+	MOVQ  CX, R8
+	IMULQ R9, R8
+	ADDQ  R8, DX
+	LEAQ  (BX)(R9*4), BX
+	SUBQ  R9, DI
+	JNZ   longGroup
+	VZEROUPPER
+	RET
+
+// func streamScatterPlanesF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
+TEXT ·streamScatterPlanesF32AVX512(SB), NOSPLIT, $8-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	CMPQ   SI, $+128
+	JAE    long
+	MOVQ   AX, R8
+	ANDQ   $+63, R8
+	SUBQ   R8, AX
+	SHRQ   $0x02, R8
+	MOVQ   R8, (SP)
+	MOVQ   SI, R9
+	SHLQ   $0x02, R9
+
+joined:
+	VBROADCASTSS (BX), Z12
+	VCMPPS       $0x04, Z13, Z12, K2
+	MOVL         (BX), CX
+	XORL         R12, R12
+	MOVQ         R9, R10
+	MOVQ         DX, R11
+	ADDL         CX, CX
+	CMOVQEQ      R12, R10
+	ADDQ         R10, DX
+	ADDQ         $+4, BX
+	MOVQ         SI, R10
+	TESTQ        R8, R8
+	JZ           joinedVectors
+	MOVQ         $+16, R12
+	SUBQ         R8, R12
+	CMPQ         R12, R10
+	CMOVQGT      R10, R12
+	MOVQ         R12, CX
+	MOVL         $0x00000001, R13
+	SHLQ         CL, R13
+	DECQ         R13
+	MOVQ         R8, CX
+	SHLQ         CL, R13
+	KMOVD        R13, K3
+	KMOVD        K2, R13
+	KMOVD        K3, R14
+	ANDL         R14, R13
+	KMOVD        R13, K4
+	NEGQ         CX
+	VMULPS.Z     (R11)(CX*4), Z12, K4, Z0
+	VMOVUPS      Z0, K3, Z15
+	ADDQ         R12, R8
+	SUBQ         R12, R10
+	LEAQ         (R11)(R12*4), R11
+	CMPQ         R8, $+16
+	JNE          joinedNext
+	CMPQ         (SP), $+0
+	JNE          joinedFirst
+	VMOVNTPS     Z15, (AX)
+
+joinedStored:
+	ADDQ $+64, AX
+	XORL R8, R8
+
+joinedVectors:
+	CMPQ R10, $+16
+	JL   joinedTail
+
+	// y = x * f; where f = 0: y = 0
+joinedVector:
+	PREFETCHT0 2048(R11)
+	VMULPS.Z   (R11), Z12, K2, Z0
+	VMOVNTPS   Z0, (AX)
+	ADDQ       $+64, AX
+	ADDQ       $+64, R11
+	SUBQ       $+16, R10
+	CMPQ       R10, $+16
+	JGE        joinedVector
+
+joinedTail:
+	TESTQ    R10, R10
+	JZ       joinedNext
+	MOVQ     $+16, R12
+	SUBQ     R8, R12
+	CMPQ     R12, R10
+	CMOVQGT  R10, R12
+	MOVQ     R12, CX
+	MOVL     $0x00000001, R13
+	SHLQ     CL, R13
+	DECQ     R13
+	MOVQ     R8, CX
+	SHLQ     CL, R13
+	KMOVD    R13, K3
+	KMOVD    K2, R13
+	KMOVD    K3, R14
+	ANDL     R14, R13
+	KMOVD    R13, K4
+	NEGQ     CX
+	VMULPS.Z (R11)(CX*4), Z12, K4, Z0
+	VMOVUPS  Z0, K3, Z15
+	ADDQ     R12, R8
+	SUBQ     R12, R10
+	LEAQ     (R11)(R12*4), R11
+
+joinedNext:
+	DECQ    DI
+	JNZ     joined
+	MOVQ    R8, CX
+	MOVQ    $-1, DX
+	SHLQ    CL, DX
+	MOVQ    (SP), CX
+	MOVQ    $-1, BX
+	SHLQ    CL, BX
+	XORQ    BX, DX
+	KMOVD   DX, K3
+	VMOVUPS Z15, K3, (AX)
+	VZEROUPPER
+	RET
+
+joinedFirst:
+	MOVQ    R8, CX
+	MOVQ    $-1, R8
+	SHLQ    CL, R8
+	MOVQ    (SP), CX
+	MOVQ    $-1, R12
+	SHLQ    CL, R12
+	XORQ    R12, R8
+	KMOVD   R8, K3
+	VMOVUPS Z15, K3, (AX)
+	MOVQ    $+0, (SP)
+	JMP     joinedStored
+
+long:
+	MOVQ SI, CX
+	SHLQ $0x02, CX
+
+longGroup:
+	MOVQ    DI, R9
+	MOVQ    $+63, R8
+	CMPQ    R9, R8
+	CMOVQGT R8, R9
+	MOVQ    R9, R8
+	XORL    R10, R10
+
+longBit:
+	MOVL  -4(BX)(R8*4), R11
+	ADDL  R11, R11
+	NEGL  R11
+	ADCQ  R10, R10
+	DECQ  R8
+	JNZ   longBit
+	MOVQ  R10, R11
+	TESTQ R11, R11
+	JZ    longKeptNone
+
+longKept:
+	BSFQ         R11, R8
+	VBROADCASTSS (BX)(R8*4), Z12
+	IMULQ        CX, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         SI, R8
+	TESTQ        $+4, R12
+	JZ           longKeptAligned4
+	VMOVSS       (DX), X0
+	VMULPS       X0, X12, X0
+	VMOVSS       X0, (R12)
+	ADDQ         $+4, R12
+	ADDQ         $+4, DX
+	SUBQ         $+1, R8
+
+longKeptAligned4:
+	TESTQ  $+8, R12
+	JZ     longKeptAligned8
+	VMOVSD (DX), X0
+	VMULPS X0, X12, X0
+	VMOVSD X0, (R12)
+	ADDQ   $+8, R12
+	ADDQ   $+8, DX
+	SUBQ   $+2, R8
+
+longKeptAligned8:
+	TESTQ   $+16, R12
+	JZ      longKeptAligned16
+	VMULPS  (DX), X12, X0
+	VMOVUPS X0, (R12)
+	ADDQ    $+16, R12
+	ADDQ    $+16, DX
+	SUBQ    $+4, R8
+
+longKeptAligned16:
+	TESTQ   $+32, R12
+	JZ      longKeptAligned32
+	VMULPS  (DX), Y12, Y0
+	VMOVUPS Y0, (R12)
+	ADDQ    $+32, R12
+	ADDQ    $+32, DX
+	SUBQ    $+8, R8
+
+longKeptAligned32:
+	CMPQ R8, $+64
+	JL   longKeptRest
+
+	// y = x * f
+longKeptTurn:
+	VMULPS   (DX), Z12, Z0
+	VMOVNTPS Z0, (R12)
+	VMULPS   64(DX), Z12, Z1
+	VMOVNTPS Z1, 64(R12)
+	VMULPS   128(DX), Z12, Z2
+	VMOVNTPS Z2, 128(R12)
+	VMULPS   192(DX), Z12, Z3
+	VMOVNTPS Z3, 192(R12)
+	ADDQ     $+256, R12
+	ADDQ     $+256, DX
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      longKeptTurn
+
+longKeptRest:
+	TESTQ    $+32, R8
+	JZ       longKeptBelow128
+	VMULPS   (DX), Z12, Z0
+	VMOVNTPS Z0, (R12)
+	VMULPS   64(DX), Z12, Z1
+	VMOVNTPS Z1, 64(R12)
+	ADDQ     $+128, R12
+	ADDQ     $+128, DX
+
+longKeptBelow128:
+	TESTQ    $+16, R8
+	JZ       longKeptBelow64
+	VMULPS   (DX), Z12, Z0
+	VMOVNTPS Z0, (R12)
+	ADDQ     $+64, R12
+	ADDQ     $+64, DX
+
+longKeptBelow64:
+	TESTQ   $+8, R8
+	JZ      longKeptBelow32
+	VMULPS  (DX), Y12, Y0
+	VMOVUPS Y0, (R12)
+	ADDQ    $+32, R12
+	ADDQ    $+32, DX
+
+longKeptBelow32:
+	TESTQ   $+4, R8
+	JZ      longKeptBelow16
+	VMULPS  (DX), X12, X0
+	VMOVUPS X0, (R12)
+	ADDQ    $+16, R12
+	ADDQ    $+16, DX
+
+longKeptBelow16:
+	TESTQ  $+2, R8
+	JZ     longKeptBelow8
+	VMOVSD (DX), X0
+	VMULPS X0, X12, X0
+	VMOVSD X0, (R12)
+	ADDQ   $+8, R12
+	ADDQ   $+8, DX
+
+longKeptBelow8:
+	TESTQ  $+1, R8
+	JZ     longKeptBelow4
+	VMOVSS (DX), X0
+	VMULPS X0, X12, X0
+	VMOVSS X0, (R12)
+	ADDQ   $+4, R12
+	ADDQ   $+4, DX
+
+longKeptBelow4:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  longKept
+
+longKeptNone:
+	XORL  R11, R11
+	BTSQ  R9, R11
+	DECQ  R11
+	XORQ  R10, R11
+	TESTQ R11, R11
+	JZ    longDroppedNone
+
+longDropped:
+	BSFQ         R11, R8
+	VBROADCASTSS (BX)(R8*4), Z12
+	IMULQ        CX, R8
+	LEAQ         (AX)(R8*1), R12
+	MOVQ         SI, R8
+	TESTQ        $+4, R12
+	JZ           longDroppedAligned4
+	VMOVSS       X13, (R12)
+	ADDQ         $+4, R12
+	SUBQ         $+1, R8
+
+longDroppedAligned4:
+	TESTQ  $+8, R12
+	JZ     longDroppedAligned8
+	VMOVSD X13, (R12)
+	ADDQ   $+8, R12
+	SUBQ   $+2, R8
+
+longDroppedAligned8:
+	TESTQ   $+16, R12
+	JZ      longDroppedAligned16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+	SUBQ    $+4, R8
+
+longDroppedAligned16:
+	TESTQ   $+32, R12
+	JZ      longDroppedAligned32
+	VMOVUPS Y13, (R12)
+	ADDQ    $+32, R12
+	SUBQ    $+8, R8
+
+longDroppedAligned32:
+	CMPQ R8, $+64
+	JL   longDroppedRest
+
+	// y = 0
+longDroppedTurn:
+	VMOVNTPS Z13, (R12)
+	VMOVNTPS Z13, 64(R12)
+	VMOVNTPS Z13, 128(R12)
+	VMOVNTPS Z13, 192(R12)
+	ADDQ     $+256, R12
+	SUBQ     $+64, R8
+	CMPQ     R8, $+64
+	JGE      longDroppedTurn
+
+longDroppedRest:
+	TESTQ    $+32, R8
+	JZ       longDroppedBelow128
+	VMOVNTPS Z13, (R12)
+	VMOVNTPS Z13, 64(R12)
+	ADDQ     $+128, R12
+
+longDroppedBelow128:
+	TESTQ    $+16, R8
+	JZ       longDroppedBelow64
+	VMOVNTPS Z13, (R12)
+	ADDQ     $+64, R12
+
+longDroppedBelow64:
+	TESTQ   $+8, R8
+	JZ      longDroppedBelow32
+	VMOVUPS Y13, (R12)
+	ADDQ    $+32, R12
+
+longDroppedBelow32:
+	TESTQ   $+4, R8
+	JZ      longDroppedBelow16
+	VMOVUPS X13, (R12)
+	ADDQ    $+16, R12
+
+longDroppedBelow16:
+	TESTQ  $+2, R8
+	JZ     longDroppedBelow8
+	VMOVSD X13, (R12)
+	ADDQ   $+8, R12
+
+longDroppedBelow8:
+	TESTQ  $+1, R8
+	JZ     longDroppedBelow4
+	VMOVSS X13, (R12)
+	ADDQ   $+4, R12
+
+longDroppedBelow4:
+	LEAQ -1(R11), R8
+	ANDQ R8, R11
+	JNZ  longDropped
+
+longDroppedNone:
+	MOVQ  CX, R8
+	IMULQ R9, R8
+	ADDQ  R8, AX
+	LEAQ  (BX)(R9*4), BX
+	SUBQ  R9, DI
+	JNZ   longGroup
+	VZEROUPPER
+	RET
+
+// func streamScatterPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
+// Requires: AVX, AVX512BW, AVX512F, POPCNT
+TEXT ·streamScatterPixelsF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ   dst+0(FP), AX
+	MOVQ   src+8(FP), DX
+	MOVQ   factors+16(FP), BX
+	MOVQ   length+32(FP), SI
+	MOVQ   count+24(FP), DI
+	VXORPS X13, X13, X13
+	MOVQ   SI, R8
+	ANDQ   $+15, R8
+	MOVQ   R8, CX
+	MOVL   $0x00000001, R9
+	SHLL   CL, R9
+	DECL   R9
+	KMOVD  R9, K1
+	SUBQ   R8, SI
+	SHLQ   $0x02, SI
+	ADDQ   SI, BX
+	XORL   R10, R10
+	MOVQ   SI, R8
+	NEGQ   R8
+	JZ     countRest
+
+count:
+	VMOVUPS (BX)(R8*1), Z2
+	VCMPPS  $0x04, Z13, Z2, K4
+	KMOVW   K4, R9
+	POPCNTL R9, R9
+	ADDQ    R9, R10
+	ADDQ    $+64, R8
+	JNZ     count
+
+countRest:
+	SHLQ  $0x02, R10
+	MOVQ  R10, R11
+	IMULQ DI, R10
+	LEAQ  -64(DX)(R10*1), R10
+	NEGQ  R11
+	ADDQ  R10, R11
+
+row:
+	MOVQ SI, R8
+	ADDQ SI, AX
+	NEGQ R8
+	JZ   rest
+	CMPQ DX, R11
+	JHI  last
+
+	// y = x * f; where f = 0: y = 0
+vector:
+	VMOVUPS     (BX)(R8*1), Z2
+	VCMPPS      $0x04, Z13, Z2, K4
+	KMOVW       K4, R9
+	POPCNTL     R9, R9
+	VMOVUPS     (DX), Z0
+	LEAQ        (DX)(R9*4), DX
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)(R8*1)
+	ADDQ        $+64, R8
+	JNZ         vector
+
+rest:
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
+last:
+	VMOVUPS (BX)(R8*1), Z2
+	VCMPPS  $0x04, Z13, Z2, K4
+	KMOVW   K4, R9
+	POPCNTL R9, R9
+	CMPQ    DX, R10
+	JHI     near
+	VMOVUPS (DX), Z0
+	LEAQ    (DX)(R9*4), DX
+
+taken:
+	VEXPANDPS.Z Z0, K4, Z0
+	VMULPS.Z    Z2, Z0, K4, Z0
+	VMOVNTPS    Z0, (AX)(R8*1)
+	ADDQ        $+64, R8
+	JNZ         last
+	JMP         rest
+
+near:
+	MOVQ      R9, CX
+	MOVL      $0x00000001, R12
+	SHLL      CL, R12
+	DECL      R12
+	KMOVD     R12, K3
+	VMOVUPS.Z (DX), K3, Z0
+	LEAQ      (DX)(R9*4), DX
+	JMP       taken

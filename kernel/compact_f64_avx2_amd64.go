@@ -155,3 +155,24 @@ func streamGatherPlanesF64AVX2(dst *float64, src *float64, factors *float64, cou
 //
 //go:noescape
 func streamScatterPlanesF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
+
+// streamScatterPixelsF64AVX2 is the loop
+//
+//	n := 0
+//	for p := range count {
+//		for i := range length {
+//			if factors[i] != 0 {
+//				dst[p*length+i] = src[n] * factors[i]
+//				n++
+//			} else {
+//				dst[p*length+i] = 0
+//			}
+//		}
+//	}
+//
+// src has as many planes or channels as factors are not 0, and no others. It must not overlap dst.
+// It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
+// A fence must follow.
+//
+//go:noescape
+func streamScatterPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)

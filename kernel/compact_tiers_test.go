@@ -40,7 +40,7 @@ func testCompact[T number](t *testing.T, k compactID) {
 			switch plain := Tier() == tier.Generic; {
 			case plain && length > 20 && length%5 != 0:
 				continue // slow, and without an end that differs
-			case c.past && length < lanes:
+			case c.past && length < lanes, c.past && c.shape == pixels && length%lanes != 0:
 				continue
 			}
 			for rep := range 8 {
@@ -52,6 +52,9 @@ func testCompact[T number](t *testing.T, k compactID) {
 					count = 1 + r.IntN(min(mostRows, dense*mostRows/length))
 				}
 				shift, source, at := r.IntN(lanes), r.IntN(lanes), r.IntN(dense)
+				if c.past && c.shape == pixels {
+					shift = 0 // dst begins on a cache line
+				}
 				entries := count
 				if c.shape == pixels {
 					entries = length

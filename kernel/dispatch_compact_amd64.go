@@ -74,7 +74,7 @@ func dispatchCompactF32(k compactID, dst, src, factors unsafe.Pointer, count, le
 	case streamGatherPlanesF32:
 		switch {
 		case tier.AVX512:
-			streamGatherPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			streamGatherPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		case tier.AVX2:
 			streamGatherPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
@@ -83,10 +83,19 @@ func dispatchCompactF32(k compactID, dst, src, factors unsafe.Pointer, count, le
 	case streamScatterPlanesF32:
 		switch {
 		case tier.AVX512:
-			streamScatterPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			streamScatterPlanesF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		case tier.AVX2:
 			streamScatterPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
+	case streamScatterPixelsF32:
+		switch {
+		case tier.AVX512:
+			streamScatterPixelsF32AVX512((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPixelsF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
 	}
@@ -156,7 +165,7 @@ func dispatchCompactF64(k compactID, dst, src, factors unsafe.Pointer, count, le
 	case streamGatherPlanesF64:
 		switch {
 		case tier.AVX512:
-			streamGatherPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			streamGatherPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		case tier.AVX2:
 			streamGatherPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
@@ -165,10 +174,19 @@ func dispatchCompactF64(k compactID, dst, src, factors unsafe.Pointer, count, le
 	case streamScatterPlanesF64:
 		switch {
 		case tier.AVX512:
-			streamScatterPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			streamScatterPlanesF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		case tier.AVX2:
 			streamScatterPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamScatterPixelsF64:
+		switch {
+		case tier.AVX512:
+			streamScatterPixelsF64AVX512((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPixelsF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	}
@@ -253,6 +271,15 @@ func dispatchCompactF16(k compactID, dst, src, factors unsafe.Pointer, count, le
 			streamScatterPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
+	case streamScatterPixelsF16:
+		switch {
+		case tier.AVX512:
+			streamScatterPixelsF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPixelsF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF16(k, dst, src, factors, count, length)
 }
@@ -333,6 +360,15 @@ func dispatchCompactBF16(k compactID, dst, src, factors unsafe.Pointer, count, l
 			return
 		case tier.AVX2:
 			streamScatterPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPixelsBF16:
+		switch {
+		case tier.AVX512:
+			streamScatterPixelsBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.AVX2:
+			streamScatterPixelsBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	}

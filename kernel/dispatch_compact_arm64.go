@@ -89,6 +89,15 @@ func dispatchCompactF32(k compactID, dst, src, factors unsafe.Pointer, count, le
 			scatterPlanesF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
 			return
 		}
+	case streamScatterPixelsF32:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsF32NEON((*float32)(dst), (*float32)(src), (*float32)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF32(k, dst, src, factors, count, length)
 }
@@ -169,6 +178,15 @@ func dispatchCompactF64(k compactID, dst, src, factors unsafe.Pointer, count, le
 			return
 		case tier.NEON:
 			scatterPlanesF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		}
+	case streamScatterPixelsF64:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsF64NEON((*float64)(dst), (*float64)(src), (*float64)(factors), count, length)
 			return
 		}
 	}
@@ -253,6 +271,15 @@ func dispatchCompactF16(k compactID, dst, src, factors unsafe.Pointer, count, le
 			scatterPlanesF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
+	case streamScatterPixelsF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsF16NEONFP16((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
 	}
 	genericCompactF16(k, dst, src, factors, count, length)
 }
@@ -333,6 +360,15 @@ func dispatchCompactBF16(k compactID, dst, src, factors unsafe.Pointer, count, l
 			return
 		case tier.NEON:
 			scatterPlanesBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		}
+	case streamScatterPixelsBF16:
+		switch {
+		case tier.NEONFP16:
+			scatterPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
+			return
+		case tier.NEON:
+			scatterPixelsBF16NEON((*uint16)(dst), (*uint16)(src), (*uint16)(factors), count, length)
 			return
 		}
 	}

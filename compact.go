@@ -430,18 +430,9 @@ func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers 
 		}
 		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, joined, workers)
 	}
-	few := g.Len() <= fewElements && packed.Slices() == 0 && full.Len() == g.Len() && !c.shared && (g.Planes() || g.Pixels()) && separateFrom(full, packed)
 	room := c.fill(kind)
 	defer scratch.Put(room)
 	factors := kernel.OfBytes(kind, *room)
-	if few { // one call of a kernel, which is all overhead
-		if g.Planes() {
-			kernel.CompactPlanesOf(op, dst, src, factors, g.Spatial())
-		} else {
-			kernel.CompactPixelsOf(op, dst, src, factors)
-		}
-		return nil
-	}
 	if c.shared {
 		return kernel.RunCompact(op, dst, src, factors, g.SharedLoops(), workers)
 	}
@@ -507,13 +498,6 @@ func divideBy(number, dst, src kernel.Vector, workers int) error {
 	}
 	line := [1]layout.Loop{{Size: src.Len(), Dst: 1, Src: 1}}
 	return kernel.RunOf(kernel.Divide, dst, src, number, kernel.Vector{}, line[:], workers)
-}
-
-// separateFrom reports whether two vectors of one kind have no memory in common.
-func separateFrom(v, w kernel.Vector) bool {
-	size := uintptr(v.Kind().Size())
-	from, to := uintptr(v.Data()), uintptr(w.Data())
-	return from+uintptr(v.Len())*size <= to || to+uintptr(w.Len())*size <= from
 }
 
 // fill returns the factors of all samples, or of one for all, in memory of the pool.

@@ -114,10 +114,14 @@ func TestExtremes(t *testing.T) {
 				c[0], c[1] = c[1], c[0]
 			}
 		}
-		check("CompactPlanes", nothing(func() { kernel.CompactPlanes(compaction, c[0], c[1], c[2], plane) }))
-		check("CompactPixels", nothing(func() { kernel.CompactPixels(compaction, c[0], c[1], c[2]) }))
-		check("CompactPlanesOf", nothing(func() { kernel.CompactPlanesOf(compaction, v[0], v[1], v[2], plane) }))
-		check("CompactPixelsOf", nothing(func() { kernel.CompactPixelsOf(compaction, v[0], v[1], v[2]) }))
+		block := func(count, length, factor int) func() error {
+			return func() error {
+				loops := []layout.Loop{{Size: count, Dst: length, Factor: 1 - factor}, {Size: length, Dst: 1, Factor: factor}}
+				return kernel.RunCompact(compaction, kernel.Of(c[0]), kernel.Of(c[1]), kernel.Of(c[2]), loops, workers)
+			}
+		}
+		check("RunCompact of planes", block(len(c[2]), plane, 0))
+		check("RunCompact of rows", block(plane, len(c[2]), 1))
 		check("RunCompact", func() error { return kernel.RunCompact(compaction, v[0], v[1], v[2], loops, workers) })
 		check("Compaction.String", nothing(func() { _ = compaction.String() }))
 		one, _ := extreme.One(r, layout.NCHW, layout.NCHW8c).Of(1, 1+r.IntN(12), 1, 1)
@@ -153,7 +157,7 @@ func TestExtremes(t *testing.T) {
 		})
 		check("Fusion", nothing(func() { _ = kernel.Fusion(op).String() }))
 	}
-	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "RunFused", "RunFusedPart", "Fusion", "CompactPlanes", "CompactPixels", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
+	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "RunFused", "RunFusedPart", "Fusion", "RunCompact of planes", "RunCompact of rows", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
 		if done[name] < int(runs)/50 {
 			t.Errorf("%d calls of %s without an error, of %d, want a fiftieth", done[name], name, runs)
 		}

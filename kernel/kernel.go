@@ -6,8 +6,8 @@
 // with the same factors. [Run] walks a nest of loops around either of them, and splits
 // the work among goroutines. An [Op] says what happens to an element.
 //
-// [CompactPlanes], [CompactPixels] and [RunCompact] move the planes, or the channels of rows, whose factor is not 0
-// to a packed tensor that has those alone, and back.
+// [RunCompact] moves the planes, or the channels of rows, whose factor is not 0 to a packed tensor that has those
+// alone, and back.
 //
 // The functions with Of in their names take a [Vector] for each slice. They serve
 // float16 and bfloat16, and callers who know the type of their data at run time only.

@@ -131,9 +131,8 @@ func TestProgramsContainOnlyTheFamiliesTheyCall(t *testing.T) {
 	for _, c := range []struct{ statement, want string }{
 		{x + `kernel.Pixels(kernel.Scale, x, x, x, nil)`, ""},
 		{x + `fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`, ""},
-		{x + `kernel.CompactPixels(kernel.Gather, x, x, x)`, "F32 compact"},
 		{x + `v := kernel.Of(x); fmt.Println(kernel.RunCompact(kernel.Scatter, v, v, v, nil, 0))`, "F32 compact"},
-		{`v := kernel.As(kernel.F16, []uint16{1}); kernel.CompactPlanesOf(kernel.Scatter, v, v, v, 1)`, "F16 compact"},
+		{`v := kernel.As(kernel.F16, []uint16{1}); fmt.Println(kernel.RunCompact(kernel.Gather, v, v, v, nil, 0))`, "F16 compact"},
 	} {
 		// The methods of Kind.more: what they call is inlined where there is no assembly.
 		var got []string

@@ -76,6 +76,15 @@ func RunCompact(op Compaction, dst, src, factors Vector, loops []layout.Loop, wo
 	if workers < 0 {
 		return negative(workers)
 	}
+	if compactSingle(op, dst, src, factors, loops) {
+		return nil
+	}
+	return runCompact(op, dst, src, factors, loops, workers)
+}
+
+// runCompact is RunCompact of vectors of one kind.
+func runCompact(op Compaction, dst, src, factors Vector, loops []layout.Loop, workers int) error {
+	kind := dst.kind
 	c := packings.Get().(*packing)
 	defer c.release()
 	var n nest

@@ -253,7 +253,16 @@ func TestLargeNestsArePacked(t *testing.T) {
 	}
 }
 
-// CompactPlanes and CompactPixels do what RunCompact does.
+// planeLoops returns the loops of so many planes, and rowLoops those of so many rows.
+func planeLoops(count, plane int) []layout.Loop {
+	return []layout.Loop{{Size: count, Dst: max(plane, 1), Factor: 1}, {Size: plane, Dst: 1}}
+}
+
+func rowLoops(count, channels int) []layout.Loop {
+	return []layout.Loop{{Size: count, Dst: max(channels, 1)}, {Size: channels, Dst: 1, Factor: 1}}
+}
+
+// Slices of planes or rows, many of which are one call of a kernel, by the definition.
 func testCompactSlices[T float32 | float64](t *testing.T) {
 	f := formatOf[T]()
 	for seed := range uint64(80) {
@@ -278,48 +287,52 @@ func testCompactSlices[T float32 | float64](t *testing.T) {
 		}
 		for _, op := range allCompactions {
 			for _, rows := range []bool{false, true} {
-				loops := []layout.Loop{{Size: channels, Dst: max(length, 1), Factor: 1}, {Size: length, Dst: 1}}
-				vectors := seed%2 == 0
-				call := func(dst, src []T) {
-					if vectors {
-						CompactPlanesOf(op, Of(dst), Of(src), Of(factors), length)
-						return
-					}
-					CompactPlanes(op, dst, src, factors, length)
-				}
+				loops := planeLoops(channels, length)
 				if rows {
-					loops = []layout.Loop{{Size: length, Dst: max(channels, 1)}, {Size: channels, Dst: 1, Factor: 1}}
-					call = func(dst, src []T) {
-						if vectors {
-							CompactPixelsOf(op, Of(dst), Of(src), Of(factors))
-							return
-						}
-						CompactPixels(op, dst, src, factors)
-					}
+					loops = rowLoops(length, channels)
 				}
-				dst, src := slices.Clone(full), packed
+				want, k := slices.Clone(full), 0
 				if op == Gather {
-					dst, src = slices.Clone(packed), full
+					want = slices.Clone(packed)
 				}
-				want := slices.Clone(dst)
-				if err := RunCompact(op, Of(want), Of(src), Of(factors), loops, 1); err != nil {
-					t.Fatal(err)
-				}
-				call(dst, src)
-				if i := differ(dst, want, make([]bool, len(dst))); i >= 0 {
-					t.Fatalf("%v of %d×%d, rows %v: element %d is %v, want %v", op, channels, length, rows, i, dst[i], want[i])
-				}
-				if op != ScatterAdd { // in place
-					buffer := slices.Clone(full)
-					dst, src := buffer[:kept*length], buffer
-					if op == Scatter {
-						copy(buffer, packed)
-						dst, src = src, dst
+				for i := range full {
+					e := i / max(length, 1)
+					if rows {
+						e = i % channels
 					}
-					call(dst, src)
+					switch dropped := f.zero(bitsOf(factors[e])); {
+					case dropped && op == Scatter:
+						want[i] = 0
+					case dropped:
+					case op == Gather:
+						want[k] = T(full[i] * factors[e])
+						k++
+					case op == Scatter:
+						want[i] = T(packed[k] * factors[e])
+						k++
+					default:
+						want[i] += T(packed[k] * factors[e])
+						k++
+					}
+				}
+				check := func(what string, dst, src []T) {
+					if err := RunCompact(op, Of(dst), Of(src), Of(factors), loops, 1); err != nil {
+						t.Fatal(err)
+					}
 					if i := differ(dst, want, make([]bool, len(dst))); i >= 0 {
-						t.Fatalf("%v of %d×%d in place, rows %v: element %d is %v, want %v", op, channels, length, rows, i, dst[i], want[i])
+						t.Fatalf("%v of %d×%d%s, rows %v: element %d is %v, want %v", op, channels, length, what, rows, i, dst[i], want[i])
 					}
+				}
+				if op == Gather {
+					check("", slices.Clone(packed), full)
+				} else {
+					check("", slices.Clone(full), packed)
+				}
+				if buffer := slices.Clone(full); op == Gather {
+					check(" in place", buffer[:kept*length], buffer)
+				} else if op == Scatter {
+					copy(buffer, packed)
+					check(" in place", buffer, buffer[:kept*length])
 				}
 			}
 		}
@@ -345,7 +358,6 @@ func TestRefusedCompactions(t *testing.T) {
 	run := func(op Compaction, dst, src, factors Vector, loops []layout.Loop, workers int) func() error {
 		return func() error { return RunCompact(op, dst, src, factors, loops, workers) }
 	}
-	call := func(f func()) func() error { return func() error { return refusal(f) } }
 	list := OfList([][]float32{buffer[:6], buffer[6:12]})
 	crossed := OfList([][]float32{buffer[:6], buffer[3:9]})
 	f := Of(factors)
@@ -389,24 +401,6 @@ func TestRefusedCompactions(t *testing.T) {
 		{run(ScatterAdd, Of(x), Of(buffer[:8]), f, planes, 1), new(OverlapError), "begins 0 bytes from src"},
 		{run(Gather, Of(z), Of(x), Of(buffer[19:22]), planes, 1), new(OverlapError), "from factors"},
 		{run(Scatter, list, Of(z), Of(buffer[11:14]), planes, 1), new(OverlapError), "from factors"},
-		{call(func() { CompactPlanes(3, z, x, factors, 4) }), Argument("op"), "Compaction(3)"},
-		{call(func() { CompactPixels(255, z, x, factors) }), Argument("op"), "Compaction(255)"},
-		{call(func() { CompactPlanes(Gather, z, x, factors, 3) }), Length("src"), "Gather of 3 planes of 3 elements, 2 of them kept, with dst of 8 and src of 12 elements, want src of all planes and dst of the kept ones"},
-		{call(func() { CompactPlanes(Scatter, x, z[:7], factors, 4) }), Length("src"), "with dst of 12 and src of 7 elements, want dst of all"},
-		{call(func() { CompactPlanes(Gather, z, x, factors, -4) }), Length("src"), "-4 elements"},
-		{call(func() { CompactPlanes(Gather, z, x, factors, math.MaxInt) }), Length("src"), "elements"},
-		{call(func() { CompactPlanes(Gather, z, x, nil, 4) }), Length("src"), "of 0 planes"},
-		{call(func() { CompactPixels(Gather, z, x[:11], factors) }), Length("src"), "Gather of pixels of 3 channels, 2 of them kept, with dst of 8 and src of 11 elements, want src of whole rows"},
-		{call(func() { CompactPixels(ScatterAdd, x, z[:6], factors) }), Length("src"), "want dst of whole rows"},
-		{call(func() { CompactPixels(Gather, nil, x, nil) }), Length("src"), "of 0 channels"},
-		{call(func() { CompactPlanes(Gather, buffer[2:10], x, factors, 4) }), new(OverlapError), "one of them packed"},
-		{call(func() { CompactPixels(ScatterAdd, x, buffer[:8], factors) }), new(OverlapError), "one of them packed"},
-		{call(func() { CompactPixels(Scatter, x, z, buffer[9:12]) }), Length("src"), "3 of them kept"},
-		{call(func() { CompactPixels(Scatter, x, y, buffer[9:12]) }), new(OverlapError), "from factors"},
-		{call(func() { CompactPlanesOf(Gather, Of(z), list, f, 4) }), Length("src"), "src in 2 slices, want one slice for planes"},
-		{call(func() { CompactPixelsOf(Gather, Of(z), Of(x), OfList([][]float32{factors, factors})) }), Length("factors"), "factors in 2 slices, want one slice for pixels"},
-		{call(func() { CompactPlanesOf(Gather, As(BF16, make([]uint16, 8)), Of(x), f, 4) }), Argument("kind"), "dst of bfloat16"},
-		{call(func() { CompactPixelsOf(Gather, Of(z), Of(x), As(F16, make([]uint16, 3))) }), Argument("kind"), "factors of float16"},
 	} {
 		err := c.call()
 		if err == nil || !Refuses(err, c.as) || !strings.Contains(err.Error(), c.words) {
@@ -419,14 +413,12 @@ func TestRefusedCompactions(t *testing.T) {
 	// Nothing to do is no reason to refuse.
 	for _, err := range []error{
 		RunCompact(Gather, Of([]float32{}), Of([]float32{}), Of([]float32{}), []layout.Loop{{Size: 0}}, 1),
-		refusal(func() { CompactPlanes[float32](Gather, nil, nil, nil, 4) }),
-		refusal(func() { CompactPlanes[float32](Scatter, nil, nil, factors, 0) }),
-		refusal(func() { CompactPixels[float32](Scatter, nil, nil, factors) }),
-		refusal(func() { CompactPixelsOf(Scatter, Vector{}, Vector{}, f) }),
+		RunCompact(Gather, Of([]float32{}), Of([]float32{}), Of([]float32{}), planeLoops(0, 4), 1),
+		RunCompact(Scatter, Of([]float32{}), Of([]float32{}), f, planeLoops(3, 0), 1),
+		RunCompact(Scatter, Of([]float32{}), Of([]float32{}), f, rowLoops(0, 3), 1),
 		// A vector of rows, and no src.
-		refusal(func() { CompactPixels(Scatter, make([]float32, 400), nil, make([]float32, 200)) }),
-		refusal(func() { CompactPlanesOf(Gather, Vector{}, Vector{}, Vector{}, 4) }),
-		refusal(func() { CompactPlanesOf(Gather, Vector{}, Of(x), Of(make([]float32, 3)), 4) }),
+		RunCompact(Scatter, Of(make([]float32, 400)), Of([]float32{}), Of(make([]float32, 200)), rowLoops(2, 200), 1),
+		RunCompact(Gather, Of([]float32{}), Of(x), Of(make([]float32, 3)), planes, 1),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -440,21 +432,24 @@ func TestDroppedPlanesOfCompactionsAreNotRead(t *testing.T) {
 	x := []float32{nan, nan, 1, 2, nan, nan}
 	factors := []float32{0, 3, float32(math.Copysign(0, -1))}
 	dst := make([]float32, 2)
-	CompactPlanes(Gather, dst, x, factors, 2)
+	run := func(op Compaction, dst, src, factors []float32) {
+		if err := RunCompact(op, Of(dst), Of(src), Of(factors), planeLoops(3, 2), 1); err != nil {
+			t.Error(err)
+		}
+	}
+	run(Gather, dst, x, factors)
 	if !slices.Equal(dst, []float32{3, 6}) {
 		t.Error(dst)
 	}
-	CompactPlanes(Scatter, x, dst, factors, 2)
+	run(Scatter, x, dst, factors)
 	if want := []float32{0, 0, 9, 18, 0, 0}; !slices.Equal(x, want) {
 		t.Error(x)
 	}
-	CompactPlanes(Scatter, x, nil, []float32{0, 0, 0}, 2)
+	run(Scatter, x, nil, []float32{0, 0, 0})
 	for i, v := range x {
 		if math.Float32bits(v) != 0 {
 			t.Errorf("element %d is %v, want +0", i, v)
 		}
 	}
-	if err := refusal(func() { CompactPlanes(Gather, nil, x, []float32{0, 0, 0}, 2) }); err != nil {
-		t.Error(err)
-	}
+	run(Gather, nil, x, []float32{0, 0, 0})
 }

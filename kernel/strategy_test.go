@@ -178,8 +178,8 @@ func TestFirstCallTakesAStrategyIntoUse(t *testing.T) {
 				f := Fused{Fusion: Fuse, Factors: Of(factors), Scales: Of(factors), Shifts: Of(factors)}
 				must(RunFused(&f, Of(dst), Of(src), loops, 1))
 			},
-			"CompactPlanes": func() { CompactPlanes(Gather, dst[:2*n], src, factors, n) },
-			"CompactPixels": func() { CompactPixels(Scatter, dst, src[:2*n], factors) },
+			"RunCompact of planes": func() { must(RunCompact(Gather, Of(dst[:2*n]), Of(src), Of(factors), planeLoops(4, n), 1)) },
+			"RunCompact of rows":   func() { must(RunCompact(Scatter, Of(dst), Of(src[:2*n]), Of(factors), rowLoops(n, 4), 1)) },
 		} {
 			inUse.Store(nil)
 			streamLeast.Store(0)

@@ -17,7 +17,7 @@ import (
 //
 // The packed tensor has the kept channels only, scaled as [Apply] scales them. It has no gaps, and its axes
 // are in the order of the geometry: (n, k, h, w) for NCHW, and (n, h, w, k) for NHWC. Sample n has
-// [Compaction.Count](n) channels from [Compaction.Offset](n) on. If every sample has as many, as with
+// the channels of [Compaction.Kept](n) from [Compaction.Offset](n) on. If every sample has as many, as with
 // [mask.PerChannel] and [mask.FixedCount], [Compaction.Packed] describes it. The groups of a blocked layout are
 // packed one by one, without padding: (n, group, h, w, channels of the group that are kept).
 //
@@ -166,9 +166,9 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 	if s.unscaled {
 		c.identity = c.whole()
 	}
-	inside := g.ChannelsInside()
+	inside := loop.ChannelsInside(&g)
 	switch {
-	case g.SamplesFirst() || samples == 0:
+	case loop.SamplesFirst(&g) || samples == 0:
 	case equal > 0:
 		return &MaskError{fmt.Sprintf("samples that are not the outermost axis of which sample 0 keeps %d channels and sample %d keeps %d", len(c.of(0)), equal, len(c.of(equal))), "as many in each, see mask.PerChannel and mask.FixedCount"}
 	case same > 0 && !inside:
@@ -219,14 +219,8 @@ func (c *Compaction) must() {
 	}
 }
 
-// Samples returns the number of samples. This method and the others that return no error panic with a [*UseError]
-// if c is of no mask.
-func (c *Compaction) Samples() int {
-	c.must()
-	return c.geometry.Samples()
-}
-
-// Len returns the number of elements of the packed tensor.
+// Len returns the number of elements of the packed tensor. This method and the others that return no error panic with a
+// [*UseError] if c is of no mask.
 func (c *Compaction) Len() int {
 	c.must()
 	return len(c.kept) * c.geometry.Spatial()
@@ -249,9 +243,6 @@ func (c *Compaction) of(n int) []int {
 	return c.kept[c.starts[n]:c.starts[n+1]:c.starts[n+1]]
 }
 
-// Count returns how many channels of sample n are kept. It panics as [Compaction.Kept] does.
-func (c *Compaction) Count(n int) int { return len(c.Kept(n)) }
-
 // Shared reports whether all samples keep the same channels, as with [mask.PerChannel]: one set of weights, of any
 // sample, does for the batch then.
 func (c *Compaction) Shared() bool {
@@ -260,16 +251,16 @@ func (c *Compaction) Shared() bool {
 }
 
 // Offset returns where the first element of sample n is in the packed tensor. Where samples are the outermost
-// axis the others follow, Count(n) times the positions of a feature map. Offset panics as
+// axis the others follow, len(Kept(n)) times the positions of a feature map. Offset panics as
 // [Compaction.Kept] does.
 func (c *Compaction) Offset(n int) int {
 	switch c.Kept(n); {
 	case len(c.kept) == 0:
 		return 0
-	case c.geometry.SamplesFirst():
+	case loop.SamplesFirst(&c.geometry):
 		return c.starts[n] * c.geometry.Spatial()
 	}
-	return c.packed.SampleOffset(n)
+	return loop.SampleOffset(&c.packed, n)
 }
 
 // Packed returns the geometry of the packed tensor, and whether there is one: every sample keeps as many
@@ -297,7 +288,7 @@ func (c *Compaction) Unscaled() Compaction {
 // says of the products of kept channels holds here. src is not read in dropped channels whose feature maps are contiguous.
 //
 // src holds a tensor of the geometry that c was made for, and dst one of [Compaction.Len] elements. Both are of one
-// kind. Either may be a list, see [AsList]. A list dst has a slice for each sample, of Count(n) times the positions of a
+// kind. Either may be a list, see [AsList]. A list dst has a slice for each sample, of len(Kept(n)) times the positions of a
 // feature map, where samples are the outermost axis. Where [Compaction.Packed] describes the packed tensor, it may be
 // divided in any way that AsList says, too.
 //
@@ -393,14 +384,14 @@ func (c *Compaction) holds(name string, v kernel.Vector) error {
 		}
 		return nil
 	}
-	samples := c.geometry.SamplesFirst() && n == c.geometry.Samples()
+	samples := loop.SamplesFirst(&c.geometry) && n == c.geometry.Samples()
 	if !samples && !(c.uniform && c.packed.Divides(n)) {
 		return packedError(name, fmt.Sprintf("is a list of %d slices", n), fmt.Sprintf("one slice of %d elements, or one for each sample if samples are the outermost axis", all), &c.geometry)
 	}
 	for i := range n {
 		want := all / n
 		if samples {
-			want = c.Count(i) * c.geometry.Spatial()
+			want = len(c.of(i)) * c.geometry.Spatial()
 		}
 		if length := v.Slice(i).Len(); length != want {
 			return packedError(name, fmt.Sprintf("is a list of %d slices, of which slice %d holds %d elements", n, i, length), fmt.Sprint(want), &c.geometry)
@@ -434,7 +425,7 @@ func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers 
 	defer scratch.Put(room)
 	factors := kernel.OfBytes(kind, *room)
 	if c.shared {
-		return kernel.RunCompact(op, dst, src, factors, g.SharedLoops(), workers)
+		return kernel.RunCompact(op, dst, src, factors, loop.PerChannel(g.Loops(), g), workers)
 	}
 	return kernel.RunCompact(op, dst, src, factors, g.Loops(), workers)
 }
@@ -457,7 +448,7 @@ func (c *Compaction) divide(op kernel.Compaction, dst, src kernel.Vector, worker
 			return err
 		}
 		if c.shared {
-			return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.SharedLoops(), workers)
+			return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, loop.PerChannel(c.geometry.Loops(), &c.geometry), workers)
 		}
 		return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.Loops(), workers)
 	}

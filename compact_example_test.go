@@ -36,9 +36,9 @@ func ExampleCompact() {
 	if err := spatialdropout.Gather(packed, x, kept); err != nil {
 		log.Fatal(err)
 	}
-	for n := range kept.Samples() {
+	for n := range geom.Samples() {
 		at := kept.Offset(n)
-		fmt.Println(kept.Kept(n), packed[at:at+kept.Count(n)*geom.Spatial()])
+		fmt.Println(kept.Kept(n), packed[at:at+len(kept.Kept(n))*geom.Spatial()])
 	}
 	rectangle, ok := kept.Packed()
 	fmt.Println(rectangle, ok)

@@ -44,7 +44,7 @@ func FuzzCompact(f *testing.F) {
 			t.Fatalf("%s: %v", x.name, err)
 		}
 		if mask.Sharing(choice>>4%4) == mask.FixedCount && rate < 1 && x.samples*x.channels > 0 {
-			c.count = packed.Count(0)
+			c.count = len(packed.Kept(0))
 		}
 		w := int(workers % 5)
 		switch choice % 6 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -156,10 +157,10 @@ func TestCompactionsDoNotAllocateAfterWarmUp(t *testing.T) {
 			list = [][]float32{full[:x.length/2], make([]float32, x.length/2)}
 		}
 		pieces := [][]float32{packed}
-		if x.geom.SamplesFirst() {
+		if loop.SamplesFirst(&x.geom) {
 			pieces = nil
 			for n := range x.samples {
-				pieces = append(pieces, packed[c.Offset(n):][:c.Count(n)*x.geom.Spatial()])
+				pieces = append(pieces, packed[c.Offset(n):][:len(c.Kept(n))*x.geom.Spatial()])
 			}
 		}
 		weights := dense(t, layout.CHW, x.channels, 2, 3).geom

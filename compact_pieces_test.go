@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -14,7 +15,7 @@ import (
 
 // pieces returns the lengths of the slices into which the packed tensor of x may be divided, in each way.
 func (x *tensor) pieces(c *spatialdropout.Compaction, m *mask.Mask) (all [][]int) {
-	if x.geom.SamplesFirst() && x.samples > 1 {
+	if loop.SamplesFirst(&x.geom) && x.samples > 1 {
 		lengths := make([]int, x.samples)
 		for _, p := range x.keptPlaces(m) {
 			lengths[p.n]++

@@ -147,8 +147,8 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 	panics := func(f func()) error { return extreme.Caught(func() error { f(); return nil }) }
 	for name, c := range map[string]*spatialdropout.Compaction{"nil": nil, "zero": new(spatialdropout.Compaction)} {
 		for what, err := range map[string]error{
-			"Len": panics(func() { c.Len() }), "Samples": panics(func() { c.Samples() }), "Kept": panics(func() { c.Kept(0) }),
-			"Count": panics(func() { c.Count(0) }), "Offset": panics(func() { c.Offset(0) }), "Packed": panics(func() { c.Packed() }), "Shared": panics(func() { c.Shared() }),
+			"Len": panics(func() { c.Len() }), "Kept": panics(func() { c.Kept(0) }),
+			"Offset": panics(func() { c.Offset(0) }), "Packed": panics(func() { c.Packed() }), "Shared": panics(func() { c.Shared() }),
 		} {
 			wantZero(t, name+" Compaction, "+what, err, "Compaction", "Compact")
 		}
@@ -156,7 +156,7 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		wantZero(t, name+" Compaction, Unscaled", spatialdropout.Gather(y, x, &moved), "Compaction", "Compact")
 	}
 	for _, n := range []int{-1, 2, math.MaxInt, math.MinInt} {
-		for what, f := range map[string]func(){"Kept": func() { c.Kept(n) }, "Count": func() { c.Count(n) }, "Offset": func() { c.Offset(n) }} {
+		for what, f := range map[string]func(){"Kept": func() { c.Kept(n) }, "Offset": func() { c.Offset(n) }} {
 			if err := panics(f); !refusesArgument(err, "n") || !strings.Contains(err.Error(), fmt.Sprintf("sample %d of 2", n)) {
 				t.Errorf("%s of sample %d: %v, want an *ArgumentError of n", what, n, err)
 			}
@@ -173,8 +173,8 @@ func TestEmptyTensorsArePacked(t *testing.T) {
 				t.Errorf("%s, %v: %v", x.name, op, err)
 			}
 		}
-		if c.Len() != 0 || c.Samples() != x.samples || x.samples > 0 && c.Offset(0) != 0 {
-			t.Errorf("%s: %d elements of %d samples", x.name, c.Len(), c.Samples())
+		if c.Len() != 0 || x.samples > 0 && c.Offset(0) != 0 {
+			t.Errorf("%s: %d elements", x.name, c.Len())
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -172,7 +173,7 @@ func testCompact[T number](t *testing.T) {
 				done++
 				c := call{rate: rate}
 				if sharing == mask.FixedCount && rate < 1 && x.samples > 0 && x.channels > 0 {
-					c.count = packed.Count(0)
+					c.count = len(packed.Kept(0))
 				}
 				for _, op := range compactions {
 					onTiers(t, func(string) {
@@ -201,7 +202,7 @@ func testPackedRules[T number](t *testing.T) {
 			for n := range x.samples {
 				for c := range x.channels {
 					// Sample 0 keeps nothing where the others may keep something else.
-					ruled.Set(n, c, m.Kept(n, c) && (n > 0 || !x.geom.SamplesFirst()))
+					ruled.Set(n, c, m.Kept(n, c) && (n > 0 || !loop.SamplesFirst(&x.geom)))
 				}
 			}
 			packed := compact(t, ruled, x.geom)

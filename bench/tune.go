@@ -40,7 +40,7 @@ func tune(o options, w io.Writer) error {
 		}
 	}
 	tuned := kernel.Tune(o.tuneBudget, t.add)
-	t.set(kernel.DefaultStrategy(), tuned)
+	t.set(kernel.Tune(0), tuned)
 	if o.json {
 		return writeJSON(w, t)
 	}

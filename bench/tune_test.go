@@ -56,7 +56,7 @@ func TestTuningIsPrinted(t *testing.T) {
 		}
 	}
 	made := Tuning{}
-	made.set(kernel.DefaultStrategy(), kernel.DefaultStrategy())
+	made.set(kernel.Tune(0), kernel.Tune(0))
 	var b strings.Builder
 	if err := made.print(&b); err != nil || !strings.Contains(b.String(), "Nothing was compared: the budget is too small") {
 		t.Errorf("%v, %s", err, &b)
@@ -78,7 +78,7 @@ func TestTune(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &made); err != nil || status != 0 || stderr != "" {
 		t.Fatalf("status %d, stderr %q, %v", status, stderr, err)
 	}
-	if made.Budget != 40e6 || made.Default != kernel.DefaultStrategy().String() || made.Machine.CPU != thisMachine().CPU || made.Comparisons == nil {
+	if made.Budget != 40e6 || made.Default != kernel.Tune(0).String() || made.Machine.CPU != thisMachine().CPU || made.Comparisons == nil {
 		t.Errorf("%+v", made)
 	}
 	for _, c := range made.Comparisons {

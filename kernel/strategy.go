@@ -17,7 +17,7 @@ import (
 // Strategy is how the kernels use a machine: from which size on they store past the cache,
 // and how they share work among goroutines. No result depends on it, only time does.
 //
-// The default follows from the processor and its caches, see [DefaultStrategy]. [Tune]
+// The default follows from the processor and its caches, and [ParseStrategy] of no text returns it. [Tune]
 // measures one instead. SPATIALDROPOUT_STRATEGY in the environment sets fields when the
 // program starts, in the form of [Strategy.String], and so pins them for a benchmark.
 // SPATIALDROPOUT_STREAM, a number of bytes, sets the three sizes for streaming at once. A value
@@ -106,9 +106,9 @@ const (
 // zen5 is the family of that processor.
 const zen5 = 26
 
-// DefaultStrategy returns the strategy that fits the processor by what was measured on
+// defaultStrategy returns the strategy that fits the processor by what was measured on
 // others, see the fields of [Strategy].
-func DefaultStrategy() Strategy { return strategyFor(tier.ThisProcessor()) }
+func defaultStrategy() Strategy { return strategyFor(tier.ThisProcessor()) }
 
 func strategyFor(p tier.Processor) Strategy {
 	s := Strategy{
@@ -190,7 +190,7 @@ func short(bytes int) bool {
 
 //go:noinline
 func firstStrategy() *Strategy {
-	s := DefaultStrategy()
+	s := defaultStrategy()
 	spreading.Lock()
 	defer spreading.Unlock()
 	if inUse.CompareAndSwap(nil, &s) {
@@ -351,13 +351,13 @@ func (s Strategy) String() string {
 // twice the last value counts. ParseStrategy returns an [*ArgumentError] if a field is unknown or
 // its value makes no sense.
 func ParseStrategy(text string) (Strategy, error) {
-	s := DefaultStrategy()
+	s := defaultStrategy()
 	for text != "" {
 		var part string
 		part, text, _ = strings.Cut(text, ",")
 		name, value, _ := strings.Cut(part, "=")
 		if err := s.parse(name, value); err != nil {
-			return DefaultStrategy(), err
+			return defaultStrategy(), err
 		}
 	}
 	return s, nil

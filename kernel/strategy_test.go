@@ -71,14 +71,14 @@ func TestDefaultStrategyFollowsFromTheProcessor(t *testing.T) {
 			t.Errorf("%+v: %v", c.processor, err)
 		}
 	}
-	if got, want := DefaultStrategy(), strategyFor(tier.ThisProcessor()); got != want {
+	if got, want := defaultStrategy(), strategyFor(tier.ThisProcessor()); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
 
 func TestTextOfAStrategyComesBack(t *testing.T) {
 	for _, s := range []Strategy{
-		DefaultStrategy(),
+		defaultStrategy(),
 		{Grain: 1},
 		{1, 2, 3, 4, 5, 6, 7, 8, 9 * time.Microsecond},
 		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
@@ -87,12 +87,12 @@ func TestTextOfAStrategyComesBack(t *testing.T) {
 			t.Errorf("%v came back as %v, %v", s, got, err)
 		}
 	}
-	want := DefaultStrategy()
+	want := defaultStrategy()
 	want.StreamRows, want.Linger = 7, 1500*time.Microsecond
 	if got, err := ParseStrategy("linger=1.5ms,stream-rows=9,stream-rows=007"); err != nil || got != want {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
-	if got, err := ParseStrategy(""); err != nil || got != DefaultStrategy() {
+	if got, err := ParseStrategy(""); err != nil || got != defaultStrategy() {
 		t.Errorf("%v, %v, want the default", got, err)
 	}
 }
@@ -126,7 +126,7 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 			continue
 		}
 		var typed *ArgumentError
-		if !errors.As(err, &typed) || !strings.Contains(err.Error(), want) || got != DefaultStrategy() || len(err.Error()) > 300 {
+		if !errors.As(err, &typed) || !strings.Contains(err.Error(), want) || got != defaultStrategy() || len(err.Error()) > 300 {
 			t.Errorf("%s: %v and %v, want the default and %q", excerpt.Quote(text), got, err, want)
 		}
 	}
@@ -184,15 +184,15 @@ func TestFirstCallTakesAStrategyIntoUse(t *testing.T) {
 			inUse.Store(nil)
 			streamLeast.Store(0)
 			tellAssembly(4096, 1)
-			if call(); inUse.Load() == nil || !inUseIs(DefaultStrategy()) {
-				t.Errorf("%s of %d elements: %d and %d in use, want %v", name, 4*n, storeAhead, quarterRows, DefaultStrategy())
+			if call(); inUse.Load() == nil || !inUseIs(defaultStrategy()) {
+				t.Errorf("%s of %d elements: %d and %d in use, want %v", name, 4*n, storeAhead, quarterRows, defaultStrategy())
 			}
 		}
 	}
 }
 
 func TestEnvironmentSetsTheStrategy(t *testing.T) {
-	standard := DefaultStrategy()
+	standard := defaultStrategy()
 	streams := func(bytes int) Strategy {
 		s := standard
 		s.StreamPlanes, s.StreamRows, s.StreamInPlace = bytes, bytes, bytes

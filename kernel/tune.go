@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Tune measures on this machine what [DefaultStrategy] takes from measurements on others, and
+// Tune measures on this machine what the default strategy takes from measurements on others, and
 // returns the strategy that follows. It sets nothing: [SetStrategy] does.
 //
 // Tune scales float32 on one core, half of the channels dropped, and compares
@@ -37,7 +37,7 @@ import (
 // Each of the reports is called at the end with every comparison for which the budget sufficed.
 // A nil report is left out.
 func Tune(budget time.Duration, reports ...func(Comparison)) Strategy {
-	s := DefaultStrategy()
+	s := defaultStrategy()
 	if budget <= 0 || !streams() {
 		return s
 	}

@@ -276,13 +276,13 @@ func TestTuneEndsWithItsBudget(t *testing.T) {
 func TestTuneWithoutBudgetOrStreamingIsTheDefault(t *testing.T) {
 	silent := func(c Comparison) { t.Errorf("%+v is reported", c) }
 	for _, budget := range []time.Duration{0, -1, math.MinInt64} {
-		if got := Tune(budget, silent); got != DefaultStrategy() {
+		if got := Tune(budget, silent); got != defaultStrategy() {
 			t.Errorf("a budget of %v: %v, want the default", budget, got)
 		}
 	}
 	machine.EachTier(func(name string) {
 		if !streams() {
-			if got := Tune(math.MaxInt64, silent); got != DefaultStrategy() {
+			if got := Tune(math.MaxInt64, silent); got != defaultStrategy() {
 				t.Errorf("tier %s: %v, want the default", name, got)
 			}
 		}
@@ -314,8 +314,8 @@ func TestTuneSetsNothing(t *testing.T) {
 			t.Errorf("%+v, want times", c)
 		}
 	}
-	d := DefaultStrategy()
-	if d.Share, d.Grain, d.Wake, d.Linger = s.Share, s.Grain, s.Wake, s.Linger; d != DefaultStrategy() {
+	d := defaultStrategy()
+	if d.Share, d.Grain, d.Wake, d.Linger = s.Share, s.Grain, s.Wake, s.Linger; d != defaultStrategy() {
 		t.Errorf("%v, want some fields as by default", s)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // allWorks returns what Tune does.
 func allWorks() []*work {
-	s := DefaultStrategy()
+	s := defaultStrategy()
 	return append(append(aheadWorks(&s), quarterWorks(&s)...), streamWorks(&s)...)
 }
 

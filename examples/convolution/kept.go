@@ -55,7 +55,7 @@ func (l *kept) forward(y, x []float32) error {
 			}
 			filters = at.filters
 		}
-		at.output(l.of(l.channels.Count(i)), l.output(y, i), filters, l.part(i))
+		at.output(l.of(len(l.channels.Kept(i))), l.output(y, i), filters, l.part(i))
 		return nil
 	})
 }
@@ -79,7 +79,7 @@ func (l *kept) together(df, dy []float32) error {
 	l.sums = l.sums.of(first.gradient, l.workers)
 	err := l.each(func(w, i int) error {
 		x := l.part(i)
-		l.samples[w].gradients(l.of(l.channels.Count(i)), l.beta(w, i), l.sums[w], x, first.filters, x, l.output(dy, i))
+		l.samples[w].gradients(l.of(len(l.channels.Kept(i))), l.beta(w, i), l.sums[w], x, first.filters, x, l.output(dy, i))
 		return nil
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func (l *kept) apart(df, dy []float32) error {
 			return err
 		}
 		at.gradient = resize(at.gradient, len(at.filters))
-		at.gradients(l.of(l.channels.Count(i)), 0, at.gradient, x, at.filters, x, l.output(dy, i))
+		at.gradients(l.of(len(l.channels.Kept(i))), 0, at.gradient, x, at.filters, x, l.output(dy, i))
 		return at.rows.ScatterAdd(kernel.Of(l.sums[w]), kernel.Of(at.gradient), 1)
 	})
 	if err != nil {
@@ -114,7 +114,7 @@ func (l *kept) apart(df, dy []float32) error {
 
 // part returns the kept channels of sample i.
 func (l *kept) part(i int) []float32 {
-	return l.packed[l.channels.Offset(i):][:l.channels.Count(i)*l.plane()]
+	return l.packed[l.channels.Offset(i):][:len(l.channels.Kept(i))*l.plane()]
 }
 
 // gather gathers the filters of the channels that sample i keeps.

@@ -318,21 +318,6 @@ func (c *Compaction) ScatterAdd(dst, src kernel.Vector, workers int) error {
 	return c.run(kernel.ScatterAdd, dst, src, workers)
 }
 
-// Gather is [Compaction.Gather] of slices of float32 or float64.
-func Gather[T Float](dst, src []T, c *Compaction) error {
-	return c.run(kernel.Gather, kernel.Of(dst), kernel.Of(src), 0)
-}
-
-// Scatter is [Compaction.Scatter] of slices of float32 or float64.
-func Scatter[T Float](dst, src []T, c *Compaction) error {
-	return c.run(kernel.Scatter, kernel.Of(dst), kernel.Of(src), 0)
-}
-
-// ScatterAdd is [Compaction.ScatterAdd] of slices of float32 or float64.
-func ScatterAdd[T Float](dst, src []T, c *Compaction) error {
-	return c.run(kernel.ScatterAdd, kernel.Of(dst), kernel.Of(src), 0)
-}
-
 // run checks the tensors of a call and does it.
 func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
 	if c == nil || !c.made {

@@ -33,7 +33,7 @@ func ExampleCompact() {
 		x[i] = float32(i)
 	}
 	packed := make([]float32, kept.Len())
-	if err := spatialdropout.Gather(packed, x, kept); err != nil {
+	if err := kept.Gather(kernel.Of(packed), kernel.Of(x), 0); err != nil {
 		log.Fatal(err)
 	}
 	for n := range geom.Samples() {
@@ -44,7 +44,7 @@ func ExampleCompact() {
 	fmt.Println(rectangle, ok)
 
 	// The gradient goes back to the maps that it belongs to.
-	if err := spatialdropout.Scatter(x, packed, kept); err != nil {
+	if err := kept.Scatter(kernel.Of(x), kernel.Of(packed), 0); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(x[:12])
@@ -78,7 +78,7 @@ func ExampleCompaction() {
 		log.Fatal(err)
 	}
 	packed := make([]float32, maps.Len()) // [batch][k][5][5], of k kept maps
-	if err := spatialdropout.Gather(packed, x, maps); err != nil {
+	if err := maps.Gather(kernel.Of(packed), kernel.Of(x), 0); err != nil {
 		log.Fatal(err)
 	}
 	// Filters of [out][in][3][3]: the kept channels along axis 1.
@@ -91,17 +91,17 @@ func ExampleCompaction() {
 		log.Fatal(err)
 	}
 	fewer := make([]float32, inputs.Len()) // [out][k][3][3]
-	if err := spatialdropout.Gather(fewer, filters, inputs); err != nil {
+	if err := inputs.Gather(kernel.Of(fewer), kernel.Of(filters), 0); err != nil {
 		log.Fatal(err)
 	}
 
 	fmt.Println(maps.Kept(0), maps.Shared(), len(packed), len(fewer))
 	// Backward: the gradients of packed and of fewer go back.
 	dPacked, dFewer, dx, dFilters := packed, fewer, x, filters
-	if err := spatialdropout.Scatter(dx, dPacked, maps); err != nil {
+	if err := maps.Scatter(kernel.Of(dx), kernel.Of(dPacked), 0); err != nil {
 		log.Fatal(err)
 	}
-	if err := spatialdropout.ScatterAdd(dFilters, dFewer, inputs); err != nil {
+	if err := inputs.ScatterAdd(kernel.Of(dFilters), kernel.Of(dFewer), 0); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
@@ -137,14 +137,14 @@ func ExampleCompaction_Unscaled() {
 	}
 	asIs := maps.Unscaled()
 	packed := make([]float32, asIs.Len())
-	if err := spatialdropout.Gather(packed, activations, &asIs); err != nil {
+	if err := asIs.Gather(kernel.Of(packed), kernel.Of(activations), 0); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(asIs.Kept(0), packed)
 
 	// The gradient with respect to packed, of the layer behind, goes back the same way.
 	dPacked := []float32{1, 1, 1, 1}
-	if err := spatialdropout.Scatter(gradient, dPacked, &asIs); err != nil {
+	if err := asIs.Scatter(kernel.Of(gradient), kernel.Of(dPacked), 0); err != nil {
 		log.Fatal(err)
 	}
 	if err := pass.FuseBackward(dx, dy, spatialdropout.FromInput(x), around); err != nil {

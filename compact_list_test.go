@@ -100,10 +100,10 @@ func TestManyUseOneCompaction(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 23))
 	src := integers(r, x.length)
 	want, back := make([]float64, c.Len()), make([]float64, x.length)
-	if err := spatialdropout.Gather(want, src, c); err != nil {
+	if err := c.Gather(kernel.Of(want), kernel.Of(src), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := spatialdropout.Scatter(back, want, c); err != nil {
+	if err := c.Scatter(kernel.Of(back), kernel.Of(want), 0); err != nil {
 		t.Fatal(err)
 	}
 	var group sync.WaitGroup
@@ -114,7 +114,7 @@ func TestManyUseOneCompaction(t *testing.T) {
 			for range 20 {
 				got, full := make([]float64, c.Len()), make([]float64, x.length)
 				moved := c.Unscaled()
-				if err := spatialdropout.Gather(got, src, c); err != nil || !slices.Equal(got, want) {
+				if err := c.Gather(kernel.Of(got), kernel.Of(src), 0); err != nil || !slices.Equal(got, want) {
 					t.Errorf("Gather: %v", err)
 				}
 				if err := moved.Gather(kernel.Of(full[:c.Len()]), kernel.Of(src), 2); err != nil {
@@ -173,11 +173,11 @@ func TestCompactionsDoNotAllocateAfterWarmUp(t *testing.T) {
 		for name, f := range map[string]func(){
 			"Reset":                           func() { check(c.Reset(m, x.geom)) },
 			"Reset for weights":               func() { check(c.ResetWeights(m, 0, weights)); check(c.Reset(m, x.geom)) },
-			"Gather":                          func() { check(spatialdropout.Gather(packed, full, c)) },
-			"Scatter":                         func() { check(spatialdropout.Scatter(full, packed, c)) },
-			"ScatterAdd":                      func() { check(spatialdropout.ScatterAdd(full, packed, c)) },
-			"Gather in place":                 func() { check(spatialdropout.Gather(full[:c.Len()], full, c)) },
-			"Scatter in place":                func() { check(spatialdropout.Scatter(full, full[:c.Len()], c)) },
+			"Gather":                          func() { check(c.Gather(kernel.Of(packed), kernel.Of(full), 0)) },
+			"Scatter":                         func() { check(c.Scatter(kernel.Of(full), kernel.Of(packed), 0)) },
+			"ScatterAdd":                      func() { check(c.ScatterAdd(kernel.Of(full), kernel.Of(packed), 0)) },
+			"Gather in place":                 func() { check(c.Gather(kernel.Of(full[:c.Len()]), kernel.Of(full), 0)) },
+			"Scatter in place":                func() { check(c.Scatter(kernel.Of(full), kernel.Of(full[:c.Len()]), 0)) },
 			"Gather with workers":             func() { check(c.Gather(of(packed), of(full), 2)) },
 			"Gather of halves":                func() { check(c.Gather(kernel.As(kernel.F16, some), kernel.As(kernel.F16, halves), 2)) },
 			"Gather of a list":                func() { check(c.Gather(of(packed), kernel.OfList(list), 2)) },

@@ -86,7 +86,7 @@ func TestScatterIsTheTransposeOfGather(t *testing.T) {
 				v, y := integers(r, x.length), integers(r, c.Len())
 				gathered, scattered := make([]float64, c.Len()), make([]float64, x.length)
 				sum := slices.Clone(v)
-				for _, err := range []error{spatialdropout.Gather(gathered, v, c), spatialdropout.Scatter(scattered, y, c), spatialdropout.ScatterAdd(sum, y, c)} {
+				for _, err := range []error{c.Gather(kernel.Of(gathered), kernel.Of(v), 0), c.Scatter(kernel.Of(scattered), kernel.Of(y), 0), c.ScatterAdd(kernel.Of(sum), kernel.Of(y), 0)} {
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -207,11 +207,11 @@ func TestNaNsInDroppedMapsAreNotPacked(t *testing.T) {
 		}
 		onTiers(t, func(tier string) {
 			packed := make([]float32, c.Len())
-			if err := spatialdropout.Gather(packed, src, c); err != nil {
+			if err := c.Gather(kernel.Of(packed), kernel.Of(src), 0); err != nil {
 				t.Fatal(err)
 			}
 			back := filled[float32](x.length, float32(math.NaN()))
-			if err := spatialdropout.Scatter(back, packed, c); err != nil {
+			if err := c.Scatter(kernel.Of(back), kernel.Of(packed), 0); err != nil {
 				t.Fatal(err)
 			}
 			for i, v := range append(packed, back...) {
@@ -241,7 +241,7 @@ func TestWeightsAreGatheredAlongTheirInputs(t *testing.T) {
 				}
 				weights := integers(r, w.length)
 				some, gradient := make([]float64, c.Len()), integers(r, w.length)
-				if err := spatialdropout.Gather(some, weights, c); err != nil {
+				if err := c.Gather(kernel.Of(some), kernel.Of(weights), 0); err != nil {
 					t.Fatal(err)
 				}
 				want, i := slices.Clone(gradient), 0
@@ -260,7 +260,7 @@ func TestWeightsAreGatheredAlongTheirInputs(t *testing.T) {
 				if i != c.Len() || !slices.Equal(c.Kept(0), m.AppendKept(nil, n)) {
 					t.Errorf("%s, sample %d: %d elements of channels %v", w.name, n, c.Len(), c.Kept(0))
 				}
-				if err := spatialdropout.ScatterAdd(gradient, some, c); err != nil {
+				if err := c.ScatterAdd(kernel.Of(gradient), kernel.Of(some), 0); err != nil {
 					t.Fatal(err)
 				}
 				if !slices.Equal(gradient, want) {
@@ -284,7 +284,7 @@ func TestNothingIsKeptAtRateOne(t *testing.T) {
 		t.Errorf("%d elements of channels %v", c.Len(), c.Kept(0))
 	}
 	dst := []float32{1, 2, 3, 4, 5, 6}
-	if err := spatialdropout.Scatter(dst, nil, c); err != nil || !slices.Equal(dst, make([]float32, 6)) {
+	if err := c.Scatter(kernel.Of(dst), kernel.Of[float32](nil), 0); err != nil || !slices.Equal(dst, make([]float32, 6)) {
 		t.Errorf("%v, %v", dst, err)
 	}
 	// Everything is kept in evaluation, to the bit.
@@ -296,7 +296,7 @@ func TestNothingIsKeptAtRateOne(t *testing.T) {
 	}
 	signalling := math.Float32frombits(0x7f800001)
 	src := []float32{signalling, 2, 3, 4, 5, signalling}
-	if err := spatialdropout.Gather(dst, src, c); err != nil {
+	if err := c.Gather(kernel.Of(dst), kernel.Of(src), 0); err != nil {
 		t.Fatal(err)
 	}
 	for i := range dst {
@@ -361,7 +361,7 @@ func TestMasksThatDoMoreThanScale(t *testing.T) {
 		}
 		want, got := make([]float32, x.length), filled[float32](x.length, -77)
 		packed, moved := make([]float32, c.Len()), c.Unscaled()
-		if err := errors.Join(spatialdropout.Apply(want, src, m, x.geom), spatialdropout.Gather(packed, src, c), spatialdropout.Scatter(got, packed, &moved)); err != nil {
+		if err := errors.Join(spatialdropout.Apply(want, src, m, x.geom), c.Gather(kernel.Of(packed), kernel.Of(src), 0), moved.Scatter(kernel.Of(got), kernel.Of(packed), 0)); err != nil {
 			t.Errorf("%s: %v", what, err)
 			continue
 		}
@@ -402,8 +402,8 @@ func TestPoliciesPackTheSameChannels(t *testing.T) {
 				before = slices.Clone(added)
 				packed, moved := make([]float32, c.Len()), c.Unscaled()
 				if err := errors.Join(
-					spatialdropout.Apply(applied, src, m, x.geom), spatialdropout.Gather(packed, src, c),
-					spatialdropout.Scatter(scattered, packed, &moved), spatialdropout.ScatterAdd(added, packed, &moved),
+					spatialdropout.Apply(applied, src, m, x.geom), c.Gather(kernel.Of(packed), kernel.Of(src), 0),
+					moved.Scatter(kernel.Of(scattered), kernel.Of(packed), 0), moved.ScatterAdd(kernel.Of(added), kernel.Of(packed), 0),
 				); err != nil {
 					t.Fatal(err)
 				}
@@ -456,7 +456,7 @@ func TestMasksOfPyTorchArePacked(t *testing.T) {
 	for _, p := range x.keptPlaces(m) {
 		want = append(want, 2*src[p.at])
 	}
-	if err := spatialdropout.Gather(packed, src, c); err != nil {
+	if err := c.Gather(kernel.Of(packed), kernel.Of(src), 0); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(packed, want) || len(want) == 0 || m.Arithmetic().Policy != mask.Multiply {
@@ -512,7 +512,7 @@ func TestNothingIsPackedAtRateOne(t *testing.T) {
 	m.Set(1, 2, true)
 	dst, want := filled[float32](x.length, -77), filled[float32](x.length, -77)
 	c := compact(t, m, x.geom)
-	if err := errors.Join(spatialdropout.Scatter(dst, nil, c), spatialdropout.Apply(want, filled[float32](x.length, 3), m, x.geom)); err != nil {
+	if err := errors.Join(c.Scatter(kernel.Of(dst), kernel.Of[float32](nil), 0), spatialdropout.Apply(want, filled[float32](x.length, 3), m, x.geom)); err != nil {
 		t.Fatal(err)
 	}
 	if err := differ(dst, want, want); err != nil || c.Len() != 0 || len(c.Kept(0)) != 0 {

@@ -51,8 +51,8 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 	}{
 		{call(nil, kernel.Gather, of(y), of(x), 1), new(spatialdropout.UseError), "no Compaction"},
 		{call(new(spatialdropout.Compaction), kernel.Scatter, of(x), of(y), 1), new(spatialdropout.UseError), "one of Compact"},
-		{spatialdropout.Gather(y, x, nil), new(spatialdropout.UseError), "no Compaction"},
-		{spatialdropout.ScatterAdd(x, y, new(spatialdropout.Compaction)), new(spatialdropout.UseError), "no Compaction"},
+		{(*spatialdropout.Compaction)(nil).Gather(kernel.Of(y), kernel.Of(x), 0), new(spatialdropout.UseError), "no Compaction"},
+		{new(spatialdropout.Compaction).ScatterAdd(kernel.Of(x), kernel.Of(y), 0), new(spatialdropout.UseError), "no Compaction"},
 		{call(c, kernel.Gather, of(y), of(x), -2), &kernel.ArgumentError{Argument: "workers"}, "-2 workers"},
 		{call(c, kernel.Gather, of(y), of(x[:23]), 1), &spatialdropout.TensorError{Argument: "src"}, "src holds 23 elements, want 24"},
 		{call(c, kernel.Scatter, of(buffer[:25]), of(y), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 25 elements, want 24"},
@@ -126,7 +126,7 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 			t.Errorf("%#v, want %#v with %q", err, r.as, r.words)
 		}
 		var zero *spatialdropout.UseError
-		if err := spatialdropout.Gather(y, x, c); !errors.As(err, &zero) {
+		if err := c.Gather(kernel.Of(y), kernel.Of(x), 0); !errors.As(err, &zero) {
 			t.Errorf("Gather after %q: %v, want a *UseError", r.words, err)
 		}
 		if err := r.reset(nil); !errors.As(err, &zero) {
@@ -153,7 +153,7 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 			wantZero(t, name+" Compaction, "+what, err, "Compaction", "Compact")
 		}
 		moved := c.Unscaled()
-		wantZero(t, name+" Compaction, Unscaled", spatialdropout.Gather(y, x, &moved), "Compaction", "Compact")
+		wantZero(t, name+" Compaction, Unscaled", moved.Gather(kernel.Of(y), kernel.Of(x), 0), "Compaction", "Compact")
 	}
 	for _, n := range []int{-1, 2, math.MaxInt, math.MinInt} {
 		for what, f := range map[string]func(){"Kept": func() { c.Kept(n) }, "Offset": func() { c.Offset(n) }} {

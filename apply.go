@@ -33,7 +33,7 @@ import (
 // Apply shares large work among goroutines, as [kernel.Strategy] says. It does not allocate
 // after warm-up. [ApplyTensor] serves halves, tensors that lie differently, and another
 // number of goroutines.
-func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
+func Apply[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 	if direct(kernel.Scale, kernel.Of(dst), kernel.Of(src), &g, m, 0) {
 		return nil
 	}
@@ -46,7 +46,7 @@ func Apply[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 //
 // A mask of alpha dropout is a [*MaskError]: its gradient takes [mask.Mask.Gradient]. The other
 // errors are those of Apply.
-func AddTo[T Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
+func AddTo[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 	if direct(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, m, 0) {
 		return nil
 	}

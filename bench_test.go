@@ -46,7 +46,7 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-func benchmarkApply[T spatialdropout.Float | spatialdropout.Half](b *testing.B, k *kernel.Kind, apply func(dst, src []T, m *mask.Mask, g layout.Geometry) error) {
+func benchmarkApply[T kernel.Float | kernel.Half](b *testing.B, k *kernel.Kind, apply func(dst, src []T, m *mask.Mask, g layout.Geometry) error) {
 	eachGeometry(b, func(name string, g layout.Geometry) {
 		dst, src := make([]T, g.Len()), make([]T, g.Len())
 		for _, rate := range []float64{0, 0.5} {

@@ -42,7 +42,7 @@ type Around struct {
 // Fuse shares large work among goroutines and does not allocate after warm-up, as Apply.
 // [FuseTensor] serves halves, tensors that lie differently, and another number of goroutines.
 // [FuseBackward] is the gradient.
-func Fuse[T Float](dst, src, residual []T, m *mask.Mask, a Around, g layout.Geometry) error {
+func Fuse[T kernel.Float](dst, src, residual []T, m *mask.Mask, a Around, g layout.Geometry) error {
 	c, at := fusion{dst: kernel.Of(dst), src: kernel.Of(src), around: a}, places{dst: &g, src: &g}
 	if residual != nil {
 		c.aux, at.aux = kernel.Of(residual), &g
@@ -93,7 +93,7 @@ func FromOutput(y Tensor) From { return From{y, true} }
 // Its bits are those of separate passes: of Apply with the mask of the gradient, the gate or the slope of the
 // activation, and the product with Scale. Except with [mask.Multiply] and Gaussian
 // noise a dropped channel is +0 whatever its scale is. dst may be src, or the tensor of from, or both. The errors are those of Fuse.
-func FuseBackward[T Float](dst, src []T, from From, m *mask.Mask, a Around, g layout.Geometry) error {
+func FuseBackward[T kernel.Float](dst, src []T, from From, m *mask.Mask, a Around, g layout.Geometry) error {
 	c, at := fusion{dst: kernel.Of(dst), src: kernel.Of(src), around: a}, places{dst: &g, src: &g}
 	if c.backward = true; a.Activation.form != linear {
 		c.aux, at.aux, c.output = from.tensor.Data, &from.tensor.Geometry, from.output

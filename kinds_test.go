@@ -18,7 +18,7 @@ type (
 )
 
 type number interface {
-	spatialdropout.Float | spatialdropout.Half
+	kernel.Float | kernel.Half
 }
 
 // apply has the type of Apply and AddTo, makeLayer that of NewLayer.
@@ -63,7 +63,7 @@ func kindOf[T number]() *kind[T] {
 	panic("no kind of data of the tests")
 }
 
-func floats[T spatialdropout.Float](of *kernel.Kind, hard []uint64, signalling uint64) *kind[T] {
+func floats[T kernel.Float](of *kernel.Kind, hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
 		typ:    reference.Types[of.Type()],
 		tensor: spatialdropout.Of[T], list: spatialdropout.OfList[T], vector: kernel.Of[T],

@@ -19,7 +19,7 @@ import (
 // Forward.
 //
 // A fused call is one of [Layer.Dropout]: [Dropout.Fuse] in training, [Dropout.FuseEvaluation] otherwise.
-type Layer[T Float | Half] struct {
+type Layer[T kernel.Float | kernel.Half] struct {
 	kind       *kernel.Kind
 	drop       *Dropout
 	mask       *mask.Mask // of the last Forward
@@ -42,7 +42,7 @@ const (
 // network need seeds of their own: with the same seed they drop the same channels. Without
 // one each has a random seed, and for runs that can be repeated [mask.Child] makes one of a
 // common seed.
-func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
+func NewLayer[T kernel.Float](rate float64, opts ...Option) (*Layer[T], error) {
 	d, err := New(rate, opts...)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func NewLayer[T Float](rate float64, opts ...Option) (*Layer[T], error) {
 // goes on where its state was taken, or one that others use, too. The kind is that of the data,
 // see [As]. LayerOf returns a [*kernel.ArgumentError] if the elements of the kind have another size, or
 // kind is nil, and a [*UseError] if d is nil or zero.
-func LayerOf[T Float | Half](kind *kernel.Kind, d *Dropout) (*Layer[T], error) {
+func LayerOf[T kernel.Float | kernel.Half](kind *kernel.Kind, d *Dropout) (*Layer[T], error) {
 	if err := fits[T](kind); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func LayerOf[T Float | Half](kind *kernel.Kind, d *Dropout) (*Layer[T], error) {
 }
 
 // fits returns an error unless a T holds an element of the kind.
-func fits[T Float | Half](kind *kernel.Kind) error {
+func fits[T kernel.Float | kernel.Half](kind *kernel.Kind) error {
 	var x T
 	if kind == nil {
 		return &kernel.ArgumentError{Argument: "kind", Given: "no kind", Want: "one such as kernel.F32"}

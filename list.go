@@ -7,7 +7,9 @@ import (
 )
 
 // OfList returns the tensor of a list of slices of float32 or float64, see [AsList].
-func OfList[T Float](list [][]T, g layout.Geometry) Tensor { return Tensor{kernel.OfList(list), g} }
+func OfList[T kernel.Float](list [][]T, g layout.Geometry) Tensor {
+	return Tensor{kernel.OfList(list), g}
+}
 
 // AsList returns the tensor of a list of slices whose elements are of the given kind, for
 // frameworks that hold a slice for each sample or for each channel. Together, one after the
@@ -29,7 +31,7 @@ func OfList[T Float](list [][]T, g layout.Geometry) Tensor { return Tensor{kerne
 // a time.
 //
 // AsList panics as [As] does.
-func AsList[T Float | Half](kind *kernel.Kind, list [][]T, g layout.Geometry) Tensor {
+func AsList[T kernel.Float | kernel.Half](kind *kernel.Kind, list [][]T, g layout.Geometry) Tensor {
 	return Tensor{kernel.AsList(kind, list), g}
 }
 

@@ -8,13 +8,6 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// Float is the data of the generic functions: float32, float64 and types made of them.
-type Float = kernel.Float
-
-// Half is any 16-bit type that holds float16 or bfloat16. The [kernel.Kind] says which one
-// it is, see [As].
-type Half = kernel.Half
-
 // Tensor is data together with where its channels lie. The data are a flat slice of any
 // kind, or a list of such slices, see [OfList]. They are not copied.
 type Tensor struct {
@@ -23,14 +16,14 @@ type Tensor struct {
 }
 
 // Of returns the tensor of a slice of float32 or float64.
-func Of[T Float](data []T, g layout.Geometry) Tensor { return Tensor{kernel.Of(data), g} }
+func Of[T kernel.Float](data []T, g layout.Geometry) Tensor { return Tensor{kernel.Of(data), g} }
 
 // As returns the tensor of a slice whose elements are of the given kind, such as
 // [kernel.F16] in any 16-bit type. A factor is rounded to that kind, which makes one of
 // float16 infinite at rates above 0.99998. A product of halves is computed in float32 and
 // rounded once to the nearest half, ties to even. As panics with a [*kernel.ArgumentError] if
 // the elements of the kind have another size. The kind must not be nil.
-func As[T Float | Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
+func As[T kernel.Float | kernel.Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
 	return Tensor{kernel.As(kind, data), g}
 }
 

@@ -148,29 +148,23 @@ func direct(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *mask.Ma
 	if workers != 1 && elements > fewElements && kernel.Shares(int(length)) {
 		return false
 	}
+	var few [fewBytes / 8]uint64
+	var many *[]byte
+	factors := (*[fewBytes]byte)(unsafe.Pointer(&few))[:min(bytes, fewBytes)]
 	if bytes > fewBytes {
-		room := scratchOf(bytes)
-		done := directWith(op, dst, src, *room, g, m)
-		scratch.Put(room)
-		return done
+		many = scratchOf(bytes)
+		factors = *many
 	}
-	var room [fewBytes / 8]uint64
-	return directWith(op, dst, src, (*[fewBytes]byte)(unsafe.Pointer(&room))[:bytes], g, m)
-}
-
-// directWith is direct after its checks, with memory for the factors.
-func directWith(op kernel.Op, dst, src kernel.Vector, factors []byte, g *layout.Geometry, m *mask.Mask) bool {
-	kind := dst.Kind()
-	op, err := operation(op, m.Fill(kind.Type(), factors, nil, g.PaddedChannels()))
-	if err != nil {
-		return false
-	}
-	if f := kernel.OfBytes(kind, factors); g.Planes() {
+	op, err := operation(op, m.Fill(kind.Type(), factors, nil, pitch))
+	if f := kernel.OfBytes(kind, factors); err == nil && g.Planes() {
 		kernel.PlanesOf(op, dst, src, f, kernel.Vector{}, g.Spatial())
-	} else {
+	} else if err == nil {
 		kernel.PixelsOf(op, dst, src, f, kernel.Vector{})
 	}
-	return true
+	if many != nil {
+		scratch.Put(many)
+	}
+	return err == nil
 }
 
 // operation returns the kernel operation that an action makes of Scale or Add.

@@ -199,10 +199,11 @@ func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int
 	case src != elements:
 		argument = "src"
 	}
+	all, of := "planes·elements", "%[1]v of %[2]d planes of %[3]d elements"
 	if loop == "pixels" {
-		return unfit(argument, "dst and src of the same multiple of the channels and "+want, "%v of pixels of %d channels with dst of %d and src of %d elements and %d shifts", op, factors, dst, src, shifts)
+		all, of = "the same multiple of the channels", "%[1]v of pixels of %[2]d channels"
 	}
-	return unfit(argument, "dst and src of planes·elements and "+want, "%v of %d planes of %d elements with dst of %d and src of %d elements and %d shifts", op, factors, plane, dst, src, shifts)
+	return unfit(argument, "dst and src of "+all+" and "+want, of+" with dst of %[4]d and src of %[5]d elements and %[6]d shifts", op, factors, plane, dst, src, shifts)
 }
 
 // alone reports whether dst of so many bytes, without gaps, is nothing but one call of a

@@ -180,15 +180,14 @@ func (m *Mask) write(t Type, factors, shifts []byte, pitch int, shift bool) {
 	default:
 		fill[uint64](m, t, factors, shifts, pitch, shift)
 	}
+	if m.arithmetic.Rule == Gaussian {
+		m.fillNoise(t, factors, pitch)
+	}
 }
 
 // fill is write for the types of one size.
 func fill[W uint16 | uint32 | uint64](m *Mask, t Type, factors, shifts []byte, pitch int, shift bool) {
-	dst := wordsOf[W](factors)
-	expandRows(dst, m, pitch, W(m.kept[t]), 0)
-	if m.arithmetic.Rule == Gaussian {
-		fillNoise(dst, m, t, pitch)
-	}
+	expandRows(wordsOf[W](factors), m, pitch, W(m.kept[t]), 0)
 	if shift {
 		expandRows(wordsOf[W](shifts), m, pitch, W(m.keptShift[t]), W(m.droppedShift[t]))
 	}

@@ -1,6 +1,9 @@
 package mask
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // noise is where the normal numbers of a mask with the rule Gaussian come from.
 type noise struct{ seed, step, first uint64 }
@@ -16,9 +19,9 @@ func (p philox) drawNoise(m *Mask, at Place, whole uint64) {
 	m.noise = noise{p.seed, at.Step, at.SampleOffset*whole + at.ChannelOffset}
 }
 
-// fillNoise writes the factors of the channels that are kept. At rate 0 they stay 1, and at
-// rate 1 nothing is kept.
-func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) {
+// fillNoise writes the factors of the channels that are kept, as Fill does. At rate 0 they stay 1, and at rate 1
+// nothing is kept.
+func (m *Mask) fillNoise(t Type, factors []byte, pitch int) {
 	if !m.draws() {
 		return
 	}
@@ -30,7 +33,15 @@ func fillNoise[W uint16 | uint32 | uint64](dst []W, m *Mask, t Type, pitch int) 
 			if !m.Kept(n, c) {
 				continue // dropped by Set
 			}
-			dst[n*pitch+c] = W(t.Bits(1 + float64(sigma*normal(float64(float64(r>>12)*0x1p-52)+0x1p-53))))
+			bits := t.Bits(1 + float64(sigma*normal(float64(float64(r>>12)*0x1p-52)+0x1p-53)))
+			switch at := factors[(n*pitch+c)*t.Size():]; t.Size() {
+			case 2:
+				binary.NativeEndian.PutUint16(at, uint16(bits))
+			case 4:
+				binary.NativeEndian.PutUint32(at, uint32(bits))
+			default:
+				binary.NativeEndian.PutUint64(at, bits)
+			}
 		}
 	}
 }

@@ -13,47 +13,59 @@ import (
 func TestCompactContendersAgree(t *testing.T) {
 	done := 0
 	for _, name := range names() {
-		for _, w := range []work{gather, scatter} {
+		for _, w := range []work{gather, scatter, scatterAdd} {
 			for _, o := range []order{planes, rows} {
 				for _, workers := range []int{1, 3} {
-					j := job{work: w, order: o, workers: workers, samples: 3, channels: 21, spatial: 35, rate: 0.5}
-					t.Run(fmt.Sprintf("%s/%d/%d/%d", name, w, o, workers), func(t *testing.T) {
-						if compactAgree(t, name, j, func(f float32) float32 { return f }) {
-							done++
-						}
-						j.dtype = bfloat16s
-						compactAgree(t, name, j, narrow)
-					})
+					for _, weights := range []bool{false, true} {
+						j := job{work: w, order: o, workers: workers, samples: 3, channels: 21, spatial: 35, rate: 0.5, weights: weights}
+						t.Run(fmt.Sprintf("%s/%d/%d/%d/%t", name, w, o, workers, weights), func(t *testing.T) {
+							if compactAgree(t, name, j, func(f float32) float32 { return f }, func(f float32) float32 { return f }) {
+								done++
+							}
+							j.dtype = bfloat16s
+							compactAgree(t, name, j, narrow, widen)
+						})
+					}
 				}
 			}
 		}
 	}
-	if done < 2*8 {
+	if done < 2*24 {
 		t.Errorf("%d jobs were done, want those of two contenders", done)
 	}
 }
 
 // compactAgree reports whether a contender offers a job, and compares its result. of makes an
-// element.
-func compactAgree[T float32 | uint16](t *testing.T, name string, j job, of func(float32) T) bool {
+// element, and value is what an element is.
+func compactAgree[T float32 | uint16](t *testing.T, name string, j job, of func(float32) T, value func(T) float32) bool {
 	t.Helper()
+	kept := of(2)
+	if j.weights {
+		kept, j.rate = of(1), 0
+	}
 	whole, factors := make([]T, j.len()), make([]T, j.samples*j.channels)
 	for i := range factors {
 		if i%3 != 1 && i%7 != 2 {
-			factors[i] = of(2)
+			factors[i] = kept // the same channels in all samples
 		}
 	}
 	var packed, scaled []T // the kept elements, in the order of the tensor
-	back := make([]T, j.len())
+	back, before := make([]T, j.len()), make([]T, j.len())
 	for i := range whole {
-		whole[i] = of(float32(i%101) - 50.5)
+		whole[i], before[i] = of(float32(i%101)-50.5), of(float32(i%13)/3-77)
+		if j.work == scatterAdd {
+			back[i] = before[i]
+		}
 		if f := factors[channel(j, i)]; f != 0 {
 			packed, scaled = append(packed, whole[i]), append(scaled, product(whole[i], f))
-			back[i] = scaled[len(scaled)-1]
+			p := scaled[len(scaled)-1]
+			if back[i] = p; j.work == scatterAdd {
+				back[i] = of(value(before[i]) + value(p))
+			}
 		}
 	}
 	x, want := whole, scaled
-	if j.work == scatter {
+	if j.work != gather {
 		x, want = packed, back
 	}
 	y := make([]T, len(want))
@@ -66,9 +78,7 @@ func compactAgree[T float32 | uint16](t *testing.T, name string, j job, of func(
 		t.Error(err)
 		return false
 	}
-	for i := range y {
-		y[i] = of(-77)
-	}
+	copy(y, before)
 	do()
 	size := len(y) * j.size()
 	if !bytes.Equal(elements[byte](j.y, size), elements[byte](unsafe.Pointer(&want[0]), size)) {

@@ -138,8 +138,8 @@ func TestPrepareRefuses(t *testing.T) {
 	p := unsafe.Pointer(&memory[0])
 	good := job{samples: 1, channels: 2, spatial: 3, workers: 1, x: p, y: p, factors: p}
 	for want, change := range map[string]func(j *job){
-		"work 10 is not one of 0 to 9": func(j *job) { j.work = 10 },
-		"activation 2 is not 0 or 1":   func(j *job) { j.work, j.activation = fuse, 2 },
+		"work 11 is not one of 0 to 10": func(j *job) { j.work = 11 },
+		"activation 2 is not 0 or 1":    func(j *job) { j.work, j.activation = fuse, 2 },
 		"no memory for scales, shifts or the other tensor": func(j *job) {
 			j.work, j.scales, j.shifts = fuseAdd, j.x, j.x
 		},

@@ -21,6 +21,8 @@ const (
 
 	gather  // y is x without the channels whose factor is 0, scaled
 	scatter // the other way: y has all channels, and x those that are kept
+	// scatterAdd is scatter that adds to y, and leaves dropped channels alone.
+	scatterAdd
 
 	works
 )
@@ -86,6 +88,10 @@ type job struct {
 	readsInput            bool    // whether other is the input of the forward pass, and not its result
 	limit                 float64 // the cap of a ReLU, or the slope
 	other, scales, shifts unsafe.Pointer
+
+	// weights says of the compact family that the tensor is the weights of a layer: samples are
+	// its outputs, the mask is that of the first, and kept channels are not scaled.
+	weights bool
 }
 
 // check returns an error unless the numbers make sense.

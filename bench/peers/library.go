@@ -9,7 +9,7 @@ typedef struct {
 	int64_t samples, channels, spatial;
 	double rate;
 	void *x, *y, *dy, *dx, *factors;
-	int32_t activation, reads_input;
+	int32_t activation, reads_input, weights;
 	double limit;
 	void *other, *scales, *shifts;
 } peers_job;
@@ -93,7 +93,7 @@ func peersPrepare(name *C.char, j *C.peers_job, buffer *C.char, size C.int64_t) 
 		samples: int(j.samples), channels: int(j.channels), spatial: int(j.spatial),
 		rate: float64(j.rate), x: j.x, y: j.y, dy: j.dy, dx: j.dx, factors: j.factors,
 		activation: activation(j.activation), readsInput: j.reads_input != 0, limit: float64(j.limit),
-		other: j.other, scales: j.scales, shifts: j.shifts,
+		other: j.other, scales: j.scales, shifts: j.shifts, weights: j.weights != 0,
 	})
 	if err != nil {
 		write(buffer, size, err.Error())

@@ -3,16 +3,17 @@ package main
 // plainCompact returns a function that gathers or scatters in plain Go.
 func plainCompact(j job) (func(), error) {
 	if j.dtype == bfloat16s {
-		return compactLoops(j, moves[uint16]{scaleBF16, packBF16, unpackBF16}), nil
+		return compactLoops(j, moves[uint16]{scaleBF16, addBF16, packBF16, unpackBF16, addKeptBF16}), nil
 	}
-	return compactLoops(j, moves[float32]{scale, pack, unpack}), nil
+	return compactLoops(j, moves[float32]{scale, add, pack, unpack, addKept}), nil
 }
 
 // moves are the loops of a type.
 type moves[T float32 | uint16] struct {
-	scale  func(dst, src []T, f T)           // a plane
-	pack   func(dst, src, f []T, kept []int) // the kept channels of a pixel
-	unpack func(dst, src, f []T, kept []int) // back, and +0 between them
+	scale, add func(dst, src []T, f T)           // a plane, and added to dst
+	pack       func(dst, src, f []T, kept []int) // the kept channels of a pixel
+	unpack     func(dst, src, f []T, kept []int) // back, and +0 between them
+	addKept    func(dst, src, f []T, kept []int) // back, added to dst
 }
 
 // compactLoops returns a function that goes through both tensors, plane by plane or pixel by
@@ -30,7 +31,7 @@ func compactLoops[T float32 | uint16](j job, m moves[T]) func() {
 		}
 	}
 	whole, packed := j.x, j.y
-	if j.work == scatter {
+	if j.work != gather {
 		whole, packed = j.y, j.x
 	}
 	all, some := elements[T](whole, j.len()), elements[T](packed, before[len(factors)]*s)
@@ -40,6 +41,8 @@ func compactLoops[T float32 | uint16](j job, m moves[T]) func() {
 			switch {
 			case f != 0 && j.work == gather:
 				m.scale(some[before[i]*s:][:s], plane, f)
+			case f != 0 && j.work == scatterAdd:
+				m.add(plane, some[before[i]*s:][:s], f)
 			case f != 0:
 				m.scale(plane, some[before[i]*s:][:s], f)
 			case j.work == scatter:
@@ -52,10 +55,13 @@ func compactLoops[T float32 | uint16](j job, m moves[T]) func() {
 			n := i / s
 			k := len(kept[n])
 			pixel, row := all[i*c:(i+1)*c], some[before[n*c]*s+i%s*k:][:k]
-			if j.work == gather {
-				m.pack(row, pixel, factors[n*c:(n+1)*c], kept[n])
-			} else {
-				m.unpack(pixel, row, factors[n*c:(n+1)*c], kept[n])
+			switch f := factors[n*c : (n+1)*c]; j.work {
+			case gather:
+				m.pack(row, pixel, f, kept[n])
+			case scatter:
+				m.unpack(pixel, row, f, kept[n])
+			default:
+				m.addKept(pixel, row, f, kept[n])
 			}
 		}
 	}
@@ -68,6 +74,13 @@ func compactLoops[T float32 | uint16](j job, m moves[T]) func() {
 func scale(dst, src []float32, f float32) {
 	for i, x := range src {
 		dst[i] = x * f
+	}
+}
+
+// add rounds the product before the sum, which the conversion keeps apart.
+func add(dst, src []float32, f float32) {
+	for i, x := range src {
+		dst[i] += float32(x * f)
 	}
 }
 
@@ -84,10 +97,23 @@ func unpack(dst, src, f []float32, kept []int) {
 	}
 }
 
+func addKept(dst, src, f []float32, kept []int) {
+	for i, c := range kept {
+		dst[c] += float32(src[i] * f[c])
+	}
+}
+
 func scaleBF16(dst, src []uint16, f uint16) {
 	wide := widen(f)
 	for i, x := range src {
 		dst[i] = narrow(widen(x) * wide)
+	}
+}
+
+func addBF16(dst, src []uint16, f uint16) {
+	wide := widen(f)
+	for i, x := range src {
+		dst[i] = narrow(widen(dst[i]) + widen(narrow(widen(x)*wide)))
 	}
 }
 
@@ -101,5 +127,11 @@ func unpackBF16(dst, src, f []uint16, kept []int) {
 	clear(dst)
 	for i, c := range kept {
 		dst[c] = narrow(widen(src[i]) * widen(f[c]))
+	}
+}
+
+func addKeptBF16(dst, src, f []uint16, kept []int) {
+	for i, c := range kept {
+		dst[c] = narrow(widen(dst[c]) + widen(narrow(widen(src[i])*widen(f[c]))))
 	}
 }

@@ -8,8 +8,9 @@ from .job import Job, aligned, random_values
 class CompactJob(Job):
     """The packed tensor holds the kept channels of each sample in the order of the layout.
 
-    It is y of "gather" and x of "scatter"; the tensor of all channels is the other. packed
-    is the shape of the packed tensor in memory if all samples share a mask, and None if
+    It is y of "gather" and x of "scatter" and "scatter-add"; the tensor of all channels is
+    the other. before is what "scatter-add" finds in y. packed is the shape of the packed
+    tensor in memory if all samples share a mask, as all outputs of weights do, and None if
     the mask is ragged. kept says for each channel of each sample whether it is kept.
     """
 
@@ -22,7 +23,7 @@ class CompactJob(Job):
         self.kept = self.factors.reshape(self.samples, self.channels) != 0
         self.counts = self.kept.sum(axis=1)
         self.packed = None
-        if self.row.mask == "shared":
+        if self.row.mask != "ragged":
             shape = list(self.shape)
             shape[self.channel_axis] = int(self.counts[0])
             self.packed = tuple(shape)
@@ -30,6 +31,13 @@ class CompactJob(Job):
         self.dy = self.dx = None
         self.x = random_values(random, self.length if self.row.work == "gather" else length, self.dtype)
         self.y = aligned(length if self.row.work == "gather" else self.length, self.dtype)
+        self.before = random_values(random, self.length, self.dtype) if self.row.work == "scatter-add" else None
+
+    def reset(self):
+        if self.before is None:
+            super().reset()
+        else:
+            self.y[:] = self.before
 
     def indices(self, n=0):
         """The kept channels of a sample."""
@@ -50,20 +58,30 @@ class CompactJob(Job):
         return some
 
     def wanted(self, policy, y):
-        """The oracle: one IEEE product for each kept element, and +0 for the others."""
+        """The oracle: one IEEE product for each kept element, and +0 for the others.
+
+        Of "scatter-add" it is what was there, plus these products for kept elements.
+        """
         del policy, y
         if not self.known:
             want = aligned(len(self.y), self.dtype)
+            if self.before is not None:
+                want[:] = self.before
             whole = (self.x if self.row.work == "gather" else want).reshape(self.shape)
             packed = self.parts(want if self.row.work == "gather" else self.x)
             for n, part in enumerate(packed):
                 some = (slice(None),) * (self.channel_axis - 1) + (self.kept[n],)
                 if self.row.work == "gather":
                     part[...] = self.product(whole[n][some])
-                else:
+                elif self.row.work == "scatter":
                     whole[n][some] = self.product(part)
+                else:
+                    whole[n][some] = self.sum(whole[n][some], self.product(part))
             self.known["y"] = want
         yield "y", self.known["y"]
 
     def product(self, some):
         return (some.astype(np.float32) * np.float32(self.factor)).astype(self.dtype)
+
+    def sum(self, some, others):
+        return (some.astype(np.float32) + others.astype(np.float32)).astype(self.dtype)

@@ -7,7 +7,8 @@ import numpy as np
 
 from .contender import Contender, Unsupported, Work
 
-WORKS = ["apply", "both", "layer", "training", "draw", "fuse", "fuse-add", "fuse-backward", "gather", "scatter"]
+WORKS = ["apply", "both", "layer", "training", "draw", "fuse", "fuse-add", "fuse-backward", "gather", "scatter",
+         "scatter-add"]
 TYPES = ["float32", "bfloat16"]
 ORDERS = ["NCHW", "NHWC"]
 
@@ -23,7 +24,7 @@ class CJob(ctypes.Structure):
         ("x", ctypes.c_void_p), ("y", ctypes.c_void_p),
         ("dy", ctypes.c_void_p), ("dx", ctypes.c_void_p),
         ("factors", ctypes.c_void_p),
-        ("activation", ctypes.c_int32), ("reads_input", ctypes.c_int32),
+        ("activation", ctypes.c_int32), ("reads_input", ctypes.c_int32), ("weights", ctypes.c_int32),
         ("limit", ctypes.c_double),
         ("other", ctypes.c_void_p), ("scales", ctypes.c_void_p), ("shifts", ctypes.c_void_p),
     ]
@@ -82,7 +83,8 @@ class Library:
         c = CJob(WORKS.index(job.row.work), TYPES.index(job.row.dtype), ORDERS.index(job.row.layout),
                  threads, job.samples, job.channels, job.spatial, job.rate,
                  address(job.source), address(job.y), address(job.gradient), address(job.dx),
-                 address(job.factors), job.row.activation == "LeakyReLU", job.row.reads == "input", job.limit,
+                 address(job.factors), job.row.activation == "LeakyReLU", job.row.reads == "input",
+                 job.row.mask == "weights", job.limit,
                  address(job.residual), address(job.scales), address(job.shifts))
         reason = ctypes.create_string_buffer(1024)
         handle = self.lib.peersPrepare(name.encode(), ctypes.byref(c), reason, len(reason))

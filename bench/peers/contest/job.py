@@ -52,6 +52,8 @@ class Job:
         # The rate whose factor 1/(1-rate) kept channels have.
         self.rate = row.rate or 1 - 1 / JUST_ABOVE_ONE
         self.factor = self.dtype.type(1 / (1 - row.rate) if row.rate else JUST_ABOVE_ONE)
+        if row.mask == "weights":  # which are not scaled
+            self.rate, self.factor = 0, self.dtype.type(1)
 
         random = np.random.default_rng(seed)
         trials = self.samples * self.channels

@@ -55,6 +55,14 @@ def faults(job):
         def exchanged():
             job.y[:] = np.roll(job.y, job.spatial if job.row.layout == "NCHW" else 1)
         found["channels of their neighbours"] = exchanged, False
+    if job.row.work == "scatter-add":
+        def overwritten():
+            job.y -= job.before
+        found["what was there is lost"] = overwritten, False
+
+        def twice():
+            RIGHT["compact"](job).call()
+        found["products are added twice"] = twice, False
     return found
 
 

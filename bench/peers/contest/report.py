@@ -126,7 +126,8 @@ def markdown(results, pictures=()):
         lines += section(results, work, heading)
     lines += means(results, "fused", "All fused rows together", "`copy` and `clear` are bounds.")
     lines += sizes(results, "fused")
-    for work, heading in (("gather", "The kept channels alone"), ("scatter", "The kept channels, back")):
+    for work, heading in (("gather", "The kept channels alone"), ("scatter", "The kept channels, back"),
+                          ("scatter-add", "The kept channels, added back")):
         lines += section(results, work, heading)
     lines += means(results, "compact", "All rows of kept channels together")
     lines += sizes(results, "compact")

@@ -18,6 +18,7 @@ STAGES = {
     "medical, 3-D": (32, (64, 64, 64)),
     "65536 channels": (512, (1,)),
     "64 channels": (64, (1,)),
+    "filters 3x3": (512, (3, 3)),  # of a ResNet's last stage; the batch is their outputs
 }
 
 WORKS = {
@@ -31,12 +32,13 @@ WORKS = {
     "fuse-backward": "dx = act'(a·x + b)·(f·dy)·a",
     "gather": "the kept channels, scaled and without gaps",
     "scatter": "the kept channels back to their places, scaled, and +0 between them",
+    "scatter-add": "the kept channels added to those in their places, scaled",
 }
 
 # Families of works. Each has its own tables and means, and jobs of its own.
 FAMILIES = {"core": ("apply", "both", "layer", "training", "draw"),
             "fused": ("fuse", "fuse-add", "fuse-backward"),
-            "compact": ("gather", "scatter")}
+            "compact": ("gather", "scatter", "scatter-add")}
 
 
 def family_of(work):
@@ -63,7 +65,7 @@ class Row:
     quick: bool = False  # whether it is measured with --quick
     activation: str = ""  # of the fused family: "ReLU", "ReLU6" or "LeakyReLU"
     reads: str = ""  # what fuse-backward knows the activation by: its "result", or its "input"
-    mask: str = ""  # of the compact family: "shared" by all samples, or "ragged"
+    mask: str = ""  # of the compact family: "shared" by all samples, "ragged", or of "weights", whose batch are outputs
 
     @property
     def family(self):

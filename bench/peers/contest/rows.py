@@ -147,6 +147,10 @@ ROWS = [
     Row("scatter", "ResNet-50 stage 2", 8, layout="NHWC", mask="ragged"),
     Row("scatter", "ResNet-50 stage 1", 8, "bfloat16", layout="NHWC", mask="shared"),
     Row("scatter", "ResNet-50 stage 1", 8, threads="all", mask="shared"),
+    # Back, added to a gradient that is there.
+    Row("scatter-add", "ResNet-50 stage 2", 8, mask="ragged", quick=True),
+    Row("scatter-add", "ResNet-50 stage 1", 8, layout="NHWC", mask="shared"),
+    Row("scatter-add", "filters 3x3", 512, mask="weights"),
 ]
 
 

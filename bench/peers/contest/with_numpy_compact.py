@@ -1,4 +1,4 @@
-"""NumPy in the compact family: take, or compress, and assignment to indices. It uses one thread."""
+"""NumPy in the compact family: take, or compress, and assignment and += to indices. It uses one thread."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class CompactNumPy(Work):
     """
 
     def __init__(self, job):
-        super().__init__(job, self.gather if job.row.work == "gather" else self.scatter)
+        super().__init__(job, {"gather": self.gather, "scatter": self.scatter, "scatter-add": self.add}[job.row.work])
         whole, packed = (job.x, job.y) if job.row.work == "gather" else (job.y, job.x)
         whole = whole.reshape(job.shape)
         if job.packed:
@@ -43,6 +43,12 @@ class CompactNumPy(Work):
         for whole, packed, axis, indices in self.pieces:
             whole[...] = 0
             whole[(slice(None),) * axis + (indices,)] = packed * self.job.factor
+
+    def add(self):
+        # Indices are unique. np.add.at, which serves others too, is slower.
+        for whole, packed, axis, indices in self.pieces:
+            scaled = packed if self.job.factor == 1 else packed * self.job.factor
+            whole[(slice(None),) * axis + (indices,)] += scaled
 
 
 class Compress(CompactNumPy):

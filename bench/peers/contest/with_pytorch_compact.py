@@ -1,4 +1,4 @@
-"""PyTorch in the compact family: index_select, masked_select, and their compiled relatives.
+"""PyTorch in the compact family: index_select, index_add_, masked_select, and their compiled relatives.
 
 Indices and masks are made before, and every tensor is seen as it lies in memory.
 """
@@ -13,6 +13,7 @@ def contenders(threads):
     del threads  # with_pytorch has set them
     version = torch.__version__
     return [Contender("PyTorch index_select", version, prepare_index, "compact"),
+            Contender("PyTorch index_add_", version, prepare_add, "compact"),
             Contender("PyTorch masked_select", version, prepare_masked, "compact"),
             Contender("PyTorch compiled", version, prepare_compiled, "compact")]
 
@@ -39,7 +40,21 @@ def pieces(job):
     return some
 
 
+def prepare_add(job):
+    if job.row.work != "scatter-add":
+        raise Unsupported("adds and does nothing else")
+    some, factor = pieces(job), float(job.factor)
+
+    def add():
+        for whole, packed, axis, indices in some:
+            whole.index_add_(axis, indices, packed, alpha=factor)
+
+    return Work(job, torch.no_grad()(add))
+
+
 def prepare_index(job):
+    if job.row.work == "scatter-add":
+        raise Unsupported("index_add_ does it")
     some, factor = pieces(job), float(job.factor)
 
     def gather():
@@ -56,6 +71,8 @@ def prepare_index(job):
 
 def prepare_masked(job):
     """masked_select and masked_scatter_ with a truth value for each channel, which broadcasts."""
+    if job.row.work == "scatter-add":
+        raise Unsupported("masked_scatter_ does not add")
     whole = bits(job.x if job.row.work == "gather" else job.y).view(job.shape)
     packed = bits(job.y if job.row.work == "gather" else job.x)
     mask, factor = torch.from_numpy(job.kept).view(job.factor_shape), float(job.factor)
@@ -83,5 +100,8 @@ def prepare_compiled(job):
     def scatter(whole, packed, indices):
         return whole.zero_().index_copy_(axis, indices, packed * factor)
 
-    compiled = torch.compile(gather if job.row.work == "gather" else scatter, dynamic=False)
+    def add(whole, packed, indices):
+        return whole.index_add_(axis, indices, packed, alpha=factor)
+
+    compiled = torch.compile({"gather": gather, "scatter": scatter, "scatter-add": add}[job.row.work], dynamic=False)
     return Work(job, torch.no_grad()(lambda: compiled(whole, packed, indices)))

@@ -21,7 +21,7 @@ var small = plan{shapes: []shape{{in: 4, out: 3, side: 7, filter: 3}, {in: 6, ou
 func TestRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "here")
 	o := options{plan: small, out: dir}
-	for _, want := range []string{"measured 1 times each", "measured 2 times each"} {
+	for _, want := range []string{"measured once each", "measured 2 times each"} {
 		var stdout, stderr bytes.Buffer
 		if err := o.run(&stdout, &stderr); err != nil {
 			t.Fatal(err)
@@ -67,6 +67,23 @@ func TestRun(t *testing.T) {
 	}
 	if after, err := os.ReadFile(filepath.Join(dir, timesFile)); err != nil || !bytes.Equal(after, before) {
 		t.Errorf("a refused run has changed the times: %v", err)
+	}
+}
+
+// A rule is below the header of each table, and between convolutions that have several rows.
+func TestRulesOfTables(t *testing.T) {
+	for _, rates := range [][]float64{{0.25}, {0.25, 0.5}} {
+		p := small
+		p.rates = rates
+		m, err := p.measure(rand.New(rand.NewPCG(1, 2)), measurement{}, func(time.Duration) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, table := range map[string]string{"means": m.means(), "details": m.details()} {
+			if got := strings.Count(table, "├"); got != len(rates) {
+				t.Errorf("%s of %d rates have %d rules, want %d:\n%s", name, len(rates), got, len(rates), table)
+			}
+		}
 	}
 }
 

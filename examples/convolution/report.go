@@ -45,7 +45,10 @@ func (m measurement) counts() string {
 			least, most = min(least, n), max(most, n)
 		}
 	}
-	if least == most {
+	switch {
+	case least == most && most == 1:
+		return "once each"
+	case least == most:
 		return fmt.Sprintf("%d times each", most)
 	}
 	return fmt.Sprintf("%d to %d times each", least, most)
@@ -57,6 +60,14 @@ func newTable() table.Writer {
 	style.Format.Header = text.FormatDefault
 	t.SetStyle(style)
 	return t
+}
+
+// separate ends rows that belong together. A single one needs no rule, and the table would draw that of the
+// first row within the header, too.
+func (m measurement) separate(t table.Writer) {
+	if len(m.rates) > 1 {
+		t.AppendSeparator()
+	}
 }
 
 // means returns the table of means over the convolutions with filters of one size.
@@ -80,7 +91,7 @@ func (m measurement) means() string {
 		if len(shapes) == 0 {
 			continue
 		}
-		t.AppendSeparator()
+		m.separate(t)
 		for _, rate := range m.rates {
 			row := table.Row{fmt.Sprintf("%d×%[1]d", filter), rate}
 			for _, c := range contenders[1:] {
@@ -120,7 +131,7 @@ func (m measurement) details() string {
 			}
 			t.AppendRow(append(row, fmt.Sprintf("%.1f → %.1f MB", m.megabytes(s, rate, whole), m.megabytes(s, rate, contenders[1].name))))
 		}
-		t.AppendSeparator()
+		m.separate(t)
 	}
 	return t.Render()
 }

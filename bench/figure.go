@@ -163,10 +163,15 @@ func (r *Report) printFigures(w io.Writer) error {
 			r.appendMedians(t, f, tiers, len(header))
 		}
 	}
-	legend := fmt.Sprintf("Medians of %d rounds, or of half as many between L2 and DRAM, one worker unless noted; throughput counts each element once. "+
-		"The verdict is on %s; all %d calls were verified before they were timed.", r.Rounds, tiers[0], r.Timed)
+	rounds, medians, spread := "One round", "measurements", ""
+	if r.Rounds > 1 {
+		rounds, medians = fmt.Sprintf("Medians of %d rounds, or of half as many between L2 and DRAM", r.Rounds), "medians"
+		spread = ", and ± half the distance of their quartiles in per cent"
+	}
+	legend := fmt.Sprintf("%s, one worker unless noted; throughput counts each element once. "+
+		"The verdict is on %s; all %d calls were verified before they were timed.", rounds, tiers[0], r.Timed)
 	if wide {
-		legend += fmt.Sprintf(" Below a figure are the medians that it compares, for %s, and ± half the distance of their quartiles in per cent.", strings.Join(tiers, " / "))
+		legend += fmt.Sprintf(" Below a figure are the %s that it compares, for %s%s.", medians, strings.Join(tiers, " / "), spread)
 	}
 	if doubts {
 		legend += " " + doubtLegend

@@ -67,6 +67,7 @@ func TestFullSuite(t *testing.T) {
 			t.Errorf("the table does not say %q:\n%s", part, &text)
 		}
 	}
+	checkSingle(t, text.String())
 	if err := writeJSON(&doc, r); err != nil {
 		t.Fatal(err)
 	}

@@ -213,8 +213,12 @@ func (r *Report) printTable(w io.Writer) error {
 		}
 		t.AppendRow(rowOf(rows[i]))
 	}
-	legend := fmt.Sprintf("GB/s of float32, each element counted once, one worker: the median of %d rounds, and ± half the distance of its quartiles in per cent of it. "+
-		"The ratios are those of %s: to plain Go, to copy and to the limit of memory; all %d calls were verified before they were timed.", r.Rounds, tiers[0], r.Timed)
+	rounds := "one round"
+	if r.Rounds > 1 {
+		rounds = fmt.Sprintf("the median of %d rounds, and ± half the distance of its quartiles in per cent of it", r.Rounds)
+	}
+	legend := fmt.Sprintf("GB/s of float32, each element counted once, one worker: %s. "+
+		"The ratios are those of %s: to plain Go, to copy and to the limit of memory; all %d calls were verified before they were timed.", rounds, tiers[0], r.Timed)
 	if slices.Contains(header, "two") {
 		legend += " “two” is the gain of a second worker."
 	}
@@ -230,7 +234,11 @@ func (r *Report) printTable(w io.Writer) error {
 	if err := r.printLimits(w); err != nil || r.Draw == nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\ndrawing a mask: %.2f ns ±%s a channel (%d channels)\n", r.Draw.NsPerEach.Median, percent(r.Draw.NsPerEach.spread()), r.Draw.Channels)
+	ns, spread := r.Draw.NsPerEach, ""
+	if r.Rounds > 1 {
+		spread = " ±" + percent(ns.spread())
+	}
+	_, err := fmt.Fprintf(w, "\ndrawing a mask: %.2f ns%s a channel (%d channels)\n", ns.Median, spread, r.Draw.Channels)
 	return err
 }
 

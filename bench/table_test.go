@@ -62,6 +62,7 @@ func checkWidths(t *testing.T, r *Report, print func(io.Writer) error) {
 // widestReport has the widest cells that measurements have, on three tiers.
 func widestReport() *Report {
 	r := newReport()
+	r.Rounds = 10
 	r.Machine.Tiers = []string{"neonfp16", "avx2", "generic"}
 	wide := Quartiles{20, 23.4, 30}
 	for _, name := range []string{"deep repeated", "standard"} {
@@ -85,7 +86,7 @@ func TestTablesFit(t *testing.T) {
 	if err := r.printTable(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"neonfp16", "avx2", "generic", "plain Go", "×plain", "two", "23.4±21%", "copy 23.4±21%", "892×384×7×17", "67.0 MB"} {
+	for _, want := range []string{"neonfp16", "avx2", "generic", "plain Go", "×plain", "two", "23.4±21%", "copy 23.4±21%", "the median of 10 rounds, and ±", "892×384×7×17", "67.0 MB"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the table for %d columns does not say %q:\n%s", r.columns, want, &text)
 		}
@@ -99,6 +100,31 @@ func TestTablesFit(t *testing.T) {
 		if strings.Contains(text.String(), want) != there {
 			t.Errorf("the table for %d columns says %q: %v, want %v:\n%s", r.columns, want, !there, there, &text)
 		}
+	}
+}
+
+// checkSingle checks that text about one round speaks of no medians and of no spread.
+func checkSingle(t *testing.T, text string) {
+	t.Helper()
+	for _, word := range []string{"rounds", "edian", "±", "quartiles"} {
+		if strings.Contains(text, word) {
+			t.Errorf("a table of one round says %q:\n%s", word, text)
+		}
+	}
+}
+
+func TestTableOfOneRound(t *testing.T) {
+	r := newReport()
+	one := Quartiles{5, 5, 5}
+	r.Rounds, r.Draw = 1, &Draw{8192, one}
+	r.Results = []Result{{Case: "standard", Layout: "NCHW", Kernel: map[string]Quartiles{r.Machine.Tiers[0]: one}, Plain: &one, Copy: one, Clear: one}}
+	var text bytes.Buffer
+	if err := r.printTable(&text); err != nil {
+		t.Fatal(err)
+	}
+	checkSingle(t, text.String())
+	if want := "drawing a mask: 5.00 ns a channel"; !strings.Contains(text.String(), want) {
+		t.Errorf("the table does not say %q:\n%s", want, &text)
 	}
 }
 

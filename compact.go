@@ -439,8 +439,8 @@ func (c *Compaction) divide(op kernel.Compaction, dst, src kernel.Vector, worker
 	}
 	to, from := memory(dst, c.geometry.Len()), memory(src, c.Len())
 	from.Ragged = src.Slices() > 0
-	if with, distance, shared := loop.SharedRagged(&to, &from, kind.Size()); shared {
-		return &kernel.OverlapError{With: with, Elements: to.Length, Distance: distance, Packed: with == "src"}
+	if with, elements, distance, shared := loop.SharedRagged(&to, &from, kind.Size()); shared {
+		return &kernel.OverlapError{With: with, Elements: elements, Distance: distance, Packed: with == "src"}
 	}
 	quotients := scratchOf(c.Len() * kind.Size())
 	defer scratch.Put(quotients)

@@ -53,7 +53,7 @@ func NewLayer[T kernel.Float](rate float64, opts ...Option) (*Layer[T], error) {
 // LayerOf returns a layer in training that draws with d: a new Dropout, one of [Restore], which
 // goes on where its state was taken, or one that others use, too. The kind is that of the data,
 // see [As]. LayerOf returns a [*kernel.ArgumentError] if the elements of the kind have another size, or
-// kind is nil, and a [*UseError] if d is nil or zero.
+// kind is nil or zero, and a [*UseError] if d is nil or zero.
 func LayerOf[T kernel.Float | kernel.Half](kind *kernel.Kind, d *Dropout) (*Layer[T], error) {
 	if err := fits[T](kind); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func LayerOf[T kernel.Float | kernel.Half](kind *kernel.Kind, d *Dropout) (*Laye
 // fits returns an error unless a T holds an element of the kind.
 func fits[T kernel.Float | kernel.Half](kind *kernel.Kind) error {
 	var x T
-	if kind == nil {
+	if kind.String() == (*kernel.Kind)(nil).String() { // nil, or zero
 		return &kernel.ArgumentError{Argument: "kind", Given: "no kind", Want: "one such as kernel.F32"}
 	}
 	if size := int(unsafe.Sizeof(x)); size != kind.Size() {

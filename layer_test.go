@@ -514,10 +514,12 @@ func TestLayerRefusesAnotherKind(t *testing.T) {
 	}
 	b, err := spatialdropout.LayerOf[uint16](kernel.F64, d)
 	check("uint16 as float64", b == nil, err, "float64", "8 bytes")
-	c, err := spatialdropout.LayerOf[uint16](nil, d)
-	check("no kind", c == nil, err, "no kind")
-	if !refusesKernel(err, "kind") {
-		t.Errorf("%T, want a *kernel.ArgumentError of the kind", err)
+	for what, kind := range map[string]*kernel.Kind{"no kind": nil, "a zero Kind": {}} {
+		c, err := spatialdropout.LayerOf[uint16](kind, d)
+		check(what, c == nil, err, "no kind, want one such as")
+		if !refusesKernel(err, "kind") {
+			t.Errorf("%s: %T, want a *kernel.ArgumentError of the kind", what, err)
+		}
 	}
 	for what, d := range map[string]*spatialdropout.Dropout{"no Dropout": nil, "a zero Dropout": {}} {
 		e, err := spatialdropout.LayerOf[float32](kernel.F32, d)

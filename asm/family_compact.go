@@ -19,7 +19,7 @@ func describeCompact() {
 	streamed := map[string][]shape{"gather": shapes[:1], "scatter": shapes}
 	compact.kernels = func() []kernel { return compact.kernelsOf(streamed) }
 	compact.written = func(tier, kernel) bool { return true }
-	compact.doc = "The compactions. f is the factor of a plane or of a channel. One whose factor is 0 is dropped, and the others are kept, in order. On the dense side there are the kept ones only. x is an element of src and y the element of dst. Each product and sum is rounded, none is fused."
+	compact.doc = "The compactions. f is the factor of a plane or of a channel. One whose factor is 0 is dropped, and the others are kept, in order. The packed tensor has the kept ones only. x is an element of src and y the element of dst. Each product and sum is rounded, none is fused."
 	compact.entry = func(o operation) string {
 		return fmt.Sprintf(", gathers: %v, adds: %v", o.dropped == None, o.readsDst())
 	}

@@ -5,9 +5,9 @@ package kernel
 import "github.com/spatialdropout/spatialdropout/internal/dtype"
 
 // The compactions. f is the factor of a plane or of a channel. One whose factor is 0 is
-// dropped, and the others are kept, in order. On the dense side there are the kept ones
-// only. x is an element of src and y the element of dst. Each product and sum is rounded,
-// none is fused.
+// dropped, and the others are kept, in order. The packed tensor has the kept ones only. x
+// is an element of src and y the element of dst. Each product and sum is rounded, none is
+// fused.
 const (
 	// Gather sets y = x * f, and nothing where f is 0.
 	Gather Compaction = iota

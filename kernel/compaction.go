@@ -21,7 +21,7 @@ func (op Compaction) String() string {
 // compaction describes a [Compaction].
 type compaction struct {
 	name    string
-	gathers bool // dst is dense: it has the kept planes or channels only. Otherwise src is.
+	gathers bool // dst is packed: it has the kept planes or channels only. Otherwise src is.
 	adds    bool // reads y
 }
 

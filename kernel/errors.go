@@ -29,7 +29,7 @@ func refused(argument, want, given string, args ...any) error {
 // taken or whose slices differ in length, and on 32-bit platforms a slice of more bytes than an int counts. Nothing
 // has been written.
 type LengthError struct {
-	Argument string // the first one that does not fit, such as "dst"
+	Argument string // the first one that does not fit, such as "dst", or a field of a [Fused], such as "Aux"
 	Given    string // the lengths of all
 	Want     string // what was expected
 }
@@ -48,7 +48,7 @@ func unfit(argument, want, given string, args ...any) error {
 // read, or with factors, scales or shifts. Where dst is a list this is said of one of its slices, which may
 // overlap another one. Nothing has been written.
 type OverlapError struct {
-	With     string // the other slice: "src", "aux", "factors", "scales", "shifts", or "dst" if both are in a list
+	With     string // the other slice: "src", "aux", "factors", "scales", "shifts", "dst" if both are in a list; of package spatialdropout also "residual" and "from"
 	Elements int    // length of dst, or of its slice
 	Distance int    // bytes from the first element of the other slice to that of dst
 	Packed   bool   // the one slice is packed, see [RunCompact], and the other is not
@@ -71,12 +71,22 @@ func (e *OverlapError) Error() string {
 	return fmt.Sprintf("kernel: dst of %d elements begins %d bytes from %s and overlaps, want %s", e.Elements, e.Distance, e.With, want)
 }
 
-// unknown returns the error of an operation that is unknown, or that the function does not do.
-func unknown(op Op) error {
+// unknown returns the error of an argument that is an unknown operation, or one that the function does not do.
+func unknown(argument string, op Op) error {
 	if op == Copy {
-		return refused("op", "an operation with factors", "Copy, which only Run does")
+		return refused(argument, "an operation with factors", "Copy, which only Run does")
 	}
-	return refused("op", fmt.Sprintf("one of %v to %v", Scale, Copy), "unknown operation %v", op)
+	return refused(argument, fmt.Sprintf("one of %v to %v", Scale, Copy), "unknown operation %v", op)
+}
+
+// noPart returns the error of no part, or of one that begins before a slice.
+//
+//go:noinline
+func noPart(does fmt.Stringer, p *layout.Part) error {
+	if p == nil {
+		return refused("p", "one of layout.Join", "no part")
+	}
+	return refused("p", "0 or more", "%v from element %d of dst, %d of src and entry %d of factors", does, p.Dst, p.Src, p.Factor)
 }
 
 // kindless returns the error of a kind that is nil or zero. It is inlined.

@@ -55,7 +55,7 @@ func RunFusedPart(f *Fused, dst, src Vector, p *layout.Part, workers int) error 
 		return err
 	}
 	if p == nil || p.Dst|p.Src|p.Factor < 0 {
-		return refused("p", "one of layout.Join", "no part, or one that begins before a slice")
+		return noPart(f.Fusion, p)
 	}
 	return f.run(dst, src, p.Loops(), place{p.Dst, p.Src, p.Factor}, workers)
 }
@@ -70,7 +70,7 @@ func (f *Fused) check(dst, src Vector) error {
 	}
 	formula := &fusedTable[f.Fusion]
 	if f.Op >= Copy {
-		return unknown(f.Op)
+		return unknown("Op", f.Op)
 	}
 	if o := &operations[f.Op]; o.adds || o.rectifies || formula.backward && o.shifts {
 		want := "Scale, Multiply, Divide, Affine or AffineMultiply"
@@ -135,10 +135,27 @@ func (f *Fused) run(dst, src Vector, loops []layout.Loop, begin place, workers i
 		return negative(workers)
 	}
 	c := fusedCalls.Get().(*fused)
-	err := f.walk(c, dst, src, loops, begin, workers)
+	err := ofFields(f.walk(c, dst, src, loops, begin, workers))
 	c.kernels, c.ways, c.aux, c.scales, c.shifts = nil, nil, loop.Memory{}, nil, nil // let go of the caller's data
 	fusedCalls.Put(c)
 	return err
+}
+
+// ofFields makes an error that names an argument of [RunOf] name the field of a [Fused] that the argument came from.
+func ofFields(err error) error {
+	unfit, ok := err.(*LengthError)
+	if !ok {
+		return err
+	}
+	switch unfit.Argument {
+	case "aux":
+		unfit.Argument = "Aux"
+	case "factors":
+		unfit.Argument = "Factors"
+	case "shifts":
+		unfit.Argument = "FactorShifts"
+	}
+	return unfit
 }
 
 // walk does all elements of the nest.

@@ -188,8 +188,8 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 	}{
 		{"nothing", func(a *arguments) { a.f = nil }, kernel.Argument("f"), []string{"want a Fused"}},
 		{"an unknown formula", func(a *arguments) { a.f.Fusion = lastFusion + 1 }, kernel.Argument("Fusion"), []string{"Fusion(11)", "Fuse to GradLeakyOut"}},
-		{"Copy", func(a *arguments) { a.f.Op = kernel.Copy }, kernel.Argument("op"), []string{"Copy"}},
-		{"an unknown operation", func(a *arguments) { a.f.Op = 77 }, kernel.Argument("op"), []string{"Op(77)"}},
+		{"Copy", func(a *arguments) { a.f.Op = kernel.Copy }, kernel.Argument("Op"), []string{"Copy"}},
+		{"an unknown operation", func(a *arguments) { a.f.Op = 77 }, kernel.Argument("Op"), []string{"Op(77)"}},
 		{"a sum", func(a *arguments) { a.f.Op = kernel.Add }, kernel.Argument("Op"), []string{"around Add", "AffineMultiply"}},
 		{"a ReLU of its own", func(a *arguments) { a.f.Op = kernel.AffineMax }, kernel.Argument("Op"), []string{"AffineMax"}},
 		{"a gradient of shifts", func(a *arguments) { a.f.Fusion, a.f.Op = kernel.GradReLU, kernel.Affine }, kernel.Argument("Op"), []string{"Affine", "Scale, Multiply or Divide"}},
@@ -200,14 +200,17 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		{"another kind of scales", func(a *arguments) { a.f.Scales = kernel.Of(make([]float64, 4)) }, kernel.Argument("kind"), []string{"Scales of float64"}},
 		{"another kind of shifts", func(a *arguments) { a.f.Shifts = kernel.Of(make([]float64, 4)) }, kernel.Argument("kind"), []string{"Shifts of float64"}},
 		{"a list of scales", func(a *arguments) { a.f.Scales = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Length("Scales"), []string{"Scales", "one slice"}},
-		{"a list of factors", func(a *arguments) { a.f.Factors = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Length("factors"), []string{"factors", "one slice"}},
+		{"a list of factors", func(a *arguments) { a.f.Factors = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Length("Factors"), []string{"factors", "one slice"}},
 		{"no scales", func(a *arguments) { a.f.Scales = kernel.Vector{} }, kernel.Length("Scales"), []string{"0 scales and 4 shifts"}},
 		{"more shifts", func(a *arguments) { a.f.Shifts = of(80, 5) }, kernel.Length("Scales"), []string{"4 scales and 5 shifts"}},
 		{"an aux too many", func(a *arguments) { a.f.Fusion = kernel.Fuse }, kernel.Argument("Aux"), []string{"aux", "none"}},
 		{"no aux", func(a *arguments) { a.f.Aux = kernel.Vector{} }, kernel.Length("Aux"), []string{"aux of 0", "12"}},
 		{"no aux beside a list", func(a *arguments) {
 			a.f.Aux, a.dst = kernel.Vector{}, kernel.OfList([][]float32{memory[0:6], memory[6:12]})
-		}, kernel.Length("aux"), []string{"aux"}},
+		}, kernel.Length("Aux"), []string{"aux"}},
+		{"few factors beside a list", func(a *arguments) {
+			a.f.Factors, a.dst = of(60, 3), kernel.OfList([][]float32{memory[0:6], memory[6:12]})
+		}, kernel.Length("Factors"), []string{"factors of 3"}},
 		{"a limit of 0", func(a *arguments) { a.f.Limit = 0 }, kernel.Argument("Limit"), []string{"above 0"}},
 		{"a limit that is 0 as float32", func(a *arguments) { a.f.Limit = 1e-60 }, kernel.Argument("Limit"), []string{"1e-60", "above 0"}},
 		{"no limit", func(a *arguments) { a.f.Limit = math.NaN() }, kernel.Argument("Limit"), []string{"NaN", "above 0"}},
@@ -216,9 +219,9 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		{"a short dst", func(a *arguments) { a.dst = of(0, 11) }, kernel.Length("dst"), []string{"11"}},
 		{"a short src", func(a *arguments) { a.src = of(12, 11) }, kernel.Length("src"), []string{"11"}},
 		{"a short aux", func(a *arguments) { a.f.Aux = of(24, 11) }, kernel.Length("Aux"), []string{"aux of 11", "12"}},
-		{"few factors", func(a *arguments) { a.f.Factors = of(60, 3) }, kernel.Length("factors"), []string{"3"}},
-		{"shifts of dropout that Scale does not have", func(a *arguments) { a.f.FactorShifts = of(60, 4) }, kernel.Length("shifts"), []string{"shifts of 4"}},
-		{"no shifts of dropout", func(a *arguments) { a.f.Op = kernel.Affine }, kernel.Length("shifts"), []string{"shifts of 0"}},
+		{"few factors", func(a *arguments) { a.f.Factors = of(60, 3) }, kernel.Length("Factors"), []string{"3"}},
+		{"shifts of dropout that Scale does not have", func(a *arguments) { a.f.FactorShifts = of(60, 4) }, kernel.Length("FactorShifts"), []string{"shifts of 4"}},
+		{"no shifts of dropout", func(a *arguments) { a.f.Op = kernel.Affine }, kernel.Length("FactorShifts"), []string{"shifts of 0"}},
 		{"loops that do not nest", func(a *arguments) { a.loops = []layout.Loop{{Size: 3, Dst: 1, Src: 4}, loops[1]} }, kernel.Argument("loops"), []string{"loop 0"}},
 		{"a dst that overlaps src", func(a *arguments) { a.src = of(5, 12) }, new(kernel.OverlapError), []string{"src"}},
 		{"a dst that is a transposed src", func(a *arguments) { a.src, a.loops = a.dst, twisted }, new(kernel.OverlapError), []string{"src"}},
@@ -263,9 +266,12 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		what string
 		p    *layout.Part
 		err  error
-	}{{"no part", nil, kernel.Argument("p")}, {"a part before the slices", &layout.Part{Dst: -1}, kernel.Argument("p")}, {"a part after dst", &after, kernel.Length("p")}} {
+		word string
+	}{{"no part", nil, kernel.Argument("p"), "no part"}, {"a part before the slices", &layout.Part{Dst: -1}, kernel.Argument("p"), "element -1 of dst"}, {"a part after dst", &after, kernel.Length("p"), "element 13 of dst"}} {
 		if err := kernel.RunFusedPart(&f, of(0, 12), of(12, 12), c.p, 1); !kernel.Refuses(err, c.err) {
 			t.Errorf("%s: %#v, want %#v", c.what, err, c.err)
+		} else {
+			wantWords(t, c.what, err, c.word)
 		}
 	}
 	if err := kernel.RunFusedPart(&f, of(0, 12), of(12, 12), &nest.Parts()[0], 1); err != nil {

@@ -170,7 +170,7 @@ func shiftsOf(op Op, factors int) int {
 //go:noinline
 func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int) error {
 	if op >= Copy {
-		return unknown(op)
+		return unknown("op", op)
 	}
 	for i, n := range [...]int{dst, src, factors, shifts} {
 		if n < 0 {

@@ -60,7 +60,7 @@ var listCalls = sync.Pool{New: func() any { return new(lists) }}
 // runList is run where a vector is a list, from a place on.
 func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place, workers int) error {
 	if op >= ops {
-		return unknown(op)
+		return unknown("op", op)
 	}
 	if workers < 0 {
 		return negative(workers)

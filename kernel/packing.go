@@ -200,9 +200,8 @@ func (c *packing) disjointLists(kind *Kind, op Compaction, factors vector) error
 	if op == Gather {
 		dst, src = src, dst
 	}
-	if with, distance, shared := loop.SharedRagged(dst, src, size); shared {
-		_, length := dst.At(0)
-		return &OverlapError{With: with, Elements: length, Distance: distance, Packed: with == "src"}
+	if with, elements, distance, shared := loop.SharedRagged(dst, src, size); shared {
+		return &OverlapError{With: with, Elements: elements, Distance: distance, Packed: with == "src"}
 	}
 	for i := range max(dst.Slices, 1) {
 		data, length := dst.At(i)

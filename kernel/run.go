@@ -66,13 +66,10 @@ func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers in
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
 		return mixed(dst.kind, src.kind, factors.kind, shifts.kind)
 	}
-	if p == nil {
-		return refused("p", "one of layout.Join", "no part")
+	if p == nil || p.Dst|p.Src|p.Factor < 0 {
+		return noPart(op, p)
 	}
 	loops, factor := p.Loops(), p.Factor
-	if p.Dst|p.Src|factor < 0 {
-		return refused("p", "0 or more", "%v from element %d of dst, %d of src and entry %d of factors", op, p.Dst, p.Src, factor)
-	}
 	if dst.len|src.len|factors.len|shifts.len < 0 {
 		return runList(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, place{p.Dst, p.Src, factor}, workers)
 	}
@@ -124,7 +121,7 @@ func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.L
 // run does op on all elements of a nest.
 func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
 	if op >= ops {
-		return unknown(op)
+		return unknown("op", op)
 	}
 	if workers < 0 {
 		return negative(workers)

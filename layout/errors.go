@@ -9,7 +9,7 @@ import (
 // ArgumentError refuses dims, strides, axes, the shape of noise, the name or the number of an [Order], or a geometry
 // that does not fit another one.
 type ArgumentError struct {
-	Argument string // "order", "shape" or another parameter
+	Argument string // "order" of a name or an [Order], or the name of a parameter, such as "shape"
 	Given    string // what was given, and what is wrong with it
 	Want     string // what was expected
 }

@@ -88,7 +88,7 @@ const (
 // elements overflows an int, where a dim of 0 counts as 1, and if o is none of the
 // constants. Of does not allocate.
 func (o Order) Of(dims ...int) (Geometry, error) {
-	if err := o.accepts(dims); err != nil {
+	if err := o.accepts("dims", dims); err != nil {
 		return Geometry{}, err
 	}
 	rank := len(dims)
@@ -101,7 +101,7 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 	for i := rank - 1; i >= 0; i-- {
 		size := dims[i]
 		if size < 0 {
-			return Geometry{}, refused(o, dims, fmt.Sprintf(", dim %d is %d", i, size), "0 or more")
+			return Geometry{}, refused("dims", o, dims, fmt.Sprintf(", dim %d is %d", i, size), "0 or more")
 		}
 		switch o.axis(i, rank) {
 		case 'N':
@@ -112,28 +112,28 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 			g.padded = size * group                // wraps only if the number of elements overflows, too
 		default:
 			if !g.put(size, stride) {
-				return Geometry{}, refused(o, dims, "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
+				return Geometry{}, refused("dims", o, dims, "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 			}
 		}
 		stride, ok = mul(stride, max(size, 1), ok)
 	}
 	if !ok {
-		return Geometry{}, refused(o, dims, "", "a number of elements that fits in an int")
+		return Geometry{}, refused("dims", o, dims, "", "a number of elements that fits in an int")
 	}
 	g.finish() // dense axes nest, and are at most four loops
 	return g, nil
 }
 
-// accepts returns an error unless o is known and takes so many dims.
-func (o Order) accepts(dims []int) error {
+// accepts returns an error unless o is known and takes so many dims, an argument of a name.
+func (o Order) accepts(argument string, dims []int) error {
 	if !o.known() {
 		return noOrder(o.String())
 	}
 	rank := len(dims)
 	if want := len(orders[o].axes); want > 0 && rank != want {
-		return refused(o, dims, "", fmt.Sprint(want))
+		return refused(argument, o, dims, "", fmt.Sprint(want))
 	} else if rank < 2 && want == 0 {
-		return refused(o, dims, "", "2 or more")
+		return refused(argument, o, dims, "", "2 or more")
 	}
 	return nil
 }
@@ -146,11 +146,11 @@ func (o Order) accepts(dims []int) error {
 // not the order's, if the order is blocked, and where the function [Strided] does. It does not
 // allocate.
 func (o Order) Strided(shape, strides []int) (Geometry, error) {
-	if err := o.accepts(shape); err != nil {
+	if err := o.accepts("shape", shape); err != nil {
 		return Geometry{}, err
 	}
 	if orders[o].block > 0 {
-		return Geometry{}, refused(o, shape, " with strides", "an order that is not blocked")
+		return Geometry{}, refused("order", o, shape, " with strides", "an order that is not blocked")
 	}
 	sample, channel := Unbatched, 0
 	for i := range shape {
@@ -448,7 +448,7 @@ func mul(a, b int, ok bool) (int, bool) {
 	return a * b, ok && hi == 0 && lo <= uint64(maxInt)
 }
 
-// refused returns the error of a call of Of.
-func refused(o Order, dims []int, wrong, want string) error {
-	return &ArgumentError{Argument: "dims", Given: fmt.Sprintf("%v of %d dims %s%s", o, len(dims), list(dims), wrong), Want: want}
+// refused returns the error of dims, or of another argument, in a call of a method of o.
+func refused(argument string, o Order, dims []int, wrong, want string) error {
+	return &ArgumentError{Argument: argument, Given: fmt.Sprintf("%v of %d dims %s%s", o, len(dims), list(dims), wrong), Want: want}
 }

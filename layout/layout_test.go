@@ -63,6 +63,12 @@ func TestParseListsKnownNamesOnError(t *testing.T) {
 	}
 }
 
+// refuses reports whether err refuses an argument.
+func refuses(err error, argument string) bool {
+	var refused *layout.ArgumentError
+	return errors.As(err, &refused) && refused.Argument == argument
+}
+
 func TestUnknownOrderIsAnError(t *testing.T) {
 	for _, o := range []layout.Order{0, layout.ChannelsLast + 1, 200, 255} {
 		if want := fmt.Sprintf("Order(%d)", uint8(o)); o.String() != want {
@@ -101,6 +107,9 @@ func TestOfRefusesWrongRank(t *testing.T) {
 			strided, stridedErr := o.Strided(given, make([]int, n))
 			if fmt.Sprint(stridedErr) != fmt.Sprint(err) || strided != (layout.Geometry{}) {
 				t.Errorf("%v.Strided of dims %v gave %v and the error %v, want that of Of: %v", o, given, strided, stridedErr, err)
+			}
+			if !refuses(err, "dims") || !refuses(stridedErr, "shape") {
+				t.Errorf("%v of %v: Of gave the error %#v, and Strided %#v, want those of dims and of shape", o, given, err, stridedErr)
 			}
 			wantError(t, fmt.Sprintf("%v.Of(%v)", o, given), err, o.String(), expected, fmt.Sprintf("of %d dims", n), fmt.Sprint(given))
 			if g != (layout.Geometry{}) {
@@ -527,8 +536,8 @@ func TestStridedOfAnOrder(t *testing.T) {
 		got, err := o.Strided(dims, strides)
 		if block > 0 {
 			wantError(t, "a blocked order", err, o.String(), fmt.Sprint(dims), "not blocked")
-			if got != (layout.Geometry{}) {
-				t.Errorf("%v.Strided gave %v with an error", o, got)
+			if got != (layout.Geometry{}) || !refuses(err, "order") {
+				t.Errorf("%v.Strided gave %v with an error %#v, want none with one of the order", o, got, err)
 			}
 			continue
 		}

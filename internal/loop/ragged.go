@@ -9,13 +9,18 @@ import (
 // span is the memory of a slice, from an address up to another.
 type span struct{ at, end uintptr }
 
+// elements returns how many elements of so many bytes lie in s.
+func (s span) elements(size int) int { return int(s.end-s.at) / size }
+
 var spans = sync.Pool{New: func() any { return new([]span) }}
 
 // SharedRagged is [Shared] of tensors that do not lie alike, and may be ragged. Then the slices of dst are put in order, and each
-// of src is looked for among them. Programs that only call Shared do not contain the code for it.
-func SharedRagged(dst, src *Memory, size int) (with string, distance int, shared bool) {
+// of src is looked for among them. SharedRagged also returns how many elements the slice of dst holds. Programs that only call
+// Shared do not contain the code for it.
+func SharedRagged(dst, src *Memory, size int) (with string, elements, distance int, shared bool) {
 	if !dst.Ragged && !src.Ragged {
-		return Shared(dst, src, size, false)
+		with, distance, shared = Shared(dst, src, size, false)
+		return with, dst.Length, distance, shared
 	}
 	kept := spans.Get().(*[]span)
 	defer spans.Put(kept)
@@ -29,7 +34,7 @@ func SharedRagged(dst, src *Memory, size int) (with string, distance int, shared
 	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.at, b.at) })
 	for i := range all[min(1, len(all)):] {
 		if before, s := all[i], all[i+1]; s.at < before.end {
-			return "dst", int(s.at - before.at), true
+			return "dst", s.elements(size), int(s.at - before.at), true
 		}
 	}
 	for i := range max(src.Slices, 1) {
@@ -37,10 +42,10 @@ func SharedRagged(dst, src *Memory, size int) (with string, distance int, shared
 		// The first slice of dst that ends after s begins.
 		first, _ := slices.BinarySearchFunc(all, s.at+1, func(d span, at uintptr) int { return cmp.Compare(d.end, at) })
 		if s.at < s.end && first < len(all) && all[first].at < s.end {
-			return "src", int(all[first].at - s.at), true
+			return "src", all[first].elements(size), int(all[first].at - s.at), true
 		}
 	}
-	return "", 0, false
+	return "", 0, 0, false
 }
 
 // span returns the memory of slice i.

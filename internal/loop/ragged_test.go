@@ -48,7 +48,7 @@ func TestSharedOfRaggedListsAgreesWithEveryElement(t *testing.T) {
 			want["dst"] = want["dst"] || len(to[i]) > 1
 			want["src"] = want["src"] || len(to[i]) > 0 && len(from[i]) > 0
 		}
-		with, distance, shared := loop.SharedRagged(&a, &b, 2)
+		with, elements, distance, shared := loop.SharedRagged(&a, &b, 2)
 		what := fmt.Sprintf("seed %d: dst in %d slices and src in %d", seed, len(dst), len(src))
 		switch {
 		case shared != (want["dst"] || want["src"]):
@@ -64,11 +64,11 @@ func TestSharedOfRaggedListsAgreesWithEveryElement(t *testing.T) {
 			for i, d := range dst {
 				for k, s := range others {
 					apart := int(uintptr(unsafe.Pointer(unsafe.SliceData(d))) - uintptr(unsafe.Pointer(unsafe.SliceData(s))))
-					is = is || (with == "src" || i != k) && apart == distance && apart < 2*len(s) && -apart < 2*len(d)
+					is = is || (with == "src" || i != k) && elements == len(d) && apart == distance && apart < 2*len(s) && -apart < 2*len(d)
 				}
 			}
 			if !is {
-				t.Fatalf("%s: with %s, at a distance of %d bytes", what, with, distance)
+				t.Fatalf("%s: with %s, a slice of %d elements at a distance of %d bytes", what, with, elements, distance)
 			}
 		}
 		found[fmt.Sprint(shared, with)]++

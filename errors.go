@@ -49,13 +49,20 @@ type UseError struct {
 
 func (e *UseError) Error() string { return "spatialdropout: " + e.Given + ", want " + e.Want }
 
+// unfit returns a [*TensorError].
+//
+//go:noinline
+func unfit(argument, want, given string, args ...any) error {
+	return &TensorError{argument, fmt.Sprintf(given, args...), want}
+}
+
 // lengthError returns the error of a slice that does not hold a tensor.
 func lengthError(name string, length int, g *layout.Geometry) error {
 	more := ""
 	if g.View() {
 		more = " or more"
 	}
-	return &TensorError{name, fmt.Sprintf("%s holds %d elements", name, length), fmt.Sprintf("%d%s for %v", g.Len(), more, *g)}
+	return unfit(name, fmt.Sprintf("%d%s for %v", g.Len(), more, *g), "%s holds %d elements", name, length)
 }
 
 // cutError returns the error of a list whose number of slices does not cut a tensor between feature maps.
@@ -64,15 +71,13 @@ func cutError(name string, slices int, g *layout.Geometry) error {
 	if g.Len() > g.Samples()*g.PaddedChannels()*g.Spatial() {
 		want = "a tensor without gaps"
 	}
-	return &TensorError{name, fmt.Sprintf("%s is a list of %d slices for %v", name, slices, *g), want}
+	return unfit(name, want, "%s is a list of %d slices for %v", name, slices, *g)
 }
 
 // sliceError returns the error of a list of a slice that has another length than it should.
 func sliceError(name string, slices, slice, length int, g *layout.Geometry) error {
-	return &TensorError{
-		name, fmt.Sprintf("%s is a list of %d slices, of which slice %d holds %d elements", name, slices, slice, length),
-		fmt.Sprintf("%d for %v", g.Len()/max(slices, 1), *g),
-	}
+	return unfit(name, fmt.Sprintf("%d for %v", g.Len()/max(slices, 1), *g),
+		"%s is a list of %d slices, of which slice %d holds %d elements", name, slices, slice, length)
 }
 
 // packedError returns the error of a vector that does not hold the packed tensor of a [Compaction].
@@ -85,9 +90,9 @@ func placeError(name string, given, want *layout.Geometry) error {
 	is, wanted := given.String(), want.String()
 	if is == wanted {
 		// Of one shape, in another order or with other gaps.
-		return &TensorError{name, fmt.Sprintf("%s of %s, %s", name, is, order(given)), "one that lies as dst does, " + order(want)}
+		return unfit(name, "one that lies as dst does, "+order(want), "%s of %s, %s", name, is, order(given))
 	}
-	return &TensorError{name, fmt.Sprintf("%s of %s", name, is), "one that lies as dst does, of " + wanted}
+	return unfit(name, "one that lies as dst does, of "+wanted, "%s of %s", name, is)
 }
 
 // order says which axis of a tensor is innermost in memory, and how far apart the elements of its loops are.

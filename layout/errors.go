@@ -18,11 +18,11 @@ func (e *ArgumentError) Error() string { return "layout: " + e.Given + ", want "
 
 // noOrder returns the error of a name or a number that belongs to no [Order].
 func noOrder(name string) error {
-	known := make([]string, 0, len(orders))
-	for _, o := range Orders() {
-		known = append(known, o.String())
+	known := "one of " + orders[NCHW].name
+	for _, o := range orders[NCHW+1:] {
+		known += ", " + o.name
 	}
-	return &ArgumentError{"order", fmt.Sprintf("unknown axis order %.64q", name), "one of " + strings.Join(known, ", ")}
+	return &ArgumentError{"order", fmt.Sprintf("unknown axis order %.64q", name), known}
 }
 
 // most is how many of the dims or strides that were given are shown.

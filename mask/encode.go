@@ -141,11 +141,11 @@ func (m *Mask) String() string {
 	for n := 0; n < min(m.samples, shown); n++ {
 		b.WriteByte('\n')
 		for c := 0; c < min(m.channels, shown); c++ {
+			mark := byte('.')
 			if m.Kept(n, c) {
-				b.WriteByte('#')
-			} else {
-				b.WriteByte('.')
+				mark = '#'
 			}
+			b.WriteByte(mark)
 		}
 		if m.channels > shown {
 			fmt.Fprintf(&b, " and %d more", m.channels-shown)

@@ -340,7 +340,7 @@ func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers i
 		return err
 	}
 	kind := full.Kind()
-	if packed.Kind() != kind && (packed.Len() > 0 || packed.Kind() != nil) {
+	if k := packed.Kind(); k != kind && k != nil && kind != nil { // a zero Vector fits every kind
 		return mixed(dst, src)
 	}
 	if g.Len() == 0 {

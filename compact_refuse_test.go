@@ -172,6 +172,13 @@ func TestEmptyTensorsArePacked(t *testing.T) {
 			if err := method[float64](c, op)(nil, nil, 0); err != nil {
 				t.Errorf("%s, %v: %v", x.name, op, err)
 			}
+			// A zero Vector fits every kind.
+			for _, v := range [][2]kernel.Vector{{}, {kernel.Of[float64](nil)}, {1: kernel.Of[float64](nil)}} {
+				do := [...]func(dst, src kernel.Vector, workers int) error{c.Gather, c.Scatter, c.ScatterAdd}[op]
+				if err := do(v[0], v[1], 1); err != nil {
+					t.Errorf("%s, %v of %v and %v: %v", x.name, op, v[0].Kind(), v[1].Kind(), err)
+				}
+			}
 		}
 		if c.Len() != 0 || x.samples > 0 && c.Offset(0) != 0 {
 			t.Errorf("%s: %d elements", x.name, c.Len())

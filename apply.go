@@ -128,8 +128,8 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 
 // direct does what a mask makes of Scale or Add if that is one block which one goroutine does. A
 // call on few elements is all overhead. One on more of them also waits for its own code to come from memory if much
-// else has run since the one before: 125 KB, with nothing in the caches, took 1.5 times as long in the general
-// way (Zen 5). Where anything is wrong, direct does nothing and returns false.
+// else has run since the one before: 125 KB, with nothing in the caches, took 1.2 to 1.3 times as long in the
+// general way (Zen 5). Where anything is wrong, direct does nothing and returns false.
 func direct(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *mask.Mask, workers int) bool {
 	elements, kind := g.Len(), dst.Kind()
 	if elements == 0 || !g.Planes() && !g.Pixels() || dst.Len() != elements || src.Len() != elements || kind == nil || src.Kind() != kind {

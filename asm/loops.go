@@ -153,7 +153,8 @@ const lineBytes = 64
 
 // unroll is how many vectors a turn of the main loop takes: two cache lines on
 // AVX2, four on AVX-512. Halves on arm64 have work enough in half as many. Two on AVX-512 are 0.95 to 1.03 times as
-// fast, and a program with the kernels of float32 is 5 KB smaller (12 KB to 13 MB, Zen 5).
+// fast in most rows, 0.81 times in place at 0.8 MB with a factor of 1, and a program with the kernels of float32 is
+// 5 KB smaller (12 KB to 13 MB, Zen 5).
 const unroll = 4
 
 // shortBytes is the longest plane that is done without a branch on its factor:

@@ -168,8 +168,8 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 		if err == nil && count > 0 {
 			if err = f.separateLists(l); err == nil {
 				n.lists, c.aux = l, l.aux
-				c.set(f, &n, max(l.dst.Slices, 1)*l.dst.Length, f.Factors.len)
-				n.share(count*n.total(), workers)
+				c.set(f, &n, l.span(), f.Factors.len)
+				n.share(count*n.total(), l.span(), workers)
 			}
 		}
 		*l = lists{} // let go of the caller's data
@@ -199,7 +199,7 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 	n.op, n.dst, n.src, n.factors, n.shifts = f.Op, dst.data, src.data, factors.data, shifts.data
 	n.base.factor, c.aux.Data = begin.factor, aux.data
 	c.set(f, &n, span, factors.len)
-	n.share(n.total(), workers)
+	n.share(n.total(), span, workers)
 	return nil
 }
 

@@ -57,6 +57,9 @@ type lists struct {
 
 var listCalls = sync.Pool{New: func() any { return new(lists) }}
 
+// span returns the number of elements that dst extends over.
+func (l *lists) span() int { return max(l.dst.Slices, 1) * l.dst.Length }
+
 // runList is run where a vector is a list, from a place on.
 func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place, workers int) error {
 	if op >= ops {
@@ -70,7 +73,7 @@ func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout
 	count, err := l.set(&n, kind, op, dst, src, factors, shifts, loops, begin)
 	if err == nil && count > 0 {
 		n.lists = l
-		n.share(count*n.total(), workers)
+		n.share(count*n.total(), l.span(), workers)
 	}
 	*l = lists{} // let go of the caller's data
 	listCalls.Put(l)
@@ -137,7 +140,7 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 		n.factors = factors.data
 	}
 	n.dst, n.src = l.dst.Address(begin.dst, kind.shift), l.src.Address(begin.src, kind.shift)
-	n.choose(max(l.dst.Slices, 1) * l.dst.Length)
+	n.choose(l.span())
 	n.pastCache = n.pastCache && l.dst.Aligned(kind.bytes(1))
 	return count, nil
 }

@@ -92,7 +92,7 @@ func (n *nest) choose(span int) {
 	n.pastCache = true
 }
 
-// together decides anew for several workers that share so many bytes of dst. Each has caches
+// together decides anew for several workers that share dst, which extends over so many bytes. Each has caches
 // of its own, and they share the bandwidth of memory: data out of place stay in the cache up to
 // twice the size. (With two workers on Zen 5, half of the channels dropped, ordinary over
 // streaming stores: planes of 56×56 float32 are 1.65 times as fast at 13 MB and 0.75 times at 26,

@@ -96,7 +96,7 @@ func runCompact(op Compaction, dst, src, factors Vector, loops []layout.Loop, wo
 	if c.inPlace {
 		workers = 1
 	}
-	n.share(n.total(), workers)
+	n.share(n.total(), span, workers)
 	return nil
 }
 

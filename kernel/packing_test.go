@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/dtype"
 	"github.com/spatialdropout/spatialdropout/layout"
@@ -452,4 +454,59 @@ func TestDroppedPlanesOfCompactionsAreNotRead(t *testing.T) {
 		}
 	}
 	run(Gather, nil, x, []float32{0, 0, 0})
+}
+
+// pastRecorder is a family of kernels that counts its calls that store as usual and those that store past the cache.
+type pastRecorder struct{ calls *[2]atomic.Int32 }
+
+func (r pastRecorder) compact(_ Compaction, past int, _ shape, _, _, _ unsafe.Pointer, _, _ int) {
+	r.calls[past].Add(1)
+}
+
+// Goroutines that share a compaction store past the cache from twice the size of what they write on, as in other calls:
+// the packed tensor of Gather, and the full one of Scatter.
+func TestSharedCompactionsStoreTwiceAsMuchInTheCache(t *testing.T) {
+	if !streams() {
+		return
+	}
+	ShareAll(t)
+	ended(t)
+	crew[0].state.Store(ready) // but nobody is there: the caller does all
+	defer crew[0].state.Store(asleep)
+	const count, plane = 256, 1 << 10 // 1 MiB of float32
+	full, packed, factors := make([]float32, count*plane), make([]float32, count/2*plane), make([]float32, count)
+	for i := range factors {
+		factors[i] = float32(i % 2)
+	}
+	var calls [2]atomic.Int32
+	kind := *F32
+	kind.more = pastRecorder{&calls}
+	vec := func(s []float32) Vector { return Vector{&kind, erase(s)} }
+	for _, c := range []struct {
+		op      Compaction
+		stream  int
+		workers int
+		past    bool
+	}{
+		{Gather, 1 << 19, 1, true}, {Gather, 1<<19 + 1, 1, false}, {Gather, 1 << 18, 2, true}, {Gather, 1<<18 + 1, 2, false}, {Gather, 1 << 19, 2, false},
+		{Scatter, 1 << 20, 1, true}, {Scatter, 1<<20 + 1, 1, false}, {Scatter, 1 << 19, 2, true}, {Scatter, 1<<19 + 1, 2, false},
+	} {
+		s := CurrentStrategy()
+		s.StreamPlanes = c.stream
+		use(s)
+		rested()
+		calls[0].Store(0)
+		calls[1].Store(0)
+		dst, src := vec(full), vec(packed)
+		if c.op == Gather {
+			dst, src = src, dst
+		}
+		if err := RunCompact(c.op, dst, src, vec(factors), planeLoops(count, plane), c.workers); err != nil {
+			t.Fatal(err)
+		}
+		ordinary, past := calls[0].Load(), calls[1].Load()
+		if c.past && (past == 0 || ordinary > 0) || !c.past && (past > 0 || ordinary == 0) {
+			t.Errorf("%+v: %d calls store as usual and %d past the cache", c, ordinary, past)
+		}
+	}
 }

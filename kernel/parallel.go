@@ -61,15 +61,16 @@ const (
 var jobs = sync.Pool{New: func() any { return new(job) }}
 
 // parallel walks all elements of n on the calling goroutine, with up to workers-1 others to
-// help if help is at hand. A panic of any of them is the caller's, once all have finished.
-func parallel(s *Strategy, n *nest, total, workers int) {
+// help if help is at hand. span is the number of elements that dst extends over. A panic of any
+// of them is the caller's, once all have finished.
+func parallel(s *Strategy, n *nest, total, span, workers int) {
 	bytes := total << n.kind.shift
 	var help [mostHelpers]bool
 	if !muster(s, help[:workers-1], bytes) {
 		n.walk(0, total)
 		return
 	}
-	n.together(s, bytes)
+	n.together(s, span<<n.kind.shift)
 	j := jobs.Get().(*job)
 	j.set(n, total, workers)
 	defer j.end(help[:workers-1])

@@ -137,16 +137,17 @@ func run(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loo
 	// One by one: a copy of all would wait until they are stored.
 	n.op, n.dst, n.src, n.factors, n.shifts = op, dst.data, src.data, factors.data, shifts.data
 	n.choose(span)
-	n.share(n.total(), workers)
+	n.share(n.total(), span, workers)
 	return nil
 }
 
-// share walks all elements of n, on so many goroutines at most.
-func (n *nest) share(total, workers int) {
+// share walks all elements of n, on so many goroutines at most. span is the number of elements that dst
+// extends over: that of a Gather has fewer than the nest.
+func (n *nest) share(total, span, workers int) {
 	if how, bytes := strategy(), total<<n.kind.shift; bytes < how.Share || workers == 1 {
 		n.walk(0, total)
 	} else if workers = workersFor(how, bytes, workers); workers > 1 {
-		parallel(how, n, total, workers)
+		parallel(how, n, total, span, workers)
 	} else {
 		n.walk(0, total)
 	}

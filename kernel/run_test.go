@@ -119,7 +119,7 @@ func pastCache[T number](op Op, dst, src, factors, shifts []T, loops []layout.Lo
 	n.pastCache = kind.ways[op][0][fourPlanes] != none
 	total := n.total()
 	if workers = min(workers, total); workers > 1 {
-		parallel(strategy(), &n, total, workers)
+		parallel(strategy(), &n, total, span, workers)
 	} else {
 		n.walk(0, total)
 	}

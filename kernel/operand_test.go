@@ -80,15 +80,18 @@ const unrolled = 2*4*64 + 63
 
 // fewLengths returns lengths that a kernel accepts: all up to two turns of its loops and any
 // remainder, and some of the longer ones of [lengths]. There are fewer for plain Go, which is
-// slow and has simple loops.
+// slow and has simple loops over groups of some hundred elements.
 func fewLengths(k routine) (few []int) {
-	n := 0
+	n, step := 0, 11
+	if Tier() == tier.Generic {
+		step = 33
+	}
 	for _, length := range lengths(k.typ) {
 		if !k.takes(length) {
 			continue
 		}
 		if length*k.typ.Size() > unrolled {
-			if n++; n%11 != 0 {
+			if n++; n%step != 0 {
 				continue
 			}
 		} else if slow := Instrumented || testing.Short() || Tier() == tier.Generic; slow && length > 20 && length%7 != 0 {

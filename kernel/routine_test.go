@@ -12,6 +12,7 @@ import (
 type routine struct {
 	family string
 	name   string
+	does   string // its operation: those of one type that do the same have the same results
 	number uint64 // of all routines; of a core one its id
 	typ    dtype.Type
 	past   bool
@@ -34,9 +35,15 @@ type arguments struct{ dst, src, aux, factors, scales, shifts, limit unsafe.Poin
 
 // meaning says what a kernel computes where dst is at some place, and with some limit.
 type meaning struct {
-	place  placement
-	limit  uint64
+	conditions
 	oracle oracle
+}
+
+// conditions are what, of routines that do the same, a result depends on besides the elements.
+type conditions struct {
+	place     placement
+	limit     uint64
+	untouched bool // see [format.oracle]
 }
 
 // placement says which operand dst is.
@@ -111,15 +118,18 @@ var alternating = map[dtype.Type]map[[2]bool][]byte{dtype.Float32: {}, dtype.Flo
 
 func coreRoutine(k id) routine {
 	c, f := catalogue[k], formats[k.typ()]
-	r := routine{family: "core", name: c.name, typ: c.typ, past: c.past, shape: c.shape}
+	r := routine{family: "core", name: c.name, does: c.op.String(), typ: c.typ, past: c.past, shape: c.shape}
 	r.call = func(count, length int, kept [2]bool) machine.Call { return coreCall(k, count, length, kept) }
 	r.exec = func(a arguments, count, length int) { k.exec(a.dst, a.src, a.factors, a.shifts, count, length) }
 	if c.shape == fourPlanes {
 		return r
 	}
-	r.meanings = []meaning{{elsewhere, 0, coreOracle(f, c.op, false)}}
+	add := func(place placement, untouched bool) {
+		r.meanings = append(r.meanings, meaning{conditions{place: place, untouched: untouched}, coreOracle(f, c.op, untouched)})
+	}
+	add(elsewhere, false)
 	if !c.past {
-		r.meanings = append(r.meanings, meaning{ofSrc, 0, coreOracle(f, c.op, c.shape != pixels)})
+		add(ofSrc, c.shape != pixels)
 	}
 	return r
 }
@@ -176,7 +186,7 @@ var fusedDispatch = [...]func(k fusedID, dst, src, aux, factors, scales, shifts,
 func fusedRoutine(k fusedID) routine {
 	c, f := fusedCatalogue[k], formats[fusedCatalogue[k].typ]
 	op := &fusedTable[c.op]
-	r := routine{family: "fused", name: c.name, typ: c.typ, past: c.past, shape: c.shape}
+	r := routine{family: "fused", name: c.name, does: c.op.String(), typ: c.typ, past: c.past, shape: c.shape}
 	r.exec = func(a arguments, count, length int) {
 		fusedDispatch[c.typ](k, a.dst, a.src, a.aux, a.factors, a.scales, a.shifts, a.limit, count, length)
 	}
@@ -222,7 +232,7 @@ func fusedRoutine(k fusedID) routine {
 		limits = limits[:1]
 	}
 	add := func(place placement, limit uint64) {
-		r.meanings = append(r.meanings, meaning{place, limit, func(_, x, z uint64, c channel) (uint64, bool) { return f.fused(op, x, z, c, limit) }})
+		r.meanings = append(r.meanings, meaning{conditions{place: place, limit: limit}, func(_, x, z uint64, c channel) (uint64, bool) { return f.fused(op, x, z, c, limit) }})
 	}
 	for _, limit := range limits {
 		add(elsewhere, limit)

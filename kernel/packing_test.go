@@ -51,6 +51,49 @@ type compactCase struct {
 	workers      int
 }
 
+// link says where an element is in the full and in the packed tensor, where -1 is nowhere, and which factor it
+// has.
+type link struct{ full, packed, factor int }
+
+// linksOf returns the links of all that loops visit, and a packed tensor of values. The race detector does not
+// watch it.
+//
+//go:norace
+func linksOf[T number](f *format, all []visit, factors, values []T) (links []link, packed []T) {
+	for _, at := range all {
+		l := link{at.dst, -1, at.factor}
+		if !f.zero(bitsOf(factors[at.factor])) {
+			l.packed = len(packed)
+			packed = append(packed, values[(len(packed)*7+3)%len(values)])
+		}
+		links = append(links, l)
+	}
+	return links, packed
+}
+
+// packRun sets in want, which is as dst was, what a compaction makes of all links, and in loose what is loose.
+// The race detector does not watch it.
+//
+//go:norace
+func packRun[T number](f *format, compaction Compaction, links []link, want []T, loose []bool, dst, src, factors []T) {
+	for _, l := range links {
+		to, from, op := l.full, l.packed, Scale
+		if compaction == Gather {
+			if to, from = from, to; to < 0 {
+				continue
+			}
+		} else if compaction == ScatterAdd {
+			op = Add
+		}
+		var x T
+		if from >= 0 {
+			x = src[from]
+		}
+		bits, is := f.oracle(op, bitsOf(dst[to]), bitsOf(x), bitsOf(factors[l.factor]), 0, false)
+		want[to], loose[to] = fromBits[T](bits), is
+	}
+}
+
 // checkCompact does what a case says in every mode and compares all of dst, and what surrounds it, with the
 // oracle, which visits the loops one element after the other.
 func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c compactCase) {
@@ -71,20 +114,11 @@ func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c c
 	for i := range values {
 		values[i] = plain[T](r)
 	}
-	full, packed := make([]T, span), []T(nil)
-	for i := range full {
-		full[i] = values[i%len(values)]
+	full := make([]T, span)
+	for i := 0; i < len(full); {
+		i += copy(full[i:], values[:])
 	}
-	type link struct{ full, packed, factor int }
-	var links []link
-	each(loops, func(at visit) {
-		l := link{at.dst, -1, at.factor}
-		if !f.zero(bitsOf(factors[at.factor])) {
-			l.packed = len(packed)
-			packed = append(packed, values[(len(packed)*7+3)%len(values)])
-		}
-		links = append(links, l)
-	})
+	links, packed := linksOf(f, visits(loops), factors, values[:])
 	if c.inPlace && c.op == Scatter {
 		copy(full, packed) // which begins with it
 	}
@@ -93,26 +127,12 @@ func checkCompact[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, c c
 		dst, src = packed, full
 	}
 	want, loose := slices.Clone(dst), make([]bool, len(dst))
-	for _, l := range links {
-		to, from, op := l.full, l.packed, Scale
-		if c.op == Gather {
-			if to, from = from, to; to < 0 {
-				continue
-			}
-		} else if c.op == ScatterAdd {
-			op = Add
-		}
-		var x T
-		if from >= 0 {
-			x = src[from]
-		}
-		bits, is := f.oracle(op, bitsOf(dst[to]), bitsOf(x), bitsOf(factors[l.factor]), 0, false)
-		want[to], loose[to] = fromBits[T](bits), is
-	}
+	packRun(f, c.op, links, want, loose, dst, src, factors)
+	outside := num[T](-77)
 	everyMode(func(mode string) {
 		outer, other := aligned[T](len(full)+c.shift+2*guard), aligned[T](len(src) + c.other)[c.other:]
 		for i := range outer {
-			outer[i] = num[T](-77)
+			outer[i] = outside
 		}
 		surroundings := slices.Clone(outer)
 		y, x := outer[guard+c.shift:][:len(dst):len(dst)], other

@@ -23,33 +23,59 @@ import (
 type visit struct{ dst, src, factor int }
 
 // each calls f with everything that loops visit, in their order.
-func each(loops []layout.Loop, f func(at visit)) { eachFrom(loops, visit{}, f) }
-
-func eachFrom(loops []layout.Loop, at visit, f func(at visit)) {
-	if len(loops) == 0 {
+func each(loops []layout.Loop, f func(at visit)) {
+	for _, at := range visits(loops) {
 		f(at)
-		return
 	}
-	l := loops[0]
-	if len(loops) == 1 { // most of the time goes by here
-		for range l.Size {
-			f(at)
-			at = visit{at.dst + l.Dst, at.src + l.Src, at.factor + l.Factor}
+}
+
+// visits returns everything that loops visit, in their order. The race detector does not watch it.
+//
+//go:norace
+func visits(loops []layout.Loop) []visit {
+	n := 1
+	for _, l := range loops {
+		n *= l.Size
+	}
+	if n == 0 {
+		return nil
+	}
+	all := append(make([]visit, 0, n), visit{})
+	for k := len(loops) - 1; k >= 0; k-- { // each repeats all of those within it
+		l, once := loops[k], all
+		for i := 1; i < l.Size; i++ {
+			for _, at := range once {
+				all = append(all, visit{at.dst + i*l.Dst, at.src + i*l.Src, at.factor + i*l.Factor})
+			}
 		}
-		return
 	}
-	for i := range l.Size {
-		eachFrom(loops[1:], visit{at.dst + i*l.Dst, at.src + i*l.Src, at.factor + i*l.Factor}, f)
-	}
+	return all
 }
 
 // extent returns how many elements of dst and of src and how many factors loops extend
 // over, by brute force.
-func extent(loops []layout.Loop) (dst, src, factors int) {
-	each(loops, func(at visit) {
+func extent(loops []layout.Loop) (dst, src, factors int) { return reach(visits(loops)) }
+
+// reach is extent of what loops visit. The race detector does not watch it.
+//
+//go:norace
+func reach(all []visit) (dst, src, factors int) {
+	for _, at := range all {
 		dst, src, factors = max(dst, at.dst+1), max(src, at.src+1), max(factors, at.factor+1)
-	})
+	}
 	return dst, src, factors
+}
+
+// expectRun sets in want, which is as dst was, what an operation makes of all that loops visit, and in loose
+// what is loose. The race detector does not watch it.
+//
+//go:norace
+func expectRun[T number](f *format, op Op, all []visit, want []T, loose []bool, dst, src, factors, shifts []T) {
+	for _, at := range all {
+		var bits uint64
+		bits, loose[at.dst] = f.oracle(op, bitsOf(dst[at.dst]), bitsOf(src[at.src]), bitsOf(factors[at.factor]), bitsOf(shifts[at.factor]), false)
+		want[at.dst] = fromBits[T](bits)
+	}
 }
 
 // odd returns n factors: 0, 1 and inexact ones, and a few that no dropout uses. The share
@@ -133,7 +159,8 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ..
 	t.Helper()
 	const guard = 64
 	f, call, vectors := formatOf[T](), callsOf[T](), CallsOfVectors(vectorOf[T])
-	span, srcSpan, entries := extent(loops)
+	all := visits(loops)
+	span, srcSpan, entries := reach(all)
 	outer := aligned[T](span + 2*guard + 64)
 	start := aligned[T](len(outer))
 	src := aligned[T](srcSpan + 3)[3:]
@@ -147,11 +174,11 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ..
 	for i := range shifts {
 		shifts[i] = values[r.IntN(len(values))]
 	}
-	for i := range start {
-		start[i] = values[i%len(values)]
+	for i := 0; i < len(start); {
+		i += copy(start[i:], values[:])
 	}
-	for i := range src {
-		src[i] = values[(i*7+i/len(values)+3)%len(values)]
+	for i := 0; i < len(src); { // each part beside others of start
+		i += copy(src[i:], values[(i*7+3)%len(values):])
 	}
 	given := append([]T(nil), src...)
 	want, loose := make([]T, len(start)), make([]bool, len(start))
@@ -165,12 +192,7 @@ func checkRun[T number](t *testing.T, r *rand.Rand, loops []layout.Loop, ways ..
 			}
 			copy(want, start)
 			clear(loose)
-			each(loops, func(at visit) {
-				k := guard + w.shift + at.dst
-				var bits uint64
-				bits, loose[k] = f.oracle(w.op, bitsOf(before[at.dst]), bitsOf(from[at.src]), bitsOf(factors[at.factor]), bitsOf(shifts[at.factor]), false)
-				want[k] = fromBits[T](bits)
-			})
+			expectRun(f, w.op, all, want[guard+w.shift:], loose[guard+w.shift:], before, from, factors, shifts)
 		}
 		last = w
 		everyMode(func(mode string) {

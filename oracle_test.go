@@ -201,6 +201,16 @@ func others(t testing.TB, x tensor) []tensor {
 
 // tensors are small tensors of every kind that the contract names.
 func tensors(t testing.TB) []tensor {
+	if allTensors == nil {
+		allTensors = newTensors(t)
+	}
+	return slices.Clone(allTensors)
+}
+
+// allTensors are those of tensors, once it was called.
+var allTensors []tensor
+
+func newTensors(t testing.TB) []tensor {
 	all := []tensor{
 		// Padding in the last group, full groups, and fewer channels than a group.
 		dense(t, layout.NCHW8c, 2, 11, 2, 3), dense(t, layout.NCHW8c, 2, 16, 3, 1), dense(t, layout.NCHW8c, 1, 1, 2, 2),
@@ -343,16 +353,30 @@ func (k *kind[T]) element(c call, y, x T, f formula[T]) (want, or T) {
 	return sum, sum
 }
 
+// lives returns which channels a mask keeps, those of one sample after the other.
+func (x *tensor) lives(m *mask.Mask) []bool {
+	all := make([]bool, 0, x.samples*x.channels)
+	for n := range x.samples {
+		for c := range x.channels {
+			all = append(all, m.Kept(n, c))
+		}
+	}
+	return all
+}
+
 // expect returns dst as the contract wants it after the call, in two versions
-// that differ where [kind.element] has two answers.
+// that differ where [kind.element] has two answers. The race detector does not watch it.
+//
+//go:norace
 func expect[T number](x tensor, c call, m *mask.Mask, dst, src []T) (want, or []T) {
 	k := kindOf[T]()
 	want, or = append([]T(nil), dst...), append([]T(nil), dst...)
 	kept, dropped := k.formulas(c, x.channels)
 	padding := formula[T]{dropped: true, shifted: dropped.shifted}
+	lives := x.lives(m)
 	for _, p := range x.places {
 		f := dropped
-		if m.Kept(p.n, p.c) {
+		if lives[p.n*x.channels+p.c] {
 			f = kept
 		}
 		want[p.at], or[p.at] = k.element(c, dst[p.at], src[p.at], f)
@@ -401,32 +425,72 @@ const guard = 37
 // of workers, and compares with the oracle. dst and src hold the elements of x, and a few
 // more if x is a view.
 func checkCall[T number](x tensor, c call, dst, src []T, workers ...int) error {
-	drop, err := spatialdropout.New(c.rate, spatialdropout.WithSeed(c.seed), withPolicy(c.policy))
+	m, err := drawnFor(x, c)
 	if err != nil {
 		return err
-	}
-	m, err := drop.Draw(x.geom)
-	if err != nil {
-		return err
-	}
-	if m.Samples() != x.samples || m.Channels() != x.channels {
-		return fmt.Errorf("mask of %d×%d, want %d×%d", m.Samples(), m.Channels(), x.samples, x.channels)
 	}
 	return checkMask(x, c, m, dst, src, workers...)
 }
 
+// checkTiers is checkCall on every tier, of which all draw one mask.
+func checkTiers[T number](t testing.TB, x tensor, c call, dst, src []T, workers ...int) {
+	t.Helper()
+	var first *mask.Mask
+	var want, or []T // the same on every tier
+	if c.inPlace {
+		src = dst
+	}
+	onTiers(t, func(tier string) {
+		m, err := drawnFor(x, c)
+		if err == nil && first == nil {
+			first = m
+			want, or = expect(x, c, m, dst, src)
+		}
+		if err == nil && !m.Equal(first) {
+			err = fmt.Errorf("%v: %v on tier %s, want %v", c, m, tier, first)
+		}
+		if err == nil {
+			err = checkWanted(x, c, want, or, dst, src, byApply[T](x, c, m), workers...)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+	})
+}
+
+// drawnFor draws the mask of a call.
+func drawnFor(x tensor, c call) (*mask.Mask, error) {
+	drop, err := spatialdropout.New(c.rate, spatialdropout.WithSeed(c.seed), withPolicy(c.policy))
+	if err != nil {
+		return nil, err
+	}
+	m, err := drop.Draw(x.geom)
+	if err != nil {
+		return nil, err
+	}
+	if m.Samples() != x.samples || m.Channels() != x.channels {
+		return nil, fmt.Errorf("mask of %d×%d, want %d×%d", m.Samples(), m.Channels(), x.samples, x.channels)
+	}
+	return m, nil
+}
+
 // checkMask is checkCall with a mask that is drawn already.
 func checkMask[T number](x tensor, c call, m *mask.Mask, dst, src []T, workers ...int) error {
+	return checkDo(x, c, m, dst, src, byApply[T](x, c, m), workers...)
+}
+
+// byApply returns what makes a call with a mask and a number of workers, 0 for the default.
+func byApply[T number](x tensor, c call, m *mask.Mask) func(dst, src []T, w int) error {
 	do := kindOf[T]().apply
 	if c.add {
 		do = kindOf[T]().addTo
 	}
-	return checkDo(x, c, m, dst, src, func(dst, src []T, w int) error {
+	return func(dst, src []T, w int) error {
 		if w == 0 {
 			return do(dst, src, m, x.geom)
 		}
 		return do(dst, src, m, x.geom, w)
-	}, workers...)
+	}
 }
 
 // checkDo makes a call, in which the mask is m, with each number of workers. It compares
@@ -436,12 +500,17 @@ func checkDo[T number](x tensor, c call, m *mask.Mask, dst, src []T, do func(dst
 	if c.inPlace {
 		src = dst
 	}
-	k := kindOf[T]()
 	want, or := expect(x, c, m, dst, src)
+	return checkWanted(x, c, want, or, dst, src, do, workers...)
+}
+
+// checkWanted is checkDo of a call whose result is known.
+func checkWanted[T number](x tensor, c call, want, or, dst, src []T, do func(dst, src []T, w int) error, workers ...int) error {
+	outside := kindOf[T]().of(-77)
 	outer := make([]T, 2*guard+len(dst))
 	got := outer[guard : guard+len(dst) : guard+len(dst)]
 	for _, w := range workers {
-		fill(outer, k.of(-77))
+		fill(outer, outside)
 		copy(got, dst)
 		from := got
 		if !c.inPlace {
@@ -454,15 +523,13 @@ func checkDo[T number](x tensor, c call, m *mask.Mask, dst, src []T, do func(dst
 			return fmt.Errorf("%v, %d workers, tier %s: %w", c, w, kernel.Tier(), err)
 		}
 		for i := range guard {
-			if outer[i] != k.of(-77) || outer[guard+len(dst)+i] != k.of(-77) {
+			if outer[i] != outside || outer[guard+len(dst)+i] != outside {
 				return fmt.Errorf("%v, %d workers, tier %s: written outside dst", c, w, kernel.Tier())
 			}
 		}
 		if !c.inPlace {
-			for i := range src {
-				if bitsOf(from[i]) != bitsOf(src[i]) {
-					return fmt.Errorf("%v, %d workers, tier %s: element %d of src was written", c, w, kernel.Tier(), i)
-				}
+			if err := differ(from, src, src); err != nil {
+				return fmt.Errorf("%v, %d workers, tier %s: src was written: %w", c, w, kernel.Tier(), err)
 			}
 		}
 	}

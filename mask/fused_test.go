@@ -1,6 +1,7 @@
 package mask_test
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"regexp"
@@ -19,6 +20,7 @@ func TestNoProductIsFusedWithASum(t *testing.T) {
 		packages = append(packages, "..", "../layout", "../kernel", "../internal/draw", "../internal/dtype", "../internal/loop")
 	}
 	fused := regexp.MustCompile(`\(\S+\.go:\d+\)\s+FN?M(ADD|SUB)\w*`)
+	suspect := [][]byte{[]byte("MADD"), []byte("MSUB")} // a regular expression takes long to look through all code
 	for _, arch := range []string{"arm64", "riscv64"} {
 		c := exec.Command(tool, packages...)
 		c.Env = append(os.Environ(), "GOARCH="+arch, "GOOS=linux", "CGO_ENABLED=0")
@@ -26,8 +28,12 @@ func TestNoProductIsFusedWithASum(t *testing.T) {
 		if err != nil || len(code) < 1<<16 {
 			t.Fatalf("%s: %v, %d bytes of code: %.500s", arch, err, len(code), code)
 		}
-		for _, f := range fused.FindAll(code, -1) {
-			t.Errorf("%s: %s", arch, f)
+		for _, line := range bytes.Split(code, []byte("\n")) {
+			if bytes.Contains(line, suspect[0]) || bytes.Contains(line, suspect[1]) {
+				if f := fused.Find(line); f != nil {
+					t.Errorf("%s: %s", arch, f)
+				}
+			}
 		}
 	}
 }

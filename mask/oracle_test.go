@@ -200,10 +200,15 @@ func rule(t testing.TB, s described) oracle {
 			return float32(w&0xffffff)*0x1p-24 < float32(1-rate)
 		}
 	case "keras-tensorflow":
+		const modulus = 1<<31 - 2
+		seed := uint64((int64(s.seed)%modulus + modulus) % modulus)
+		steps := map[uint64]oracle{} // of TensorFlow's stream with each step as its seed
 		return func(at mask.Place, i, total uint64, rate float64) bool {
-			const modulus = 1<<31 - 2
-			seed := uint64((int64(s.seed)%modulus + modulus) % modulus)
-			return rule(t, described{name: "tensorflow", first: seed, seed: (at.Step - at.Cursor) % modulus, typ: s.typ})(mask.Place{}, i, total, rate)
+			step := (at.Step - at.Cursor) % modulus
+			if steps[step] == nil {
+				steps[step] = rule(t, described{name: "tensorflow", first: seed, seed: step, typ: s.typ})
+			}
+			return steps[step](mask.Place{}, i, total, rate)
 		}
 	case "tensorflow":
 		return func(at mask.Place, i, total uint64, rate float64) bool {
@@ -248,16 +253,16 @@ func rule(t testing.TB, s described) oracle {
 			return s.belowJAX(key, i, total, rate)
 		}
 	case "flax-linen":
+		call := []byte{byte(s.call)}
+		if s.call > 255 {
+			call = []byte{byte(s.call >> 8), byte(s.call)}
+		}
+		hash := sha1.Sum(append([]byte(strings.ReplaceAll(s.path, ".", "")), call...))
 		return func(at mask.Place, i, total uint64, rate float64) bool {
 			key := s.key
 			if at.Step > 0 || s.fold {
 				key = threefry(key, [2]uint32{0, uint32(at.Step)})
 			}
-			call := []byte{byte(s.call)}
-			if s.call > 255 {
-				call = []byte{byte(s.call >> 8), byte(s.call)}
-			}
-			hash := sha1.Sum(append([]byte(strings.ReplaceAll(s.path, ".", "")), call...))
 			return s.belowJAX(threefry(key, [2]uint32{0, binary.BigEndian.Uint32(hash[:4])}), i, total, rate)
 		}
 	case "flax-nnx":

@@ -113,11 +113,15 @@ func TestAllStreamsFollowTheirRulesTrialByTrial(t *testing.T) {
 // that is neither.
 func TestAllStreamsFollowTheirRulesAtExtremeRates(t *testing.T) {
 	extremes := append([]float64{1e-5, 1e-7, 6e-8, 1 - 1e-5, 1 - 1e-7, 1 - 6e-8, 1 - 1e-8, 0.996, 0.9999}, rates...)
+	samples := 20
+	if testing.Short() {
+		samples = 7
+	}
 	for _, m := range makers(t) {
 		t.Run(m.name, func(t *testing.T) {
 			for _, rate := range extremes {
 				s := m.of(4)
-				checkOracle(t, s, drawnBy(t, s, 20, 500, rate, mask.Place{}), m.oracle(t, 4), mask.Place{})
+				checkOracle(t, s, drawnBy(t, s, samples, 500, rate, mask.Place{}), m.oracle(t, 4), mask.Place{})
 			}
 		})
 	}

@@ -145,7 +145,7 @@ func direct(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *mask.Ma
 	if distance != 0 && distance+length-1 < 2*length-1 || op == kernel.Scale && m.Channels() == pitch && m.Identity() {
 		return false
 	}
-	if workers != 1 && elements > fewElements && kernel.Shares(int(length)) {
+	if workers != 1 && elements > fewElements && int(length) >= kernel.CurrentStrategy().Share {
 		return false
 	}
 	var few [fewBytes / 8]uint64

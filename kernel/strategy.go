@@ -236,10 +236,6 @@ func takeBack() {
 	spread(inUse.Load())
 }
 
-// Shares reports whether [Run] may share dst of so many bytes among goroutines: it has the size that
-// the strategy in use says.
-func Shares(bytes int) bool { return bytes >= strategy().Share }
-
 // CurrentStrategy returns the strategy in use.
 func CurrentStrategy() Strategy { return *strategy() }
 

@@ -652,9 +652,7 @@ func ExampleWithSharing_fixedCount() {
 		log.Fatal(err)
 	}
 	for n := range 3 {
-		kept := 0
-		m.KeptOf(n)(func(int) bool { kept++; return true })
-		fmt.Println(kept, "times", m.Factor())
+		fmt.Println(len(m.AppendKept(nil, n)), "times", m.Factor())
 	}
 	// Output:
 	// 3 times 1.6666666666666667

@@ -71,10 +71,12 @@ func TestFixedCountKeepsAsManyInEverySample(t *testing.T) {
 			m := draw(t, newDropout(t, rate, spatialdropout.WithStream(stream()), spatialdropout.WithSharing(mask.FixedCount)), x.geom)
 			kept := make([]int, channels)
 			for n := range samples {
-				row := 0
-				m.KeptOf(n)(func(c int) bool { kept[c]++; row++; return true })
-				if row != count {
-					t.Fatalf("%s, rate %v: %d kept in sample %d, want %d", name, rate, row, n, count)
+				row := m.AppendKept(nil, n)
+				if len(row) != count {
+					t.Fatalf("%s, rate %v: %d kept in sample %d, want %d", name, rate, len(row), n, count)
+				}
+				for _, c := range row {
+					kept[c]++
 				}
 			}
 			share := float64(count) / channels

@@ -213,23 +213,6 @@ func (m *Mask) trial(n, c int) int {
 	return n*m.channels + c
 }
 
-// KeptOf returns an iterator over the channels of sample n that are kept, in order, for a loop
-// such as for c := range m.KeptOf(n). It panics with a [*ShapeError] if there is no such
-// sample.
-func (m *Mask) KeptOf(n int) func(yield func(c int) bool) {
-	from, to := m.row(n)
-	return func(yield func(int) bool) {
-		for at := from; at < to; at += 64 {
-			word := m.get(at) & (^uint64(0) >> (64 - min(64, to-at)))
-			for ; word != 0; word &= word - 1 {
-				if !yield(at - from + bits.TrailingZeros64(word)) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // row returns the index of the first bit of sample n and that of the bit after its last.
 func (m *Mask) row(n int) (from, to int) {
 	if n < 0 || n >= m.samples {
@@ -279,8 +262,8 @@ func (m *Mask) Gradient() *Mask {
 	return &g
 }
 
-// AppendKept appends the channels of sample n that are kept, in order, to channels: a list of those of [Mask.KeptOf],
-// which allocates for each sample. It panics with a [*ShapeError] if there is no such sample.
+// AppendKept appends the channels of sample n that are kept, in order, to channels, which may be nil. It panics with a
+// [*ShapeError] if there is no such sample.
 func (m *Mask) AppendKept(channels []int, n int) []int {
 	from, to := m.row(n)
 	for at := from; at < to; at += 64 {

@@ -219,10 +219,9 @@ func TestEveryChoiceOfAFixedCountIsEquallyLikely(t *testing.T) {
 		chosen := map[string]int{}
 		for n := range samples {
 			choice := ""
-			m.KeptOf(n)(func(c int) bool {
+			for _, c := range m.AppendKept(nil, n) {
 				choice += fmt.Sprint(c)
-				return true
-			})
+			}
 			chosen[choice]++
 		}
 		if len(chosen) != 20 {

@@ -433,9 +433,9 @@ func (c *Compaction) divide(op kernel.Compaction, dst, src kernel.Vector, worker
 			return err
 		}
 		if c.shared {
-			return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, loop.PerChannel(c.geometry.Loops(), &c.geometry), workers)
+			return kernel.Run(kernel.Divide, dst, dst, factors, kernel.Vector{}, loop.PerChannel(c.geometry.Loops(), &c.geometry), workers)
 		}
-		return kernel.RunOf(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.Loops(), workers)
+		return kernel.Run(kernel.Divide, dst, dst, factors, kernel.Vector{}, c.geometry.Loops(), workers)
 	}
 	to, from := memory(dst, c.geometry.Len()), memory(src, c.Len())
 	from.Ragged = src.Slices() > 0
@@ -473,7 +473,7 @@ func divideBy(number, dst, src kernel.Vector, workers int) error {
 		return nil
 	}
 	line := [1]layout.Loop{{Size: src.Len(), Dst: 1, Src: 1}}
-	return kernel.RunOf(kernel.Divide, dst, src, number, kernel.Vector{}, line[:], workers)
+	return kernel.Run(kernel.Divide, dst, src, number, kernel.Vector{}, line[:], workers)
 }
 
 // fill returns the factors of all samples, or of one for all, in memory of the pool.

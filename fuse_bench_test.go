@@ -62,19 +62,25 @@ func benchmarkFuse(b *testing.B, g layout.Geometry) {
 	}{
 		{"forward/way=fused", []func() error{func() error { return spatialdropout.Fuse(y, x, nil, m, a, g) }}},
 		{"forward/way=passes", []func() error{
-			func() error { return kernel.Run(kernel.AffineMax, y, x, scales, shifts, g.Loops(), 0) },
+			func() error {
+				return kernel.Run(kernel.AffineMax, kernel.Of(y), kernel.Of(x), kernel.Of(scales), kernel.Of(shifts), g.Loops(), 0)
+			},
 			func() error { return spatialdropout.Apply(y, y, m, g) },
 		}},
 		{"residual/way=fused", []func() error{func() error { return spatialdropout.Fuse(y, x, y, m, a, g) }}},
 		{"residual/way=apart", []func() error{func() error { return spatialdropout.Fuse(y, x, r, m, a, g) }}},
 		{"residual/way=passes", []func() error{
-			func() error { return kernel.Run(kernel.AffineMax, r, x, scales, shifts, g.Loops(), 0) },
+			func() error {
+				return kernel.Run(kernel.AffineMax, kernel.Of(r), kernel.Of(x), kernel.Of(scales), kernel.Of(shifts), g.Loops(), 0)
+			},
 			func() error { return spatialdropout.AddTo(y, r, m, g) },
 		}},
 		{"gradient/way=fused", []func() error{func() error { return spatialdropout.FuseBackward(y, r, from, m, a, g) }}},
 		{"gradient/way=passes", []func() error{
 			func() error { return spatialdropout.Apply(y, r, m, g) },
-			func() error { return kernel.Run(kernel.Multiply, y, y, scales, nil, g.Loops(), 0) },
+			func() error {
+				return kernel.Run(kernel.Multiply, kernel.Of(y), kernel.Of(y), kernel.Of(scales), kernel.Vector{}, g.Loops(), 0)
+			},
 			func() error {
 				x := x[:len(y)]
 				for i := range y {

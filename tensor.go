@@ -97,7 +97,7 @@ func padded(joined *layout.Nest) bool {
 // alone is dropped. The joined nest must not be used afterwards.
 func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, g *layout.Geometry, joined *layout.Nest, workers int) error {
 	if joined == nil {
-		return kernel.RunOf(op, dst, src, factors, shifts, g.Loops(), workers)
+		return kernel.Run(op, dst, src, factors, shifts, g.Loops(), workers)
 	}
 	defer nests.Put(joined)
 	if !listed(dst, src) || len(joined.Parts()) > 1 {

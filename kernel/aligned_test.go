@@ -47,7 +47,7 @@ func testSlicesWithinAnElement[T number](t *testing.T) {
 		calls := map[string]func(dst, src, aux Vector) error{}
 		for op := Scale; op <= Copy; op++ {
 			calls[op.String()] = func(dst, src, _ Vector) error {
-				return RunOf(op, dst, src, vectorOf(factors), vectorOf(ShiftsOf(op, append(shifts[:c:c], shifts...))), g.Loops(), 1)
+				return Run(op, dst, src, vectorOf(factors), vectorOf(ShiftsOf(op, append(shifts[:c:c], shifts...))), g.Loops(), 1)
 			}
 		}
 		for f := range Fusion(fusions) {

@@ -24,7 +24,7 @@ func CallsOfFloats[T Float]() Calls[T] {
 		Kind:   kindOf[T](),
 		Planes: Planes[T],
 		Pixels: Pixels[T],
-		Run:    Run[T],
+		Run:    CallsOfVectors(Of[T]).Run,
 	}
 }
 
@@ -41,7 +41,7 @@ func CallsOfVectors[T any](of func(s []T) Vector) Calls[T] {
 			PixelsOf(op, of(dst), of(src), of(factors), of(shifts))
 		},
 		Run: func(op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
-			return RunOf(op, of(dst), of(src), of(factors), of(shifts), loops, workers)
+			return Run(op, of(dst), of(src), of(factors), of(shifts), loops, workers)
 		},
 	}
 }

@@ -29,7 +29,7 @@ func TestFaultsOfWorkersAreTheCallers(t *testing.T) {
 		for run, begin := 0, time.Now(); run < 20 || !met && time.Since(begin) < 5*time.Second; run++ {
 			rested()
 			fault := machine.Faulted(func() {
-				_ = Run(Multiply, dst, src, []float32{2}, nil, []layout.Loop{alike(n/4, 1, 0)}, 4)
+				_ = Run(Multiply, Of(dst), Of(src), Of([]float32{2}), Vector{}, []layout.Loop{alike(n/4, 1, 0)}, 4)
 			})
 			if fault == nil || !strings.Contains(fault.Error(), "memory address") {
 				t.Fatalf("page %d: %v, want a fault", at/page, fault)
@@ -77,7 +77,7 @@ func TestNobodyWritesAfterAFault(t *testing.T) {
 		others := dst[n/8:] // the share of the second of two
 		others[0] = 0
 		fault := machine.Faulted(func() {
-			_ = Run(Multiply, dst, src, []float32{2}, nil, []layout.Loop{alike(n/4, 1, 0)}, 2)
+			_ = Run(Multiply, Of(dst), Of(src), Of([]float32{2}), Vector{}, []layout.Loop{alike(n/4, 1, 0)}, 2)
 		})
 		working := crew[0].job.Load() != nil
 		if fault == nil {

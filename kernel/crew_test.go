@@ -46,7 +46,7 @@ func doubled(n, workers int) error {
 	for i := range src {
 		src[i] = 1
 	}
-	if err := Run(Multiply, dst, src, []float32{2}, nil, []layout.Loop{alike(n, 1, 0)}, workers); err != nil {
+	if err := Run(Multiply, Of(dst), Of(src), Of([]float32{2}), Vector{}, []layout.Loop{alike(n, 1, 0)}, workers); err != nil {
 		return err
 	}
 	for i, y := range dst {
@@ -288,7 +288,7 @@ func BenchmarkRunWithWorkers(b *testing.B) {
 							time.Sleep(apart)
 							b.StartTimer()
 						}
-						if err := Run(Scale, dst, src, []float32{2}, nil, []layout.Loop{alike(bytes/4, 1, 0)}, workers); err != nil {
+						if err := Run(Scale, Of(dst), Of(src), Of([]float32{2}), Vector{}, []layout.Loop{alike(bytes/4, 1, 0)}, workers); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -155,7 +155,7 @@ func ExampleRun() {
 		{Size: 2, Dst: 5, Src: 5, Factor: 1},
 		{Size: 3, Dst: 1, Src: 1, Factor: 0},
 	}
-	err := kernel.Run(kernel.Scale, x, x, []float32{2, 3}, nil, loops, 0)
+	err := kernel.Run(kernel.Scale, kernel.Of(x), kernel.Of(x), kernel.Of([]float32{2, 3}), kernel.Vector{}, loops, 0)
 	fmt.Println(x, err)
 	// Output: [2 2 2 -1 -1 3 3 3] <nil>
 }
@@ -163,7 +163,7 @@ func ExampleRun() {
 func ExampleRun_affine() {
 	x := []float32{1, 2, 3, 4} // two planes of two
 	loops := []layout.Loop{{Size: 2, Dst: 2, Src: 2, Factor: 1}, {Size: 2, Dst: 1, Src: 1}}
-	err := kernel.Run(kernel.Affine, x, x, []float32{2, 0}, []float32{10, -1}, loops, 0)
+	err := kernel.Run(kernel.Affine, kernel.Of(x), kernel.Of(x), kernel.Of([]float32{2, 0}), kernel.Of([]float32{10, -1}), loops, 0)
 	fmt.Println(x, err)
 	// Output: [12 14 -1 -1] <nil>
 }
@@ -175,20 +175,20 @@ func ExampleRun_transposition() {
 		{Size: 3, Dst: 2, Src: 1, Factor: 0},
 		{Size: 2, Dst: 1, Src: 3, Factor: 1},
 	}
-	err := kernel.Run(kernel.Scale, y, x, []float32{2, 0}, nil, loops, 0)
+	err := kernel.Run(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of([]float32{2, 0}), kernel.Vector{}, loops, 0)
 	fmt.Println(y, err)
-	err = kernel.Run(kernel.Copy, y, x, nil, nil, loops, 0)
+	err = kernel.Run(kernel.Copy, kernel.Of(y), kernel.Of(x), kernel.Vector{}, kernel.Vector{}, loops, 0)
 	fmt.Println(y, err)
 	// Output:
 	// [2 0 4 0 6 0] <nil>
 	// [1 10 2 20 3 30] <nil>
 }
 
-func ExampleRunOf() {
+func ExampleRun_halves() {
 	x := []uint16{0x3c00, 0x4000, 0x3c00} // float16: 1, 2, 1
 	y := make([]uint16, 3)
 	loops := []layout.Loop{{Size: 3, Dst: 1, Src: 1}} // a plane
-	err := kernel.RunOf(kernel.Scale, kernel.As(kernel.F16, y), kernel.As(kernel.F16, x), kernel.As(kernel.F16, []uint16{0x4000}), kernel.Vector{}, loops, 1)
+	err := kernel.Run(kernel.Scale, kernel.As(kernel.F16, y), kernel.As(kernel.F16, x), kernel.As(kernel.F16, []uint16{0x4000}), kernel.Vector{}, loops, 1)
 	fmt.Printf("%#04x %v\n", y, err)
 	// Output: [0x4000 0x4400 0x4000] <nil>
 }

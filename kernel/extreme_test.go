@@ -101,10 +101,12 @@ func TestExtremes(t *testing.T) {
 		}
 		check("Planes", nothing(func() { kernel.Planes(op, s[0], s[1], s[2], s[3], plane) }))
 		check("Pixels", nothing(func() { kernel.Pixels(op, s[0], s[1], s[2], s[3]) }))
-		check("Run", func() error { return kernel.Run(op, s[0], s[1], s[2], s[3], loops, workers) })
+		check("Run", func() error {
+			return kernel.Run(op, kernel.Of(s[0]), kernel.Of(s[1]), kernel.Of(s[2]), kernel.Of(s[3]), loops, workers)
+		})
 		check("PlanesOf", nothing(func() { kernel.PlanesOf(op, v[0], v[1], v[2], v[3], plane) }))
 		check("PixelsOf", nothing(func() { kernel.PixelsOf(op, v[0], v[1], v[2], v[3]) }))
-		check("RunOf", func() error { return kernel.RunOf(op, v[0], v[1], v[2], v[3], loops, workers) })
+		check("Run", func() error { return kernel.Run(op, v[0], v[1], v[2], v[3], loops, workers) })
 		compaction := kernel.Compaction(extreme.One(r, 0, 0, 1, 2, 3, 255))
 		c := s
 		if r.IntN(2) == 0 { // factors of 0, which keep nothing
@@ -157,7 +159,7 @@ func TestExtremes(t *testing.T) {
 		})
 		check("Fusion", nothing(func() { _ = kernel.Fusion(op).String() }))
 	}
-	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunOf", "RunPart", "RunFused", "RunFusedPart", "Fusion", "RunCompact of planes", "RunCompact of rows", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
+	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunPart", "RunFused", "RunFusedPart", "Fusion", "RunCompact of planes", "RunCompact of rows", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
 		if done[name] < int(runs)/50 {
 			t.Errorf("%d calls of %s without an error, of %d, want a fiftieth", done[name], name, runs)
 		}
@@ -245,10 +247,14 @@ func TestExtremeStrategies(t *testing.T) {
 		asPlanes := []layout.Loop{{Size: channels, Dst: rows, Src: rows, Factor: 1}, {Size: rows, Dst: 1, Src: 1}}
 		asPixels := []layout.Loop{{Size: rows, Dst: channels, Src: channels}, {Size: channels, Dst: 1, Src: 1, Factor: 1}}
 		for name, call := range map[string]func() error{
-			"planes":           func() error { kernel.Planes(kernel.Scale, y[:n], x[:n], factors, nil, rows); return nil },
-			"pixels":           func() error { kernel.Pixels(kernel.Scale, y[:n], x[:n], factors, nil); return nil },
-			"planes of a nest": func() error { return kernel.Run(kernel.Scale, y, x, factors, nil, asPlanes, workers) },
-			"pixels of a nest": func() error { return kernel.Run(kernel.Scale, y, x, factors, nil, asPixels, workers) },
+			"planes": func() error { kernel.Planes(kernel.Scale, y[:n], x[:n], factors, nil, rows); return nil },
+			"pixels": func() error { kernel.Pixels(kernel.Scale, y[:n], x[:n], factors, nil); return nil },
+			"planes of a nest": func() error {
+				return kernel.Run(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of(factors), kernel.Vector{}, asPlanes, workers)
+			},
+			"pixels of a nest": func() error {
+				return kernel.Run(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of(factors), kernel.Vector{}, asPixels, workers)
+			},
 		} {
 			what := func() string {
 				return fmt.Sprintf("seed %d: %d rows as %s with %d workers, %v", seed, rows, name, workers, s)

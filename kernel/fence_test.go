@@ -68,7 +68,7 @@ func steppedCalls() (calls []steppedCall) {
 		}
 		factors := []float32{1.25, 0, -2, 3}
 		calls = append(calls, steppedCall{tier + ": a list", tier, 0, true, false, func() {
-			if err := RunOf(Scale, OfList(list), OfList(other), Of(factors), Vector{}, densePlanes(4, 512), 1); err != nil {
+			if err := Run(Scale, OfList(list), OfList(other), Of(factors), Vector{}, densePlanes(4, 512), 1); err != nil {
 				panic(err)
 			}
 		}})

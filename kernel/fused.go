@@ -32,13 +32,13 @@ type Fused struct {
 	Limit float64
 }
 
-// RunFused does what f says to every element that a nest of loops visits, as [RunOf] does an
+// RunFused does what f says to every element that a nest of loops visits, as [Run] does an
 // [Op]. Every operator of the formula is rounded, so that the result has the bits of as many
 // calls with one operator each. dst may be src, or aux, or both, or share no visited element
 // with either. src and aux may overlap. Scales, shifts and factors lie outside dst. src may lie
 // otherwise than dst, as the loops say, and aux lies as dst does. Each of the three may be a list.
 //
-// RunFused does not allocate after warm-up. Its errors are those of [RunOf].
+// RunFused does not allocate after warm-up. Its errors are those of [Run].
 func RunFused(f *Fused, dst, src Vector, loops []layout.Loop, workers int) error {
 	if err := f.check(dst, src); err != nil {
 		return err
@@ -49,7 +49,7 @@ func RunFused(f *Fused, dst, src Vector, loops []layout.Loop, workers int) error
 	return f.run(dst, src, loops, place{}, workers)
 }
 
-// RunFusedPart is [RunFused] on a part of what [layout.Join] returns, as [RunPart] is [RunOf].
+// RunFusedPart is [RunFused] on a part of what [layout.Join] returns, as [RunPart] is [Run].
 func RunFusedPart(f *Fused, dst, src Vector, p *layout.Part, workers int) error {
 	if err := f.check(dst, src); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (f *Fused) run(dst, src Vector, loops []layout.Loop, begin place, workers i
 	return err
 }
 
-// ofFields makes an error that names an argument of [RunOf] name the field of a [Fused] that the argument came from.
+// ofFields makes an error that names an argument of [Run] name the field of a [Fused] that the argument came from.
 func ofFields(err error) error {
 	unfit, ok := err.(*LengthError)
 	if !ok {

@@ -45,7 +45,7 @@ func BenchmarkFused(b *testing.B) {
 				})
 			}
 			pass := func(op Op, to, from, factors, shifts []float32, loops []layout.Loop) {
-				if err := Run(op, to, from, factors, shifts, loops, 1); err != nil {
+				if err := Run(op, Of(to), Of(from), Of(factors), Of(shifts), loops, 1); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -136,8 +136,8 @@ func TestCopyOfATranspositionAndBackIsTheIdentity(t *testing.T) {
 			clear(rows)
 			clear(back)
 			for _, err := range []error{
-				Run(Copy, rows, x, nil, nil, toRows(c.samples, c.channels, c.plane, 0, 0), workers),
-				Run(Copy, back, rows, nil, nil, toPlanes(c.samples, c.channels, c.plane, 0, 0), workers),
+				Run(Copy, Of(rows), Of(x), Vector{}, Vector{}, toRows(c.samples, c.channels, c.plane, 0, 0), workers),
+				Run(Copy, Of(back), Of(rows), Vector{}, Vector{}, toPlanes(c.samples, c.channels, c.plane, 0, 0), workers),
 			} {
 				if err != nil {
 					t.Fatal(err)
@@ -166,7 +166,7 @@ func TestRunRefusesOverlapOfWhatLiesDifferently(t *testing.T) {
 		for distance := -dst - 1; distance <= src+1; distance++ { // from src to dst
 			y, from := x[100+distance:], x[100:]
 			for workers := range 3 {
-				err := Run(Multiply, y, from, factors, nil, loops, workers)
+				err := Run(Multiply, Of(y), Of(from), Of(factors), Vector{}, loops, workers)
 				var overlap *OverlapError
 				if want := -dst < distance && distance < src; !want && err != nil || want && !errors.As(err, &overlap) {
 					t.Fatalf("%v at a distance of %d: %v, want an *OverlapError: %v", loops, distance, err, want)

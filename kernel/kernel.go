@@ -9,8 +9,9 @@
 // [RunCompact] moves the planes, or the channels of rows, whose factor is not 0 to a packed tensor that has those
 // alone, and back.
 //
-// The functions with Of in their names take a [Vector] for each slice. They serve
-// float16 and bfloat16, and callers who know the type of their data at run time only.
+// [Planes] and [Pixels] take slices of float32 and float64. All other functions, [PlanesOf] and [PixelsOf] among them, take
+// a [Vector] for each slice: of a slice of floats, of float16 or bfloat16, or of data whose type is known at run time
+// only.
 //
 // The result is the same, bit for bit, on every tier of instructions. [Tier] names the
 // tier in use.

@@ -80,10 +80,10 @@ func TestProgramsContainOnlyTheKindsTheyName(t *testing.T) {
 		{"F32", `x := []float32{1}; v := kernel.Of(x); fmt.Println(kernel.RunFused(&kernel.Fused{Factors: v, Scales: v, Shifts: v}, v, v, nil, 0))`, "F32"},
 		{"F16 F64", `x, y := kernel.As(kernel.F16, []uint16{1}), kernel.Of([]float64{1}); fmt.Println(kernel.RunFused(&kernel.Fused{Factors: x, Scales: x, Shifts: x}, x, x, nil, 0), y)`, "F16 F64"},
 		{"F32", `x := []float32{1}; kernel.Pixels(kernel.Scale, x, x, x, nil)`, ""},
-		{"F32", `x := []float32{1}; fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`, ""},
+		{"F32", `x := kernel.Of([]float32{1}); fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`, ""},
 		{"F64", `x := []float64{1}; kernel.Planes(kernel.Divide, x, x, x, nil, 1)`, ""},
 		{"F16", `x := kernel.As(kernel.F16, []uint16{1}); kernel.PixelsOf(kernel.Scale, x, x, x, kernel.Vector{})`, ""},
-		{"BF16", `x := kernel.As(kernel.BF16, []uint16{1}); fmt.Println(kernel.RunOf(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`, ""},
+		{"BF16", `x := kernel.As(kernel.BF16, []uint16{1}); fmt.Println(kernel.Run(kernel.Scale, x, x, x, kernel.Vector{}, nil, 0))`, ""},
 		{"F32 F64", `x, y := []float32{1}, []float64{1}; kernel.Pixels(kernel.Add, x, x, x, nil); kernel.Pixels(kernel.Add, y, y, y, nil)`, ""},
 		{"", `fmt.Println(kernel.Tier(), kernel.Copy, kernel.Vector{}.Len())`, ""},
 	} {
@@ -130,7 +130,7 @@ func TestProgramsContainOnlyTheFamiliesTheyCall(t *testing.T) {
 	const x = `x := []float32{1}; `
 	for _, c := range []struct{ statement, want string }{
 		{x + `kernel.Pixels(kernel.Scale, x, x, x, nil)`, ""},
-		{x + `fmt.Println(kernel.Run(kernel.Affine, x, x, x, x, nil, 0))`, ""},
+		{x + `v := kernel.Of(x); fmt.Println(kernel.Run(kernel.Affine, v, v, v, v, nil, 0))`, ""},
 		{x + `v := kernel.Of(x); fmt.Println(kernel.RunCompact(kernel.Scatter, v, v, v, nil, 0))`, "F32 compact"},
 		{`v := kernel.As(kernel.F16, []uint16{1}); fmt.Println(kernel.RunCompact(kernel.Gather, v, v, v, nil, 0))`, "F16 compact"},
 	} {

@@ -15,7 +15,7 @@ func OfList[T Float](list [][]T) Vector { return AsList(kindOf[T](), list) }
 
 // AsList returns the Vector of a list of slices of equal length, which holds their elements
 // one slice after the other. It refers to the list, which is read in each call and must not change
-// during one, and to the memory of the slices. [RunOf] and [RunPart] take it for dst and src. [RunCompact]
+// during one, and to the memory of the slices. [Run] and [RunPart] take it for dst and src. [RunCompact]
 // does as well, and there the slices of the packed tensor may have different lengths. A list
 // of one slice is that slice, as it is when AsList is called. AsList panics as [As] does.
 func AsList[T Float | Half](kind *Kind, list [][]T) Vector {

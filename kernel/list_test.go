@@ -58,8 +58,8 @@ func checkList[T number](t *testing.T, r *rand.Rand, op Op, part *layout.Part, l
 	}
 	var err, other error
 	if part == nil {
-		other = RunOf(op, vectorOf(want), vectorOf(given), f, s, loops, 1)
-		err = RunOf(op, a, b, f, s, loops, workers)
+		other = Run(op, vectorOf(want), vectorOf(given), f, s, loops, 1)
+		err = Run(op, a, b, f, s, loops, workers)
 	} else {
 		other = RunPart(op, vectorOf(want), vectorOf(given), f, s, part, 1)
 		err = RunPart(op, a, b, f, s, part, workers)
@@ -237,7 +237,7 @@ func TestCopiesOfListsReachForNoFactors(t *testing.T) {
 	if _, err := l.set(&n, F32, Copy, listOf(dst).vector, listOf(src).vector, f.vector, vector{}, loops, place{}); err != nil || n.factors != nil {
 		t.Errorf("a copy has factors at %v, want none: %v", n.factors, err)
 	}
-	if err := RunOf(Copy, listOf(dst), listOf(src), f, Vector{}, loops, 1); err != nil || dst[63][0] != 63 {
+	if err := Run(Copy, listOf(dst), listOf(src), f, Vector{}, loops, 1); err != nil || dst[63][0] != 63 {
 		t.Errorf("%v, %v", err, dst)
 	}
 }
@@ -254,21 +254,21 @@ func TestListsAreRefused(t *testing.T) {
 		call func() error
 		want string
 	}{
-		{"slices of two lengths", func() error { return RunOf(Scale, OfList(with(3, buf[6:7])), one, factors, none, loops, 1) }, "kernel: dst in 6 slices: slice 3 holds 1 elements and slice 0 2, want equal lengths"},
-		{"no slice", func() error { return RunOf(Scale, one, OfList(with(5, nil)), factors, none, loops, 1) }, "kernel: src in 6 slices: slice 5 holds 0 elements and slice 0 2, want equal lengths"},
-		{"too few slices", func() error { return RunOf(Scale, OfList(six()[:5]), one, factors, none, loops, 1) }, "kernel: dst in 5 slices: 10 elements in all, want 12 or more, whose bytes an int counts"},
-		{"too short a slice", func() error { return RunOf(Scale, OfList(six()), one.From(1), factors, none, loops, 1) }, "kernel: src beside a list of slices: 11 elements in all, want 12 or more, whose bytes an int counts"},
-		{"too few factors", func() error { return RunOf(Scale, OfList(six()), one, factors.From(1), none, loops, 1) }, "kernel: loops [{6 2 2 1} {2 1 1 0}]: Scale of lists with factors of 5 and shifts of 0 elements, want 6 and 0 or more"},
-		{"shifts", func() error { return RunOf(Scale, OfList(six()), one, factors, factors, loops, 1) }, "kernel: loops [{6 2 2 1} {2 1 1 0}]: Scale of lists with factors of 6 and shifts of 6 elements, want 6 and 0 or more"},
-		{"factors in a list", func() error { return RunOf(Scale, one, Of(buf[40:]), OfList(six()), none, loops, 1) }, "kernel: factors in 6 slices, want one slice"},
-		{"shifts in a list", func() error { return RunOf(Affine, one, Of(buf[40:]), factors, OfList(six()), loops, 1) }, "kernel: shifts in 6 slices, want one slice"},
-		{"factors in dst", func() error { return RunOf(Scale, OfList(six()), one, Of(buf[3:9]), none, loops, 1) }, "kernel: dst of 2 elements begins -4 bytes from factors and overlaps, want no overlap"},
-		{"shifts in dst", func() error { return RunOf(Affine, OfList(six()), one, factors, Of(buf[11:17]), loops, 1) }, "kernel: dst of 2 elements begins -4 bytes from shifts and overlaps, want no overlap"},
-		{"slices that overlap", func() error { return RunOf(Scale, OfList(with(5, buf[9:11])), one, factors, none, loops, 1) }, "kernel: a slice of 2 elements in the list dst begins 4 bytes from another one and overlaps, want no overlap"},
-		{"an unknown operation", func() error { return RunOf(Copy+1, OfList(six()), one, factors, none, loops, 1) }, "kernel: unknown operation"},
-		{"workers", func() error { return RunOf(Scale, OfList(six()), one, factors, none, loops, -1) }, "kernel: -1 workers, want 0 or more"},
+		{"slices of two lengths", func() error { return Run(Scale, OfList(with(3, buf[6:7])), one, factors, none, loops, 1) }, "kernel: dst in 6 slices: slice 3 holds 1 elements and slice 0 2, want equal lengths"},
+		{"no slice", func() error { return Run(Scale, one, OfList(with(5, nil)), factors, none, loops, 1) }, "kernel: src in 6 slices: slice 5 holds 0 elements and slice 0 2, want equal lengths"},
+		{"too few slices", func() error { return Run(Scale, OfList(six()[:5]), one, factors, none, loops, 1) }, "kernel: dst in 5 slices: 10 elements in all, want 12 or more, whose bytes an int counts"},
+		{"too short a slice", func() error { return Run(Scale, OfList(six()), one.From(1), factors, none, loops, 1) }, "kernel: src beside a list of slices: 11 elements in all, want 12 or more, whose bytes an int counts"},
+		{"too few factors", func() error { return Run(Scale, OfList(six()), one, factors.From(1), none, loops, 1) }, "kernel: loops [{6 2 2 1} {2 1 1 0}]: Scale of lists with factors of 5 and shifts of 0 elements, want 6 and 0 or more"},
+		{"shifts", func() error { return Run(Scale, OfList(six()), one, factors, factors, loops, 1) }, "kernel: loops [{6 2 2 1} {2 1 1 0}]: Scale of lists with factors of 6 and shifts of 6 elements, want 6 and 0 or more"},
+		{"factors in a list", func() error { return Run(Scale, one, Of(buf[40:]), OfList(six()), none, loops, 1) }, "kernel: factors in 6 slices, want one slice"},
+		{"shifts in a list", func() error { return Run(Affine, one, Of(buf[40:]), factors, OfList(six()), loops, 1) }, "kernel: shifts in 6 slices, want one slice"},
+		{"factors in dst", func() error { return Run(Scale, OfList(six()), one, Of(buf[3:9]), none, loops, 1) }, "kernel: dst of 2 elements begins -4 bytes from factors and overlaps, want no overlap"},
+		{"shifts in dst", func() error { return Run(Affine, OfList(six()), one, factors, Of(buf[11:17]), loops, 1) }, "kernel: dst of 2 elements begins -4 bytes from shifts and overlaps, want no overlap"},
+		{"slices that overlap", func() error { return Run(Scale, OfList(with(5, buf[9:11])), one, factors, none, loops, 1) }, "kernel: a slice of 2 elements in the list dst begins 4 bytes from another one and overlaps, want no overlap"},
+		{"an unknown operation", func() error { return Run(Copy+1, OfList(six()), one, factors, none, loops, 1) }, "kernel: unknown operation"},
+		{"workers", func() error { return Run(Scale, OfList(six()), one, factors, none, loops, -1) }, "kernel: -1 workers, want 0 or more"},
 		{"loops", func() error {
-			return RunOf(Scale, OfList(six()), one, factors, none, []layout.Loop{alike(-1, 1, 1)}, 1)
+			return Run(Scale, OfList(six()), one, factors, none, []layout.Loop{alike(-1, 1, 1)}, 1)
 		}, "kernel: loops [{-1 1 1 1}]: loop 0 has a negative number, want 0 or more"},
 		{"dst of planes", func() error { return refusal(func() { PlanesOf(Scale, OfList(six()), one, factors, none, 2) }) }, "kernel: dst in 6 slices, want one slice for planes"},
 		{"src of planes", func() error { return refusal(func() { PlanesOf(Scale, one, OfList(six()), factors, none, 2) }) }, "kernel: src in 6 slices, want one slice for planes"},

@@ -317,7 +317,7 @@ func TestMixedKindsAreRefused(t *testing.T) {
 		for name, err := range map[string]error{
 			"PlanesOf": caught(func() { kernel.PlanesOf(kernel.Affine, v[0], v[1], v[2], v[3], 1) }),
 			"PixelsOf": caught(func() { kernel.PixelsOf(kernel.Affine, v[0], v[1], v[2], v[3]) }),
-			"RunOf":    kernel.RunOf(kernel.Affine, v[0], v[1], v[2], v[3], loops, 1),
+			"Run":      kernel.Run(kernel.Affine, v[0], v[1], v[2], v[3], loops, 1),
 		} {
 			want := fmt.Sprintf("kernel: dst of %v, src of %v, factors of %v and shifts of %v, want one kind", v[0].Kind(), v[1].Kind(), v[2].Kind(), v[3].Kind())
 			if !kernel.Refuses(err, kernel.Argument("kind")) || err.Error() != want {
@@ -343,10 +343,10 @@ func TestZeroVectorsAreEmpty(t *testing.T) {
 	y, x, f := []float32{5, 5}, []float32{1, 2}, []float32{3, 4}
 	kernel.PlanesOf(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of(f), zero, 1)
 	kernel.PixelsOf(kernel.Add, kernel.Of(y), kernel.Of(x), kernel.Of(f), zero)
-	if err := kernel.RunOf(kernel.Multiply, kernel.Of(y), kernel.Of(y), kernel.Of(f), zero, []layout.Loop{{Size: 2, Dst: 1, Src: 1, Factor: 1}}, 1); err != nil || y[0] != 18 || y[1] != 64 {
+	if err := kernel.Run(kernel.Multiply, kernel.Of(y), kernel.Of(y), kernel.Of(f), zero, []layout.Loop{{Size: 2, Dst: 1, Src: 1, Factor: 1}}, 1); err != nil || y[0] != 18 || y[1] != 64 {
 		t.Errorf("%v, %v, want 18 and 64", y, err)
 	}
-	if err := kernel.RunOf(kernel.Copy, kernel.Of(y), kernel.Of(x), zero, zero, []layout.Loop{{Size: 2, Dst: 1, Src: 1}}, 1); err != nil || y[0] != 1 || y[1] != 2 {
+	if err := kernel.Run(kernel.Copy, kernel.Of(y), kernel.Of(x), zero, zero, []layout.Loop{{Size: 2, Dst: 1, Src: 1}}, 1); err != nil || y[0] != 1 || y[1] != 2 {
 		t.Errorf("%v, %v, want 1 and 2", y, err)
 	}
 	// Nothing of no kind is nothing to do for Planes and Pixels.
@@ -370,8 +370,8 @@ func TestZeroVectorsAreEmpty(t *testing.T) {
 	}
 	// Run wants to know what dst and src are.
 	for _, v := range [][2]kernel.Vector{{}, {kernel.Of(y)}, {zero, kernel.Of(x)}} {
-		if err := kernel.RunOf(kernel.Copy, v[0], v[1], zero, zero, nil, 1); !kernel.Refuses(err, kernel.Argument("kind")) {
-			t.Errorf("RunOf %v: %v, want an *ArgumentError of the kind", v, err)
+		if err := kernel.Run(kernel.Copy, v[0], v[1], zero, zero, nil, 1); !kernel.Refuses(err, kernel.Argument("kind")) {
+			t.Errorf("Run of %v: %v, want an *ArgumentError of the kind", v, err)
 		}
 	}
 	// An unknown operation is one for nothing, too.

@@ -9,7 +9,7 @@ import (
 
 // Run does op on every element that a nest of loops visits: on the element at offset
 // Σ iₖ·Dstₖ of dst and the one at Σ iₖ·Srcₖ of src, with the factor, and the shift, at
-// Σ iₖ·Factorₖ.
+// Σ iₖ·Factorₖ. All vectors are of one kind.
 //
 // [layout.Geometry] and [layout.Join] make the loops of a tensor. Loops are given
 // outermost first. The stride of a loop in dst is at least as long as all that lies inside
@@ -27,6 +27,12 @@ import (
 // of dst to the last. shifts is empty unless op is [Affine] or one of its relatives.
 // [Copy] ignores factors.
 //
+// dst and src may be lists, see [AsList]. Offsets count their elements one slice after the other.
+// Whole planes, or whole rows, in each slice are fast. Loops whose steps cross from slice to slice
+// everywhere take one element at a time. A slice of dst shares no memory with another slice of
+// dst. It shares none with src either, unless all strides agree and the memory has the same offset
+// in both. Slices of src may overlap each other.
+//
 // workers bounds the goroutines that share the work, the calling one among them. 0 stands for
 // GOMAXPROCS, which is never exceeded. How many take part is up to the [Strategy] and to
 // which of them come in time. The result does not depend on it. If one of them panics, as it does where
@@ -34,23 +40,10 @@ import (
 // works any more.
 //
 // Run does not allocate after warm-up. An array of the caller goes to the heap if Run gets a
-// slice of it, since goroutines may share it. [Planes] and [Pixels] leave it on the stack.
+// [Vector] of it, since goroutines may share it. [Planes] and [Pixels] leave it on the stack.
 //
 // Run returns an [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
-func Run[T Float](op Op, dst, src, factors, shifts []T, loops []layout.Loop, workers int) error {
-	return doRun(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), loops, workers)
-}
-
-// RunOf is [Run] of a kind that is known at run time. It returns an [*ArgumentError] if the
-// vectors differ in kind.
-//
-// dst and src may be lists, see [AsList]. Offsets count their elements one slice after the other.
-// Whole planes, or whole rows, in each slice are fast. Loops whose steps cross from slice to slice
-// everywhere take one element at a time. A slice of dst shares no memory with another slice of
-// dst. It shares none with src either, unless all strides agree and the memory has the same offset
-// in both. Otherwise RunOf returns an [*OverlapError]. Slices of src may overlap each other. If
-// slices differ in length, or are too few, RunOf returns a [*LengthError].
-func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
+func Run(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
 		return mixed(dst.kind, src.kind, factors.kind, shifts.kind)
@@ -58,7 +51,7 @@ func RunOf(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers
 	return doRun(kind, op, dst.vector, src.vector, factors.vector, shifts.vector, loops, workers)
 }
 
-// RunPart is [RunOf] on a part of what [layout.Join] returns: with its loops, from its offsets
+// RunPart is [Run] on a part of what [layout.Join] returns: with its loops, from its offsets
 // on. It returns an [*ArgumentError] if p is nil or an offset of it is negative, and a
 // [*LengthError] if a slice ends before its offset.
 func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers int) error {
@@ -86,7 +79,7 @@ func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers in
 	return doRun(kind, op, dst.from(p.Dst).vector, src.from(p.Src).vector, factors.from(factor).vector, s.vector, loops, workers)
 }
 
-// doRun is Run without types.
+// doRun is Run of vectors of one kind.
 func doRun(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, workers int) error {
 	// A single call of a kernel is all overhead: loops that make no more than that are
 	// recognised here, without a call, for which all numbers would have to leave registers.

@@ -625,7 +625,7 @@ func TestWorkersVisitEachElementOnce(t *testing.T) {
 			factors[i] = 1
 		}
 		workers := 1 + r.IntN(70)
-		if err := Run(Add, dst, src, factors, nil, loops, workers); err != nil {
+		if err := Run(Add, Of(dst), Of(src), Of(factors), Vector{}, loops, workers); err != nil {
 			t.Fatal(err)
 		}
 		each(loops, func(at visit) { dst[at.dst]-- })
@@ -729,7 +729,7 @@ func TestRunOfNothingDoesNothing(t *testing.T) {
 	for _, loops := range [][]layout.Loop{{alike(0, 0, 0)}, {alike(0, 4, 0), alike(4, 1, 1)}, {alike(3, 4, 0), alike(0, 1, 1)}, {alike(0, math.MaxInt, math.MaxInt)}, {apart(0, 1, math.MaxInt, 0)}} {
 		for _, op := range allOps {
 			for workers := range 3 {
-				for _, err := range []error{Run[float64](op, nil, nil, nil, nil, loops, workers), RunOf(op, As[uint16](F16, nil), As[uint16](F16, nil), Vector{}, Vector{}, loops, workers), RunOf(op, As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), loops, workers)} {
+				for _, err := range []error{Run(op, Of[float64](nil), Of[float64](nil), Of[float64](nil), Of[float64](nil), loops, workers), Run(op, As[uint16](F16, nil), As[uint16](F16, nil), Vector{}, Vector{}, loops, workers), Run(op, As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), As[uint16](BF16, nil), loops, workers)} {
 					if err != nil {
 						t.Errorf("%v: %v", loops, err)
 					}
@@ -744,7 +744,7 @@ func TestRunOfNothingDoesNothing(t *testing.T) {
 			x[i] = 7
 		}
 		for workers := range 4 {
-			if err := Run(Multiply, x, x, factors, nil, loops, workers); err != nil {
+			if err := Run(Multiply, Of(x), Of(x), Of(factors), Vector{}, loops, workers); err != nil {
 				t.Errorf("%v: %v", loops, err)
 			}
 		}
@@ -755,7 +755,7 @@ func TestRunOfNothingDoesNothing(t *testing.T) {
 		}
 	}
 	one := []float32{3}
-	if err := Run(Scale, one, one, []float32{2}, nil, nil, 5); err != nil || one[0] != 6 {
+	if err := Run(Scale, Of(one), Of(one), Of([]float32{2}), Vector{}, nil, 5); err != nil || one[0] != 6 {
 		t.Errorf("no loops: %v, %v, want the element at 0 scaled", one, err)
 	}
 }
@@ -815,7 +815,7 @@ func TestRunRefusesSlicesHalfAnElementApart(t *testing.T) {
 	src := unsafe.Slice((*float64)(unsafe.Add(unsafe.Pointer(&raw[0]), 4)), 8)
 	for _, loops := range [][]layout.Loop{{alike(8, 1, 0)}, {alike(2, 4, 0), alike(3, 1, 1)}} {
 		for op, factors := range map[Op][]float64{Copy: nil, Scale: make([]float64, 3)} {
-			err := Run(op, raw[:8], src, factors, nil, loops, 1)
+			err := Run(op, Of(raw[:8]), Of(src), Of(factors), Vector{}, loops, 1)
 			var overlap *OverlapError
 			if !errors.As(err, &overlap) || overlap.Distance != -4 {
 				t.Errorf("%v of %v: %v, want an *OverlapError of -4 bytes", op, loops, err)

@@ -35,10 +35,10 @@ func onStack(want *[3]uint64) (wrong string) {
 	PlanesOf(Divide, As(BF16, halves[:]), As(BF16, from[:]), As(BF16, halfFactors[1:4]), Vector{}, 37)
 	// Run moves its arrays to the heap: they are others.
 	run, ran, ranFactors, ranShifts := dst, src, factors, shifts
-	if Run(Scale, run[:], run[:], ranFactors[:2], nil, []layout.Loop{alike(2, 40, 1), alike(37, 1, 0)}, 1) != nil {
+	if Run(Scale, Of(run[:]), Of(run[:]), Of(ranFactors[:2]), Vector{}, []layout.Loop{alike(2, 40, 1), alike(37, 1, 0)}, 1) != nil {
 		return "Run refuses a nest"
 	}
-	if Run(Affine, run[:], ran[:], ranFactors[:3], ranShifts[:3], []layout.Loop{apart(37, 3, 1, 0), apart(3, 1, 37, 1)}, 1) != nil {
+	if Run(Affine, Of(run[:]), Of(ran[:]), Of(ranFactors[:3]), Of(ranShifts[:3]), []layout.Loop{apart(37, 3, 1, 0), apart(3, 1, 37, 1)}, 1) != nil {
 		return "Run refuses a transposition"
 	}
 	// A sum of every result.
@@ -107,19 +107,19 @@ func TestCollectionsDuringCalls(t *testing.T) {
 	const planes, plane = 300, 1 << 10
 	one := func(workers int) error {
 		dst := make([]float32, planes*plane)
-		if err := Run(Scale, dst, func() []float32 {
+		if err := Run(Scale, Of(dst), Of(func() []float32 {
 			src := make([]float32, planes*plane)
 			for i := range src {
 				src[i] = float32(i)
 			}
 			return src
-		}(), func() []float32 {
+		}()), Of(func() []float32 {
 			factors := make([]float32, planes)
 			for i := range factors {
 				factors[i] = float32(i % 3)
 			}
 			return factors
-		}(), nil, densePlanes(planes, plane), workers); err != nil {
+		}()), Vector{}, densePlanes(planes, plane), workers); err != nil {
 			return err
 		}
 		for i, y := range dst {

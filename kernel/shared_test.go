@@ -58,10 +58,10 @@ func checkSharing[T number](t *testing.T, r *rand.Rand) (refused bool) {
 	op := allOps[r.IntN(len(allOps))]
 	f, s := vectorOf(factors), vectorOf(ShiftsOf(op, shifts))
 	want, before := slices.Concat(dst...), slices.Clone(buf)
-	if err := RunOf(op, vectorOf(want), vectorOf(slices.Concat(src...)), f, s, loops, 1); err != nil {
+	if err := Run(op, vectorOf(want), vectorOf(slices.Concat(src...)), f, s, loops, 1); err != nil {
 		t.Fatal(err)
 	}
-	err := RunOf(op, listOf(dst), listOf(src), f, s, loops, r.IntN(5))
+	err := Run(op, listOf(dst), listOf(src), f, s, loops, r.IntN(5))
 	if err != nil {
 		if differ(buf, before, make([]bool, len(buf))) >= 0 {
 			t.Fatalf("%v %v on slices of %d and %d: %v, and some is written", op, loops, to, from, err)

@@ -26,7 +26,7 @@ func TestSingleStepsMakeNoDifference(t *testing.T) {
 				for i := range x {
 					x[i] = math.Float32frombits(0x7f800001 + uint32(i))
 				}
-				if err := Run(Scale, x, x, factors, nil, loops, workers); err != nil {
+				if err := Run(Scale, Of(x), Of(x), Of(factors), Vector{}, loops, workers); err != nil {
 					t.Fatal(err)
 				}
 				for i := range x {

@@ -30,12 +30,12 @@ func BenchmarkSmallCalls(b *testing.B) {
 	})
 	b.Run("Run", func(b *testing.B) {
 		for range b.N {
-			_ = kernel.Run(kernel.Scale, y, x, f, nil, alone, 1)
+			_ = kernel.Run(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of(f), kernel.Vector{}, alone, 1)
 		}
 	})
 	b.Run("RunNest", func(b *testing.B) {
 		for range b.N {
-			_ = kernel.Run(kernel.Scale, y, x, f, nil, nest, 1)
+			_ = kernel.Run(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of(f), kernel.Vector{}, nest, 1)
 		}
 	})
 }

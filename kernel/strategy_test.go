@@ -173,7 +173,7 @@ func TestFirstCallTakesAStrategyIntoUse(t *testing.T) {
 		for name, call := range map[string]func(){
 			"Planes": func() { Planes(Scale, dst, src, factors, nil, n) },
 			"Pixels": func() { Pixels(Scale, dst, src, factors, nil) },
-			"Run":    func() { must(Run(Scale, dst, src, factors, nil, loops, 1)) },
+			"Run":    func() { must(Run(Scale, Of(dst), Of(src), Of(factors), Vector{}, loops, 1)) },
 			"RunFused": func() {
 				f := Fused{Fusion: Fuse, Factors: Of(factors), Scales: Of(factors), Shifts: Of(factors)}
 				must(RunFused(&f, Of(dst), Of(src), loops, 1))

@@ -138,7 +138,7 @@ func Example_tensorflowThreeGroups() {
 		{Size: 2, Dst: 2, Src: 2, Factor: 0},
 		{Size: 2, Dst: 1, Src: 1, Factor: 1},
 	}
-	if err := kernel.Run(kernel.Scale, y, x, factors, nil, loops, 0); err != nil {
+	if err := kernel.Run(kernel.Scale, kernel.Of(y), kernel.Of(x), kernel.Of(factors), kernel.Vector{}, loops, 0); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(y)

@@ -56,7 +56,7 @@ func AddTo[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error 
 // ApplyTensor is [Apply] on tensors of any kind. dst and src may lie differently: dropout and
 // a change of layout are one pass then. Both have the same samples, channels and spatial dims.
 // Otherwise the error is that of [layout.Join]. Tensors that lie differently must not
-// overlap. Each may be a list of slices, see [AsList].
+// overlap. Each may be a list of slices, see [Tensor].
 //
 // workers is the greatest number of goroutines that share the work, the
 // calling one among them. 0 stands for GOMAXPROCS, and a negative number is a

@@ -288,9 +288,9 @@ func (c *Compaction) Unscaled() Compaction {
 // says of the products of kept channels holds here. src is not read in dropped channels whose feature maps are contiguous.
 //
 // src holds a tensor of the geometry that c was made for, and dst one of [Compaction.Len] elements. Both are of one
-// kind. Either may be a list, see [AsList]. A list dst has a slice for each sample, of len(Kept(n)) times the positions of a
+// kind. Either may be a list, see [Tensor]. A list dst has a slice for each sample, of len(Kept(n)) times the positions of a
 // feature map, where samples are the outermost axis. Where [Compaction.Packed] describes the packed tensor, it may be
-// divided in any way that AsList says, too.
+// divided in any way that Tensor says, too.
 //
 // dst may begin with the same element as src, if both are one slice: then the tensor is packed in place, by one goroutine,
 // and the rest of src means nothing. dst and src must not overlap otherwise, gaps of a view included. workers is that of

@@ -326,7 +326,7 @@ func ExampleAs() {
 	// Output: [0x4000 0x4400 0x4600 0x0000 0x0000 0x0000]
 }
 
-func ExampleOfList() {
+func ExampleTensor_list() {
 	// Two samples of three feature maps, each a slice of its own.
 	maps := [][]float32{{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}, {6, 6}}
 	drop, err := spatialdropout.New(0.5, spatialdropout.WithSeed(3))
@@ -338,7 +338,7 @@ func ExampleOfList() {
 		log.Fatal(err)
 	}
 	// One slice for each channel of each sample; one for each sample would do, too.
-	x := spatialdropout.OfList(maps, geom)
+	x := spatialdropout.Tensor{Data: kernel.OfList(maps), Geometry: geom}
 	if _, err := drop.Forward(x, x); err != nil {
 		log.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func anyTensor(r *rand.Rand, g layout.Geometry) spatialdropout.Tensor {
 				list[i] = extreme.One(r, nil, list[0], make([]float32, n))
 			}
 		}
-		return spatialdropout.OfList(list, g)
+		return listOf(list, g)
 	}
 	return spatialdropout.Of(make([]float32, n), g)
 }
@@ -248,7 +248,6 @@ func TestExtremes(t *testing.T) {
 			return err
 		})
 		check("As", nothing(func() { spatialdropout.As(kind, x, g) }))
-		check("AsList", nothing(func() { spatialdropout.AsList(kind, [][]float32{x, y}[:r.IntN(3)], g) }))
 
 		var p spatialdropout.Pass
 		check("Dropout.Forward", func() (err error) { p, err = d.Forward(dst, src); return err })

@@ -63,10 +63,15 @@ func kindOf[T number]() *kind[T] {
 	panic("no kind of data of the tests")
 }
 
+// listOf returns the tensor of a list of slices of floats.
+func listOf[T kernel.Float](list [][]T, g layout.Geometry) spatialdropout.Tensor {
+	return spatialdropout.Tensor{Data: kernel.OfList(list), Geometry: g}
+}
+
 func floats[T kernel.Float](of *kernel.Kind, hard []uint64, signalling uint64) *kind[T] {
 	return &kind[T]{
 		typ:    reference.Types[of.Type()],
-		tensor: spatialdropout.Of[T], list: spatialdropout.OfList[T], vector: kernel.Of[T],
+		tensor: spatialdropout.Of[T], list: listOf[T], vector: kernel.Of[T],
 		plain: spatialdropout.Apply[T], added: spatialdropout.AddTo[T], layer: spatialdropout.NewLayer[T],
 		of:    func(x float64) T { return T(x) },
 		float: func(x T) float64 { return float64(x) },
@@ -81,7 +86,9 @@ func halves[T float16 | bfloat16](of *kernel.Kind, hard []uint64, signalling uin
 	return &kind[T]{
 		typ:    reference.Types[of.Type()],
 		tensor: func(data []T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.As(of, data, g) },
-		list:   func(list [][]T, g layout.Geometry) spatialdropout.Tensor { return spatialdropout.AsList(of, list, g) },
+		list: func(list [][]T, g layout.Geometry) spatialdropout.Tensor {
+			return spatialdropout.Tensor{Data: kernel.AsList(of, list), Geometry: g}
+		},
 		vector: func(data []T) kernel.Vector { return kernel.As(of, data) },
 		layer: func(rate float64, opts ...spatialdropout.Option) (*spatialdropout.Layer[T], error) {
 			d, err := spatialdropout.New(rate, opts...)

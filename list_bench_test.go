@@ -24,7 +24,7 @@ func BenchmarkLists(b *testing.B) {
 				for _, i := range r.Perm(n) {
 					list[i] = make([]float32, geom.Len()/n)
 				}
-				return spatialdropout.OfList(list, geom)
+				return listOf(list, geom)
 			}
 			dst, src := of(), of()
 			for _, w := range []int{1, 2} {

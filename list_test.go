@@ -336,7 +336,7 @@ func TestPassesTakeLists(t *testing.T) {
 			for step := range 4 {
 				src, dy, sum := values[float32](r, x.length), values[float32](r, x.length), values[float32](r, x.length)
 				of := func(data []float32) spatialdropout.Tensor { return spatialdropout.Of(data, c.x.geom) }
-				list := func(s *scattered[float32]) spatialdropout.Tensor { return spatialdropout.OfList(s.list, c.x.geom) }
+				list := func(s *scattered[float32]) spatialdropout.Tensor { return listOf(s.list, c.x.geom) }
 				call, listed := one.Forward, other.Forward
 				if step%2 > 0 {
 					call, listed = one.Evaluate, other.Evaluate
@@ -375,7 +375,7 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 	view := strided(t, []int{2, 3, 4, 5}, []int{70, 20, 5, 1}, 0, 1)
 	buf := filled[float32](600, 7)
 	in := func(n, from int) [][]float32 { return views(buf[from:from+120], n) }
-	list := func(parts [][]float32, x tensor) spatialdropout.Tensor { return spatialdropout.OfList(parts, x.geom) }
+	list := func(parts [][]float32, x tensor) spatialdropout.Tensor { return listOf(parts, x.geom) }
 	with := func(parts [][]float32, i int, part []float32) [][]float32 { parts[i] = part; return parts }
 	good, src := list(in(6, 0), x), list(in(6, 150), x)
 	wrong := func(name string, slices, slice, length int, x tensor) error {
@@ -407,9 +407,9 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 		{"rows of planes", good, list(views(buf[:120], 24), x), wrong("src", 24, -1, 0, x)},
 		{"channels of rows", list(in(6, 0), last), list(in(6, 150), last), wrong("dst", 6, -1, 0, last)},
 		{"a view", list(in(2, 0), view), src, wrong("dst", 2, -1, 0, view)},
-		{"no list", spatialdropout.OfList[float32](nil, x.geom), src, &spatialdropout.TensorError{Argument: "dst", Given: "dst holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"no list", listOf[float32](nil, x.geom), src, &spatialdropout.TensorError{Argument: "dst", Given: "dst holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
 		{"a list of one short slice", good, list(in(1, 150)[:1], view), &spatialdropout.TensorError{Argument: "src", Given: "src holds 120 elements", Want: fmt.Sprintf("%d or more for %v", view.length, view.geom)}},
-		{"another kind", good, spatialdropout.OfList(views(make([]float64, 120), 6), x.geom), twoKinds(kernel.F32, kernel.F64)},
+		{"another kind", good, listOf(views(make([]float64, 120), 6), x.geom), twoKinds(kernel.F32, kernel.F64)},
 		{"a slice of dst twice", list(with(in(6, 0), 4, buf[20:40]), x), src, &kernel.OverlapError{With: "dst", Elements: 20}},
 		{"slices of dst that overlap", list(with(in(6, 0), 4, buf[21:41]), x), src, &kernel.OverlapError{With: "dst", Elements: 20, Distance: 4}},
 		{"another slice of src", good, list(with(in(6, 150), 2, buf[20:40]), x), &kernel.OverlapError{With: "src", Elements: 20, Distance: 0}},
@@ -455,7 +455,7 @@ func TestListsReadOneSliceManyTimes(t *testing.T) {
 	one := []float32{1, 2, 3, 4}
 	y, want := make([]float32, 24), make([]float32, 24)
 	m := draw(t, newDropout(t, 0.5), g)
-	if err := spatialdropout.ApplyTensor(spatialdropout.Of(y, g), spatialdropout.OfList([][]float32{one, one, one, one, one, one}, g), m, 1); err != nil {
+	if err := spatialdropout.ApplyTensor(spatialdropout.Of(y, g), listOf([][]float32{one, one, one, one, one, one}, g), m, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := spatialdropout.Apply(want, slices.Concat(one, one, one, one, one, one), m, g); err != nil || !same(y, want) {
@@ -468,7 +468,7 @@ func TestListsOfNothing(t *testing.T) {
 	g := dense(t, layout.NCHW, 2, 0, 2, 2).geom
 	d := newDropout(t, 0.5)
 	for _, list := range [][][]float32{nil, {}, {nil}, {nil, {}, nil}} {
-		x := spatialdropout.OfList(list, g)
+		x := listOf(list, g)
 		p, err := d.Forward(x, x)
 		if err == nil {
 			err = p.AddTo(x, x)
@@ -478,8 +478,8 @@ func TestListsOfNothing(t *testing.T) {
 		}
 	}
 	// An empty tensor of any kind goes with it, as with an empty slice.
-	empty := spatialdropout.OfList([][]float32{nil, {}}, g)
-	for _, other := range []spatialdropout.Tensor{{Geometry: g}, spatialdropout.Of([]float64{}, g), spatialdropout.OfList([][]float64{{}, {}}, g)} {
+	empty := listOf([][]float32{nil, {}}, g)
+	for _, other := range []spatialdropout.Tensor{{Geometry: g}, spatialdropout.Of([]float64{}, g), listOf([][]float64{{}, {}}, g)} {
 		for _, pair := range [][2]spatialdropout.Tensor{{empty, other}, {other, empty}} {
 			p, err := d.Forward(pair[0], pair[1])
 			if err == nil {
@@ -493,7 +493,7 @@ func TestListsOfNothing(t *testing.T) {
 			}
 		}
 	}
-	x := spatialdropout.OfList([][]float32{{}, {1}}, g)
+	x := listOf([][]float32{{}, {1}}, g)
 	_, err := d.Forward(x, x)
 	wantError(t, "an element of nothing", err, "slice 1 holds 1 elements, want 0")
 }

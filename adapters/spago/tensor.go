@@ -7,6 +7,7 @@ import (
 
 	"github.com/nlpodyssey/spago/mat"
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -77,9 +78,9 @@ func divided[T float32 | float64](all []T, shape []int, n int) []mat.Tensor {
 // that of like.
 func tensor(like mat.Tensor, xs []mat.Tensor, geometry layout.Geometry) spatialdropout.Tensor {
 	if _, ok := like.Value().(*mat.Dense[float32]); ok {
-		return spatialdropout.OfList(data[float32](xs), geometry)
+		return spatialdropout.Tensor{Data: kernel.OfList(data[float32](xs)), Geometry: geometry}
 	}
-	return spatialdropout.OfList(data[float64](xs), geometry)
+	return spatialdropout.Tensor{Data: kernel.OfList(data[float64](xs)), Geometry: geometry}
 }
 
 func data[T float32 | float64](xs []mat.Tensor) [][]T {

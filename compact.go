@@ -23,14 +23,16 @@ import (
 //
 // [Compaction.Gather] packs a tensor, and [Compaction.Scatter] is its gradient and its transpose: with it a
 // gradient goes back to the kept channels, and the dropped ones get +0. What depends on the channels of
-// the next layer, its weights, is gathered by a Compaction of [CompactWeights].
+// the next layer, its weights, is gathered by a Compaction that
+// [Compaction.ResetWeights] sets.
 //
 // Gather takes the place of dropout: it packs what goes into dropout. What has come out of [Apply] or [Fuse] is
 // scaled already, and [Compaction.Unscaled] packs it. After a residual the dropped channels are not zero, and
 // the next layer needs them.
 //
-// [Compact] and [CompactWeights] make one. It holds no mask and no data: a mask that is drawn anew does
-// not change it. Many goroutines may use a Compaction at the same time, but not while it is Reset.
+// [Compaction.Reset] and [Compaction.ResetWeights] set one, which may be the zero Compaction or one of an earlier mask.
+// It holds no mask and no data: a mask that is drawn anew does not change it. Many goroutines may use a Compaction at
+// the same time, but not while it is Reset.
 type Compaction struct {
 	geometry layout.Geometry
 	kept     []int // channels, one sample after the other
@@ -55,8 +57,8 @@ type scaling struct {
 	noise    bool      // each channel has a factor of its own
 }
 
-// Compact returns the Compaction of tensors with the samples and channels of a mask, whose elements lie as
-// g says.
+// Reset sets c for tensors with the samples and channels of a mask, whose elements lie as g says. It does not allocate
+// once c has been large enough. On an error c is of no mask, and refuses every tensor.
 //
 // The policy of the mask does not matter. With [mask.Multiply], that of the streams of PyTorch, [Apply] makes of a
 // dropped element its product with 0: −0 of a negative number, and NaN of NaN and of an infinity. [Compaction.Scatter]
@@ -65,39 +67,12 @@ type scaling struct {
 // It returns a [*MaskError] if the mask is nil or has other samples or channels. It returns one, too,
 // for a mask of which the packed tensor would not be all. Alpha dropout sets dropped channels to a
 // number other than 0, which the next layer needs. Its gradient has a Compaction, see [mask.Mask.Gradient]. Gaussian
-// noise drops no channel, and each has a factor of its own. Compact returns a [*MaskError], too, where the samples
+// noise drops no channel, and each has a factor of its own. Reset returns a [*MaskError], too, where the samples
 // are not the outermost axis and do not keep the same number of channels, or are inside the axis of channels and do not
 // keep the same ones.
-func Compact(m *mask.Mask, g layout.Geometry) (*Compaction, error) {
-	c := new(Compaction)
-	if err := c.Reset(m, g); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// CompactWeights returns the Compaction of a tensor that has the channels of sample n of a mask along one of its
-// axes, and no samples: the weights of the layer behind, and their gradient. It does not scale. The
-// axis is the channel axis of g, and all others are spatial:
-//
-//	layout.Strided([]int{out, in, kh, kw}, []int{in * kh * kw, kh * kw, kw, 1}, layout.Unbatched, 1)
-//	layout.Strided([]int{kh, kw, in, out}, []int{kw * in * out, in * out, out, 1}, layout.Unbatched, 2)
-//
-// It returns a [*MaskError] if the mask is nil, and if g has another number of samples than one or of channels than the
-// mask. It returns an [*ArgumentError] if the mask has no sample n. The arithmetic of the mask does not matter.
-func CompactWeights(m *mask.Mask, n int, g layout.Geometry) (*Compaction, error) {
-	c := new(Compaction)
-	if err := c.ResetWeights(m, n, g); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// Reset makes c what [Compact] returns. It does not allocate once c has been large enough. On an error c is of
-// no mask, and refuses every tensor.
 func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
 	if c == nil {
-		return &UseError{"no Compaction, or a zero one", "one of Compact"}
+		return &UseError{"no Compaction, or a zero one", "one of Reset or ResetWeights"}
 	}
 	c.made = false
 	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() {
@@ -115,11 +90,19 @@ func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
 	return c.reset(m, 0, g, s)
 }
 
-// ResetWeights makes c what [CompactWeights] returns. It does not allocate once c has been large enough. On an
-// error c is of no mask, and refuses every tensor.
+// ResetWeights sets c for a tensor that has the channels of sample n of a mask along one of its axes, and no samples:
+// the weights of the layer behind, and their gradient. They are not scaled. The axis is the channel axis of g, and all
+// others are spatial:
+//
+//	layout.Strided([]int{out, in, kh, kw}, []int{in * kh * kw, kh * kw, kw, 1}, layout.Unbatched, 1)
+//	layout.Strided([]int{kh, kw, in, out}, []int{kw * in * out, in * out, out, 1}, layout.Unbatched, 2)
+//
+// It returns a [*MaskError] if the mask is nil, and if g has another number of samples than one or of channels than the
+// mask. It returns an [*ArgumentError] if the mask has no sample n. The arithmetic of the mask does not matter.
+// ResetWeights does not allocate once c has been large enough. On an error c is of no mask, and refuses every tensor.
 func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error {
 	if c == nil {
-		return &UseError{"no Compaction, or a zero one", "one of CompactWeights"}
+		return &UseError{"no Compaction, or a zero one", "one of Reset or ResetWeights"}
 	}
 	c.made = false
 	if m == nil {
@@ -212,10 +195,10 @@ func (s *scaling) refuse(t mask.Type) error {
 // divides reports whether elements of a type are divided.
 func (s *scaling) divides(t mask.Type) bool { return !s.unscaled && !s.identity && s.actions[t].Divide }
 
-// must panics if c is none that a function has made.
+// must panics if c is of no mask.
 func (c *Compaction) must() {
 	if c == nil || !c.made {
-		panic(&UseError{"no Compaction, or a zero one", "one of Compact"})
+		panic(&UseError{"no Compaction, or a zero one", "one of Reset or ResetWeights"})
 	}
 }
 
@@ -321,7 +304,7 @@ func (c *Compaction) ScatterAdd(dst, src kernel.Vector, workers int) error {
 // run checks the tensors of a call and does it.
 func (c *Compaction) run(op kernel.Compaction, dst, src kernel.Vector, workers int) error {
 	if c == nil || !c.made {
-		return &UseError{"no Compaction, or a zero one", "one of Compact"}
+		return &UseError{"no Compaction, or a zero one", "one of Reset or ResetWeights"}
 	}
 	if workers < 0 {
 		return negative(workers)

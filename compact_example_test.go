@@ -11,7 +11,7 @@ import (
 )
 
 // The maps that are kept, and nothing else, go into what follows dropout.
-func ExampleCompact() {
+func ExampleCompaction_Reset() {
 	geom, err := layout.NCHW.Of(2, 4, 1, 3)
 	if err != nil {
 		log.Fatal(err)
@@ -24,8 +24,8 @@ func ExampleCompact() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	kept, err := spatialdropout.Compact(m, geom)
-	if err != nil {
+	var kept spatialdropout.Compaction
+	if err := kept.Reset(m, geom); err != nil {
 		log.Fatal(err)
 	}
 	x := make([]float32, geom.Len())
@@ -73,8 +73,8 @@ func ExampleCompaction() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	maps, err := spatialdropout.Compact(m, geom)
-	if err != nil {
+	var maps spatialdropout.Compaction // the next step resets it, without an allocation
+	if err := maps.Reset(m, geom); err != nil {
 		log.Fatal(err)
 	}
 	packed := make([]float32, maps.Len()) // [batch][k][5][5], of k kept maps
@@ -86,8 +86,8 @@ func ExampleCompaction() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	inputs, err := spatialdropout.CompactWeights(m, 0, weights) // sample 0 stands for all
-	if err != nil {
+	var inputs spatialdropout.Compaction
+	if err := inputs.ResetWeights(m, 0, weights); err != nil { // sample 0 stands for all
 		log.Fatal(err)
 	}
 	fewer := make([]float32, inputs.Len()) // [out][k][3][3]
@@ -131,8 +131,8 @@ func ExampleCompaction_Unscaled() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	maps, err := spatialdropout.Compact(m, geom)
-	if err != nil {
+	var maps spatialdropout.Compaction
+	if err := maps.Reset(m, geom); err != nil {
 		log.Fatal(err)
 	}
 	asIs := maps.Unscaled()
@@ -157,7 +157,7 @@ func ExampleCompaction_Unscaled() {
 }
 
 // The weights of the layer behind are a tensor whose channels are its input channels.
-func ExampleCompactWeights() {
+func ExampleCompaction_ResetWeights() {
 	m, err := mask.New(1, 3, 0.5, mask.Arithmetic{})
 	if err != nil {
 		log.Fatal(err)
@@ -185,8 +185,8 @@ func ExampleCompactWeights() {
 		geom layout.Geometry
 		all  []float64
 	}{{outIn, w}, {inOut, v}} {
-		kept, err := spatialdropout.CompactWeights(m, 0, weights.geom)
-		if err != nil {
+		var kept spatialdropout.Compaction
+		if err := kept.ResetWeights(m, 0, weights.geom); err != nil {
 			log.Fatal(err)
 		}
 		some := make([]float64, kept.Len())

@@ -32,7 +32,8 @@ func FuzzCompact(f *testing.F) {
 		}
 		c := call{rate: rate, seed: seed}
 		m := draw(t, newDropout(t, rate, spatialdropout.WithSeed(seed), spatialdropout.WithSharing(mask.Sharing(choice>>4%4)), withPolicy(mask.Policy(choice>>6%2))), x.geom)
-		packed, err := spatialdropout.Compact(m, x.geom)
+		packed := new(spatialdropout.Compaction)
+		err := packed.Reset(m, x.geom)
 		if !x.packable(m) {
 			var refused *spatialdropout.MaskError
 			if !errors.As(err, &refused) {

@@ -18,8 +18,18 @@ import (
 // compact returns the Compaction of a mask.
 func compact(t testing.TB, m *mask.Mask, g layout.Geometry) *spatialdropout.Compaction {
 	t.Helper()
-	c, err := spatialdropout.Compact(m, g)
-	if err != nil {
+	c := new(spatialdropout.Compaction)
+	if err := c.Reset(m, g); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// compactWeights returns the Compaction of weights behind a sample of a mask.
+func compactWeights(t testing.TB, m *mask.Mask, n int, g layout.Geometry) *spatialdropout.Compaction {
+	t.Helper()
+	c := new(spatialdropout.Compaction)
+	if err := c.ResetWeights(m, n, g); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -235,10 +245,7 @@ func TestWeightsAreGatheredAlongTheirInputs(t *testing.T) {
 		m := draw(t, newDropout(t, 0.3, withPolicy(policy)), x.geom)
 		for n := range x.samples {
 			for _, w := range []tensor{first, last, dense} {
-				c, err := spatialdropout.CompactWeights(m, n, w.geom)
-				if err != nil {
-					t.Fatal(err)
-				}
+				c := compactWeights(t, m, n, w.geom)
 				weights := integers(r, w.length)
 				some, gradient := make([]float64, c.Len()), integers(r, w.length)
 				if err := c.Gather(kernel.Of(some), kernel.Of(weights), 0); err != nil {
@@ -344,7 +351,8 @@ func TestMasksThatDoMoreThanScale(t *testing.T) {
 		for i := range halves {
 			halves[i] = uint16(0x3c00 + i)
 		}
-		c, err := spatialdropout.Compact(m, x.geom)
+		var c spatialdropout.Compaction
+		err = c.Reset(m, x.geom)
 		if err == nil && a.half {
 			err = c.Gather(kernel.As(kernel.F16, make([]uint16, c.Len())), kernel.As(kernel.F16, halves), 1)
 		}
@@ -536,10 +544,7 @@ func TestWeightsInGroups(t *testing.T) {
 			if dropped >= 0 {
 				m.Set(0, dropped, false)
 			}
-			c, err := spatialdropout.CompactWeights(m, 0, x.geom)
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := compactWeights(t, m, 0, x.geom)
 			for _, op := range compactions {
 				if err := checkCompact[float32](r, x, op, call{rate: 0.5, rule: mask.Unscaled}, m, c, 0, 1, 3); err != nil {
 					t.Errorf("%s without channel %d: %v", x.name, dropped, err)

@@ -158,7 +158,8 @@ func testCompact[T number](t *testing.T) {
 		for i, sharing := range []mask.Sharing{mask.Each, mask.PerChannel, mask.PerSample, mask.FixedCount} {
 			for _, rate := range []float64{0, 0.5, 0.9, 1} {
 				m := draw(t, newDropout(t, rate, spatialdropout.WithSeed(uint64(i)), spatialdropout.WithSharing(sharing)), x.geom)
-				packed, err := spatialdropout.Compact(m, x.geom)
+				packed := new(spatialdropout.Compaction)
+				err := packed.Reset(m, x.geom)
 				if !x.packable(m) {
 					var refusal *spatialdropout.MaskError
 					if !errors.As(err, &refusal) {

@@ -210,14 +210,8 @@ func TestExtremes(t *testing.T) {
 		check("Fuse", func() error { return spatialdropout.Fuse(y, x, extreme.One(r, nil, x, y), m, around, g) })
 		check("FuseBackward", func() error { return spatialdropout.FuseBackward(y, x, from, m, around, g) })
 		check("Activation.String", nothing(func() { _ = around.Activation.String() }))
-		c := extreme.One(r, nil, new(spatialdropout.Compaction))
-		check("Compact", func() error {
-			made, err := spatialdropout.Compact(m, g)
-			if err == nil {
-				c = made
-			}
-			return err
-		})
+		c := extreme.One(r, nil, new(spatialdropout.Compaction), new(spatialdropout.Compaction), new(spatialdropout.Compaction))
+		check("Compaction.Reset", func() error { return c.Reset(m, g) })
 		sample := extreme.One(r, 0, 0, 1, extreme.Int(r))
 		pack := func(maker string) {
 			check("Compaction.Len of "+maker, nothing(func() {
@@ -236,17 +230,11 @@ func TestExtremes(t *testing.T) {
 			check("Compaction.ScatterAdd with "+maker, func() error { return c.ScatterAdd(from, to, workers) })
 			check("Compaction.Unscaled with "+maker, func() error { u := c.Unscaled(); return u.Gather(to, from, 1) })
 		}
-		pack("Compact")
+		pack("Reset")
 		if c != nil && r.IntN(2) == 0 {
-			check("Compaction.Reset", func() error { return c.Reset(m, g) })
-			pack("Compact")
 			check("Compaction.ResetWeights", func() error { return c.ResetWeights(m, sample, g) })
 			pack("ResetWeights")
 		}
-		check("CompactWeights", func() error {
-			_, err := spatialdropout.CompactWeights(m, sample, g)
-			return err
-		})
 		check("As", nothing(func() { spatialdropout.As(kind, x, g) }))
 
 		var p spatialdropout.Pass

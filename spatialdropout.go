@@ -10,7 +10,7 @@
 // [Pass], which knows the backward pass. A [Layer] wraps both for data of one type, with a
 // switch between training and evaluation. [Dropout.Draw] returns the mask alone, and
 // [Apply] and [AddTo] use it. [Fuse] applies it in one pass with what lies around dropout: a bias, an
-// activation, a residual. [Compact] packs the channels that it keeps, so that the next convolution leaves
+// activation, a residual. [Compaction] packs the channels that it keeps, so that the next convolution leaves
 // the others out. Data are flat slices. Package layout describes how a tensor lies in them.
 //
 // The mask is a pure function of the seed, the step and the index n·C+c: the same for

@@ -30,18 +30,19 @@ func (j *job) compaction() (*spatialdropout.Compaction, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := new(spatialdropout.Compaction)
 	if j.weights {
 		g, err := j.weightGeometry()
 		if err != nil {
 			return nil, err
 		}
-		return spatialdropout.CompactWeights(m, 0, g)
+		return c, c.ResetWeights(m, 0, g)
 	}
 	g, err := j.geometry()
 	if err != nil {
 		return nil, err
 	}
-	return spatialdropout.Compact(m, g)
+	return c, c.Reset(m, g)
 }
 
 // weightGeometry returns how this module sees weights: outputs are an axis like any other.

@@ -51,7 +51,7 @@ func testAllocs[T number](t *testing.T) {
 		// Another geometry of the same shape, for dst and src that lie differently.
 		other := others(t, x)[0]
 		moved := make([]T, other.length)
-		around := spatialdropout.Around{Shift: k.vector(make([]T, x.channels)), Activation: spatialdropout.ReLU}
+		around := spatialdropout.Around{Shift: k.vector(make([]T, x.channels)), Activation: kernel.ReLU}
 		none := spatialdropout.Tensor{}
 		to, from, elsewhere := k.tensor(dst, x.geom), k.tensor(src, x.geom), k.tensor(moved, other.geom)
 		cases := map[string]func(){
@@ -210,14 +210,14 @@ func TestArgumentsDoNotEscape(t *testing.T) {
 				return spatialdropout.AddToTensor(y, y, &m, 2)
 			},
 			"Fuse of float32": func() error {
-				m, g, a := *drawn, x.geom, spatialdropout.Around{Activation: spatialdropout.ReLU6}
+				m, g, a := *drawn, x.geom, spatialdropout.Around{Activation: kernel.ClippedReLU(6)}
 				if err := spatialdropout.Fuse(f32s, f32s, f32s, &m, a, g); err != nil {
 					return err
 				}
 				return spatialdropout.FuseBackward(f32s, f32s, spatialdropout.FromInput(spatialdropout.Of(f32s, g)), &m, a, g)
 			},
 			"a fused pass of float16": func() error {
-				g, a := x.geom, spatialdropout.Around{Activation: spatialdropout.LeakyReLU(0.1)}
+				g, a := x.geom, spatialdropout.Around{Activation: kernel.LeakyReLU(0.1)}
 				y := spatialdropout.As(kernel.F16, f16s, g)
 				p, err := d.Fuse(y, y, y, a)
 				if err == nil {

@@ -118,7 +118,7 @@ func ExampleCompaction_Unscaled() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	around := spatialdropout.Around{Activation: spatialdropout.ReLU}
+	around := spatialdropout.Around{Activation: kernel.ReLU}
 	activations, gradient, result := make([]float32, geom.Len()), make([]float32, geom.Len()), make([]float32, geom.Len())
 	x := spatialdropout.Of([]float32{1, 2, 3, 4, 5, 6, -7, 8}, geom) // two pixels of four channels
 	y, dy, dx := spatialdropout.Of(activations, geom), spatialdropout.Of(gradient, geom), spatialdropout.Of(result, geom)

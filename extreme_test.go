@@ -116,11 +116,11 @@ func anyAround(r *rand.Rand, g layout.Geometry) (a spatialdropout.Around) {
 	}
 	switch number := extreme.One(r, 0.5, 6, extreme.Rate(r)); r.IntN(5) {
 	case 0, 1:
-		a.Activation = spatialdropout.ReLU
+		a.Activation = kernel.ReLU
 	case 2:
-		a.Activation = spatialdropout.ClippedReLU(number)
+		a.Activation = kernel.ClippedReLU(number)
 	case 3:
-		a.Activation = spatialdropout.LeakyReLU(number)
+		a.Activation = kernel.LeakyReLU(number)
 	}
 	return a
 }
@@ -209,7 +209,6 @@ func TestExtremes(t *testing.T) {
 		check("FuseBackwardTensor", func() error { return spatialdropout.FuseBackwardTensor(dst, src, from, m, around, workers) })
 		check("Fuse", func() error { return spatialdropout.Fuse(y, x, extreme.One(r, nil, x, y), m, around, g) })
 		check("FuseBackward", func() error { return spatialdropout.FuseBackward(y, x, from, m, around, g) })
-		check("Activation.String", nothing(func() { _ = around.Activation.String() }))
 		c := extreme.One(r, nil, new(spatialdropout.Compaction), new(spatialdropout.Compaction), new(spatialdropout.Compaction))
 		check("Compaction.Reset", func() error { return c.Reset(m, g) })
 		sample := extreme.One(r, 0, 0, 1, extreme.Int(r))

@@ -18,8 +18,8 @@ type Around struct {
 	// multiplies by nothing, and an empty Shift adds nothing. They lie outside the memory from the first
 	// element of dst to the last: otherwise the call returns a [*kernel.OverlapError].
 	Scale, Shift kernel.Vector
-	// Activation comes after Shift and before dropout. The zero value is [Linear].
-	Activation Activation
+	// Activation comes after Shift and before dropout. The zero value is none.
+	Activation kernel.Activation
 }
 
 // Fuse writes r + dropout(activation(scale·x + shift)) to dst, where x is src and r is residual:
@@ -76,7 +76,7 @@ func FromInput(x Tensor) From { return From{x, false} }
 // a sum with one says nothing: [Pass.FuseBackward] refuses it on a pass of [Dropout.Fuse] or
 // [Dropout.FuseEvaluation], and [FuseBackward], which cannot know, computes a wrong gradient. FromOutput
 // serves where the input is no longer there, as after a call in place. Only the sign is known of
-// it: it goes with [ReLU], also with a [ClippedReLU] whose limit is infinite, and with a [LeakyReLU] whose slope is not
+// it: it goes with [kernel.ReLU], also with a [kernel.ClippedReLU] whose limit is infinite, and with a [kernel.LeakyReLU] whose slope is not
 // negative, and with a mask that makes dropped elements +0 and does not make others smaller, or infinite. The gradient
 // is the same as from the input, to the bit. What it does not go with is an [*ArgumentError].
 func FromOutput(y Tensor) From { return From{y, true} }
@@ -86,16 +86,16 @@ func FromOutput(y Tensor) From { return From{y, true} }
 // those of Fuse. With the scale s of a channel other than 0, the gradient of its shift is the sum of dst over the
 // channel, divided by s, and that of s is the sum of dst times the src of Fuse, divided by s. Without a scale s is 1.
 //
-// An activation other than [Linear] needs to know on which side its input was. Where
+// An activation needs to know on which side its input was. Where
 // that is a NaN the gradient passes a ReLU and is scaled by the slope of a leaky one. Where it is 0, or the limit of
-// a [ClippedReLU], the gradient is +0 or scaled by the slope, before the product with Scale.
+// a [kernel.ClippedReLU], the gradient is +0 or scaled by the slope, before the product with Scale.
 //
 // Its bits are those of separate passes: of Apply with the mask of the gradient, the gate or the slope of the
 // activation, and the product with Scale. Except with [mask.Multiply] and Gaussian
 // noise a dropped channel is +0 whatever its scale is. dst may be src, or the tensor of from, or both. The errors are those of Fuse.
 func FuseBackward[T kernel.Float](dst, src []T, from From, m *mask.Mask, a Around, g layout.Geometry) error {
 	c, at := fusion{dst: kernel.Of(dst), src: kernel.Of(src), around: a}, places{dst: &g, src: &g}
-	if c.backward = true; a.Activation.form != linear {
+	if c.backward = true; a.Activation != (kernel.Activation{}) {
 		c.aux, at.aux, c.output = from.tensor.Data, &from.tensor.Geometry, from.output
 	}
 	return c.do(&at, m)
@@ -105,7 +105,7 @@ func FuseBackward[T kernel.Float](dst, src []T, from From, m *mask.Mask, a Aroun
 // of from lies as dst does: otherwise it is a [*TensorError]. workers is that of [ApplyTensor].
 func FuseBackwardTensor(dst, src Tensor, from From, m *mask.Mask, a Around, workers int) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: workers}, places{dst: &dst.Geometry, src: &src.Geometry}
-	if c.backward = true; a.Activation.form != linear {
+	if c.backward = true; a.Activation != (kernel.Activation{}) {
 		c.aux, at.aux, c.output = from.tensor.Data, &from.tensor.Geometry, from.output
 	}
 	return c.do(&at, m)
@@ -126,7 +126,7 @@ func (p Pass) Fuse(dst, src, residual Tensor, a Around) error {
 // had a residual.
 func (p Pass) FuseBackward(dst, src Tensor, from From, a Around) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a}, places{dst: &dst.Geometry, src: &src.Geometry}
-	if c.backward = true; a.Activation.form != linear {
+	if c.backward = true; a.Activation != (kernel.Activation{}) {
 		c.aux, at.aux, c.output = from.tensor.Data, &from.tensor.Geometry, from.output
 	}
 	return p.fuse(&c, &at)

@@ -54,7 +54,7 @@ func benchmarkFuse(b *testing.B, g layout.Geometry) {
 	if err := mask.Factors(mask.Float32, factors, m, g.Channels()); err != nil {
 		b.Fatal(err)
 	}
-	a := spatialdropout.Around{Scale: kernel.Of(scale), Shift: kernel.Of(shift), Activation: spatialdropout.ReLU}
+	a := spatialdropout.Around{Scale: kernel.Of(scale), Shift: kernel.Of(shift), Activation: kernel.ReLU}
 	from := spatialdropout.FromInput(spatialdropout.Of(x, g))
 	for _, c := range []struct {
 		name  string

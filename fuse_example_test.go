@@ -26,7 +26,7 @@ func ExampleDropout_Fuse() {
 	y, dy, dx := spatialdropout.Of(out, geom), r, spatialdropout.Of(gradient, geom)
 
 	// y = r + dropout(relu(x + bias)), each rounded as in a pass of its own.
-	around := spatialdropout.Around{Shift: kernel.Of(bias), Activation: spatialdropout.ReLU}
+	around := spatialdropout.Around{Shift: kernel.Of(bias), Activation: kernel.ReLU}
 	pass, err := drop.Fuse(y, x, r, around)
 	if err != nil {
 		log.Fatal(err)
@@ -59,7 +59,7 @@ func ExampleFuse() {
 	around := spatialdropout.Around{
 		Scale:      kernel.Of([]float32{2, 3}),
 		Shift:      kernel.Of([]float32{0, 1}),
-		Activation: spatialdropout.ReLU6,
+		Activation: kernel.ClippedReLU(6),
 	}
 	if err := spatialdropout.Fuse(y, x, y, m, around, geom); err != nil {
 		log.Fatal(err)
@@ -81,7 +81,7 @@ func ExampleFromOutput() {
 
 	// In place the input is gone, but the sign of the output says where it was.
 	x := []float32{1, -2, 3, 4, 5, 6}
-	around := spatialdropout.Around{Activation: spatialdropout.ReLU}
+	around := spatialdropout.Around{Activation: kernel.ReLU}
 	if err := spatialdropout.Fuse(x, x, nil, m, around, geom); err != nil {
 		log.Fatal(err)
 	}

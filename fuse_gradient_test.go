@@ -17,7 +17,7 @@ func TestPassRefusesTheOutputOfASum(t *testing.T) {
 	x := dense(t, layout.NHWC, 2, 3, 4, 5)
 	src, residual, dy := values[float32](r, x.length), values[float32](r, x.length), values[float32](r, x.length)
 	of := func(data []float32) spatialdropout.Tensor { return spatialdropout.Of(data, x.geom) }
-	relu := spatialdropout.Around{Activation: spatialdropout.ReLU}
+	relu := spatialdropout.Around{Activation: kernel.ReLU}
 	for _, opts := range [][]spatialdropout.Option{nil, {spatialdropout.WithAlways()}} {
 		d := newDropout(t, 0.5, opts...)
 		for name, fuse := range map[string]func(dst, src, residual spatialdropout.Tensor, a spatialdropout.Around) (spatialdropout.Pass, error){
@@ -67,7 +67,7 @@ func TestGradientsOfScaleAndShiftFollowFromThatOfTheInput(t *testing.T) {
 		src[i], dy[i] = r.NormFloat64(), r.NormFloat64()
 	}
 	scale, shift := []float64{1.5, -0.5, 2, 0.25, -3, 1}, []float64{0.5, 0, -0.25, 1, 0.125, -1}
-	around := spatialdropout.Around{Scale: kernel.Of(scale), Shift: kernel.Of(shift), Activation: spatialdropout.LeakyReLU(0.25)}
+	around := spatialdropout.Around{Scale: kernel.Of(scale), Shift: kernel.Of(shift), Activation: kernel.LeakyReLU(0.25)}
 	m := draw(t, newDropout(t, 0.3), x.geom)
 	loss := func() (sum float64) {
 		y := make([]float64, x.length)

@@ -27,19 +27,19 @@ type fusing[T number] struct {
 
 // bend is an activation as the oracle knows it.
 type bend struct {
-	activation   spatialdropout.Activation
+	activation   kernel.Activation
 	clips, leaks bool
 	number       float64 // the limit or the slope
 }
 
 var bends = [...]bend{
-	{activation: spatialdropout.Linear},
-	{spatialdropout.ReLU, true, false, math.Inf(1)},
-	{spatialdropout.ReLU6, true, false, 6},
-	{spatialdropout.ClippedReLU(0.3), true, false, 0.3},
-	{spatialdropout.LeakyReLU(0.01), false, true, 0.01},
-	{spatialdropout.LeakyReLU(-1.5), false, true, -1.5},
-	{spatialdropout.LeakyReLU(0), false, true, 0},
+	{},
+	{kernel.ReLU, true, false, math.Inf(1)},
+	{kernel.ClippedReLU(6), true, false, 6},
+	{kernel.ClippedReLU(0.3), true, false, 0.3},
+	{kernel.LeakyReLU(0.01), false, true, 0.01},
+	{kernel.LeakyReLU(-1.5), false, true, -1.5},
+	{kernel.LeakyReLU(0), false, true, 0},
 }
 
 // entered returns what goes into the activation: x·a + b, each rounded.
@@ -272,7 +272,7 @@ func (f *fusing[T]) check(r *rand.Rand, workers int, lists [3]int) error {
 	if r.IntN(2) == 0 {
 		f.residual = beside
 	}
-	used := f.residual != nil && !f.backward || f.backward && f.bend.activation != spatialdropout.Linear
+	used := f.residual != nil && !f.backward || f.backward && f.bend.activation != kernel.Activation{}
 	besideIsDst = besideIsDst && used
 	if srcIsDst {
 		src = dst

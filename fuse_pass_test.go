@@ -30,7 +30,7 @@ func testFusedPasses[T number](t *testing.T) {
 		d, drawing := newDropout(t, 0.3, opts()...), newDropout(t, 0.3, opts()...)
 		d.Draw(x.geom) // Ramp has rate 0 at step 0
 		draw(t, drawing, x.geom)
-		a := spatialdropout.Around{Scale: k.vector(number(x.channels)), Shift: k.vector(number(x.channels)), Activation: spatialdropout.LeakyReLU(0.2)}
+		a := spatialdropout.Around{Scale: k.vector(number(x.channels)), Shift: k.vector(number(x.channels)), Activation: kernel.LeakyReLU(0.2)}
 		src, residual, dy := number(x.length), number(x.length), number(x.length)
 		type use struct {
 			what string
@@ -96,7 +96,7 @@ func testFusedPasses[T number](t *testing.T) {
 		if _, err := d.Fuse(tensorOf(dy[1:]), tensorOf(src), spatialdropout.Tensor{}, a); err == nil || d.State() != before {
 			t.Errorf("%s: %v, at %+v, want %+v", name, err, d.State(), before)
 		}
-		if _, err := d.Fuse(tensorOf(dy), tensorOf(src), tensorOf(src), spatialdropout.Around{Activation: spatialdropout.LeakyReLU(math.NaN())}); err == nil || d.State() != before {
+		if _, err := d.Fuse(tensorOf(dy), tensorOf(src), tensorOf(src), spatialdropout.Around{Activation: kernel.LeakyReLU(math.NaN())}); err == nil || d.State() != before {
 			t.Errorf("%s: %v, at %+v, want %+v", name, err, d.State(), before)
 		}
 	}
@@ -119,7 +119,7 @@ func testFromOutput[T number](t *testing.T) {
 		} {
 			for _, rate := range []float64{0, 0.3, 0.9, 1} {
 				m := draw(t, newDropout(t, rate, opts...), x.geom)
-				for _, act := range []spatialdropout.Activation{spatialdropout.ReLU, spatialdropout.LeakyReLU(0.3), spatialdropout.LeakyReLU(0), spatialdropout.Linear} {
+				for _, act := range []kernel.Activation{kernel.ReLU, kernel.LeakyReLU(0.3), kernel.LeakyReLU(0), kernel.Activation{}} {
 					a := spatialdropout.Around{Scale: k.vector(values[T](r, x.channels)), Shift: k.vector(values[T](r, x.channels)), Activation: act}
 					src, dy, y := values[T](r, x.length), values[T](r, x.length), make([]T, x.length)
 					if err := spatialdropout.FuseTensor(k.tensor(y, x.geom), k.tensor(src, x.geom), spatialdropout.Tensor{}, m, a, 1); err != nil {
@@ -155,7 +155,7 @@ func TestGradientFromOutputIsThatFromInput(t *testing.T) {
 func TestFusedGradientIsTheDerivative(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 73))
 	x := dense(t, layout.NHWC, 2, 2, 3, 4)
-	for _, act := range []spatialdropout.Activation{spatialdropout.Linear, spatialdropout.ReLU, spatialdropout.ClippedReLU(1), spatialdropout.LeakyReLU(0.1), spatialdropout.LeakyReLU(-2)} {
+	for _, act := range []kernel.Activation{kernel.Activation{}, kernel.ReLU, kernel.ClippedReLU(1), kernel.LeakyReLU(0.1), kernel.LeakyReLU(-2)} {
 		for _, rule := range []mask.Rule{mask.Reciprocal, mask.Quotient, mask.Alpha, mask.Gaussian, mask.AtInference} {
 			m := draw(t, newDropout(t, 0.4, withRule(rule)), x.geom)
 			number := func(n int) []float64 {
@@ -201,7 +201,7 @@ func testFusedErrors[T number](t *testing.T) {
 	m := draw(t, newDropout(t, 0.5), x.geom)
 	of := func(data []T) spatialdropout.Tensor { return k.tensor(data, x.geom) }
 	three := func() kernel.Vector { return k.vector(filled(3, k.of(1))) }
-	relu := spatialdropout.Around{Activation: spatialdropout.ReLU}
+	relu := spatialdropout.Around{Activation: kernel.ReLU}
 	masked := func(opts ...spatialdropout.Option) *mask.Mask { return draw(t, newDropout(t, 0.5, opts...), x.geom) }
 	type arguments struct {
 		dst, src, beside spatialdropout.Tensor
@@ -246,13 +246,13 @@ func testFusedErrors[T number](t *testing.T) {
 		{"shifts of another kind", func(c *arguments) { c.a.Shift = doubles.From(117) }, &spatialdropout.TensorError{Argument: "Shift"}, []string{"Shift", doubles.Kind().String()}, ""},
 		{"scales in dst", func(c *arguments) { c.a.Scale = k.vector(dst[5:8]) }, new(kernel.OverlapError), []string{"scales"}, ""},
 		{"shifts in dst", func(c *arguments) { c.a.Scale, c.a.Shift = three(), k.vector(memory[118:121]) }, new(kernel.OverlapError), []string{"shifts"}, ""},
-		{"a limit of 0", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(0) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"ClippedReLU(0)", "above 0"}, ""},
-		{"a limit below 0", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(-6) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"-6", "above 0"}, ""},
-		{"no limit", func(c *arguments) { c.a.Activation = spatialdropout.ClippedReLU(math.NaN()) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"NaN", "above 0"}, ""},
-		{"an infinite slope", func(c *arguments) { c.a.Activation = spatialdropout.LeakyReLU(math.Inf(1)) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"Inf", "finite"}, ""},
-		{"no slope", func(c *arguments) { c.a.Activation = spatialdropout.LeakyReLU(math.NaN()) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"NaN", "finite"}, ""},
-		{"a limit and the output", func(c *arguments) { c.a.Activation, c.output = spatialdropout.ReLU6, true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"output", "FromInput"}, "backward"},
-		{"a negative slope and the output", func(c *arguments) { c.a.Activation, c.output = spatialdropout.LeakyReLU(-1), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"output", "FromInput"}, "backward"},
+		{"a limit of 0", func(c *arguments) { c.a.Activation = kernel.ClippedReLU(0) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"ClippedReLU(0)", "above 0"}, ""},
+		{"a limit below 0", func(c *arguments) { c.a.Activation = kernel.ClippedReLU(-6) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"-6", "above 0"}, ""},
+		{"no limit", func(c *arguments) { c.a.Activation = kernel.ClippedReLU(math.NaN()) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"NaN", "above 0"}, ""},
+		{"an infinite slope", func(c *arguments) { c.a.Activation = kernel.LeakyReLU(math.Inf(1)) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"Inf", "finite"}, ""},
+		{"no slope", func(c *arguments) { c.a.Activation = kernel.LeakyReLU(math.NaN()) }, &spatialdropout.ArgumentError{Argument: "Activation"}, []string{"NaN", "finite"}, ""},
+		{"a limit and the output", func(c *arguments) { c.a.Activation, c.output = kernel.ClippedReLU(6), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"output", "FromInput"}, "backward"},
+		{"a negative slope and the output", func(c *arguments) { c.a.Activation, c.output = kernel.LeakyReLU(-1), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"output", "FromInput"}, "backward"},
 		{"Multiply and the output", func(c *arguments) { c.m, c.output = masked(withPolicy(mask.Multiply)), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"+0", "FromInput"}, "backward"},
 		{"alpha dropout and the output", func(c *arguments) { c.m, c.output = masked(withRule(mask.Alpha)), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"shifts", "FromInput"}, "backward"},
 		{"Gaussian noise and the output", func(c *arguments) { c.m, c.output = masked(withRule(mask.Gaussian)), true }, &spatialdropout.ArgumentError{Argument: "from"}, []string{"FromInput"}, "backward"},
@@ -329,7 +329,7 @@ func TestFusedCallsOfNothing(t *testing.T) {
 	x := dense(t, layout.NCHW, 2, 3, 0, 5)
 	d := newDropout(t, 0.5)
 	m := draw(t, d, x.geom)
-	a := spatialdropout.Around{Activation: spatialdropout.ReLU}
+	a := spatialdropout.Around{Activation: kernel.ReLU}
 	none := spatialdropout.Of([]float32{}, x.geom)
 	if err := spatialdropout.Fuse(nil, []float32{}, nil, m, a, x.geom); err != nil {
 		t.Error(err)
@@ -355,18 +355,6 @@ func TestFusedCallsOfNothing(t *testing.T) {
 	}
 	if err := (spatialdropout.Pass{}).FuseBackward(none, none, spatialdropout.From{}, a); !errors.As(err, new(*spatialdropout.MaskError)) {
 		t.Errorf("the gradient of a zero Pass: %v", err)
-	}
-}
-
-// An activation is written as in Go.
-func TestActivationsHaveNames(t *testing.T) {
-	for a, want := range map[spatialdropout.Activation]string{
-		{}: "Linear", spatialdropout.Linear: "Linear", spatialdropout.ReLU: "ReLU", spatialdropout.ReLU6: "ClippedReLU(6)", spatialdropout.ClippedReLU(0.5): "ClippedReLU(0.5)",
-		spatialdropout.ClippedReLU(math.Inf(1)): "ClippedReLU(+Inf)", spatialdropout.LeakyReLU(0.01): "LeakyReLU(0.01)",
-	} {
-		if got := a.String(); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
 	}
 }
 

@@ -92,13 +92,14 @@ func (c *fusion) checkAround(at *places) error {
 	if kind == nil {
 		return nil // there are no elements
 	}
-	if err := c.around.Activation.check(kind); err != nil {
-		return err
+	err := c.around.Activation.Check(kind, c.output)
+	if refused, ok := err.(*kernel.ArgumentError); ok {
+		if refused.Argument == "Output" {
+			return c.noOutput("", "FromInput: the sign of the output does not say where its input was")
+		}
+		return &ArgumentError{refused.Argument, refused.Given, refused.Want}
 	}
-	if a := c.around.Activation; c.output && (a.form == clipped && !math.IsInf(kind.Type().Rounded(a.number), 1) || a.form == leaky && a.number < 0) {
-		return c.noOutput("", "FromInput: the sign of the output does not say where its input was")
-	}
-	return nil
+	return err
 }
 
 // checkAux returns an error unless aux is a tensor that lies as dst does.
@@ -202,11 +203,8 @@ func (c *fusion) run(at *places, m *mask.Mask, joined *layout.Nest) error {
 	defer scratch.Put(room)
 	factors, shifts := (*room)[:bytes], []byte(nil)
 	f := kernel.Fused{
-		Fusion: a.Activation.fusion(at.aux != nil), Op: op, Limit: a.Activation.limit(),
+		Activation: a.Activation, Backward: c.backward, Output: c.output, Op: op,
 		Aux: c.aux, Factors: kernel.OfBytes(kind, factors),
-	}
-	if c.backward {
-		f.Fusion = a.Activation.gradient(c.output)
 	}
 	if action.Shift {
 		shifts = (*room)[bytes : 2*bytes]

@@ -17,7 +17,7 @@ func BenchmarkSmallCalls(b *testing.B) {
 	x, y := make([]float32, 16), make([]float32, 16)
 	half := make([]uint16, 16)
 	drop := newDropout(b, 0.5, spatialdropout.WithSeed(1))
-	around := spatialdropout.Around{Shift: kernel.Of([]float32{1, 2, 3, 4}), Activation: spatialdropout.ReLU}
+	around := spatialdropout.Around{Shift: kernel.Of([]float32{1, 2, 3, 4}), Activation: kernel.ReLU}
 	layer := newLayer[float32](b, 0.5, spatialdropout.WithSeed(1))
 	one, four, m := draw(b, drop, plane), draw(b, drop, planes), draw(b, drop, word)
 	for _, c := range []struct {

@@ -21,6 +21,8 @@ type family struct {
 	// The rest is of all families but core.
 	operations []operation
 	op, ops    string // the type of the operations in package kernel, and their number
+	row        string // the type of what a table says of each
+	inner      bool   // the constants of the operations are not exported
 	doc        string // of the constants
 	operands   string // of the function of a kernel, in order: pointers
 	entry      func(o operation) string
@@ -28,8 +30,8 @@ type family struct {
 
 var (
 	core    = &family{name: "core", written: func(tier, kernel) bool { return true }}
-	fused   = &family{name: "fused", op: "Fusion", ops: "fusions", operands: "dst, src, aux, factors, scales, shifts, limit"}
-	compact = &family{name: "compact", op: "Compaction", ops: "compactions", operands: "dst, src, factors"}
+	fused   = &family{name: "fused", op: "fusedOp", ops: "fusedOps", row: "fusion", inner: true, operands: "dst, src, aux, factors, scales, shifts, limit"}
+	compact = &family{name: "compact", op: "Compaction", ops: "compactions", row: "compaction", operands: "dst, src, factors"}
 )
 
 // families are all of them, core first.
@@ -64,18 +66,26 @@ func (f *family) kernelsOf(streamed map[string][]shape) []kernel {
 // dispatched returns the name of the family's function of a type, such as dispatchFusedF32.
 func (f *family) dispatched(prefix string, e elem) string { return prefix + capital(f.name) + e.name }
 
+// constant returns the name that package kernel has for an operation of the family.
+func (f *family) constant(o operation) string {
+	if f.inner {
+		return o.name
+	}
+	return o.constant()
+}
+
 // catalogueFile returns the operations of a family, its kernels and what each computes.
 func (f *family) catalogueFile() ([]byte, error) {
 	id, none, ids := f.name+"ID", "no"+capital(f.name), f.name+"IDs"
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\npackage kernel\n\nimport \"github.com/spatialdropout/spatialdropout/internal/dtype\"\n\n%sconst (\n", generated, commented(f.doc))
 	for i, o := range f.operations {
-		fmt.Fprintf(&b, "%s\t%s%s\n", commented(o.constant()+" "+o.meaning()), o.constant(), map[bool]string{true: " " + f.op + " = iota"}[i == 0])
+		fmt.Fprintf(&b, "%s\t%s%s\n", commented(f.constant(o)+" "+o.meaning()), f.constant(o), map[bool]string{true: " " + f.op + " = iota"}[i == 0])
 	}
 	fmt.Fprintf(&b, "\t%s = iota\n)\n\n", f.ops)
-	fmt.Fprintf(&b, "// %sTable says what each %s does.\nvar %[1]sTable = [%[3]s]%[2]s{\n", f.name, strings.ToLower(f.op), f.ops)
+	fmt.Fprintf(&b, "// %sTable says what each %s does.\nvar %[1]sTable = [%[3]s]%[2]s{\n", f.name, f.row, f.ops)
 	for _, o := range f.operations {
-		fmt.Fprintf(&b, "\t%s: {name: %q%s},\n", o.constant(), o.constant(), f.entry(o))
+		fmt.Fprintf(&b, "\t%s: {name: %q%s},\n", f.constant(o), f.constant(o), f.entry(o))
 	}
 	fmt.Fprintf(&b, "}\n\n// %s names a kernel of the family.\ntype %[1]s uint8\n\nconst (\n\t%s %[1]s = iota // no kernel\n", id, none)
 	for _, k := range f.kernels() {
@@ -83,13 +93,13 @@ func (f *family) catalogueFile() ([]byte, error) {
 	}
 	fmt.Fprintf(&b, "\t%s = iota\n)\n\n// %sCatalogue says what each kernel computes.\nvar %[2]sCatalogue = [%[1]s]%[2]sEntry{\n", ids, f.name)
 	for _, k := range f.kernels() {
-		fmt.Fprintf(&b, "\t%s: {name: %q, op: %s, typ: %s, past: %v, shape: %s},\n", k.name(), k.name(), k.operation.constant(), k.elem.id, k.stream, k.shape.constant())
+		fmt.Fprintf(&b, "\t%s: {name: %q, op: %s, typ: %s, past: %v, shape: %s},\n", k.name(), k.name(), f.constant(k.operation), k.elem.id, k.stream, k.shape.constant())
 	}
 	fmt.Fprintf(&b, "}\n\n")
 	for _, e := range elems {
 		fmt.Fprintf(&b, "// %s lists the kernels of %s by operation: those that store as usual, and those that store past the cache.\nvar %[1]s = [%[3]s]%[4]sWays{\n", f.dispatched("ways", e), e.doc(), f.ops, f.name)
 		for _, o := range f.operations {
-			fmt.Fprintf(&b, "\t%s: {", o.constant())
+			fmt.Fprintf(&b, "\t%s: {", f.constant(o))
 			for _, past := range []bool{false, true} {
 				fmt.Fprintf(&b, "{")
 				for _, k := range f.kernels() {

@@ -40,7 +40,7 @@ func describeFused() {
 	}
 	fused.kernels = func() []kernel { return fused.kernelsOf(streamed) }
 	fused.written = func(tier, kernel) bool { return true }
-	fused.doc = "The fusions. x is an element of src, z the element of aux, y the element of dst. f is the factor, a the scale and s the shift of its channel, and l is the limit, one number for all. Each product and sum is rounded, none is fused. clip(t, l) is +0 where t <= 0, l where t > l, and t elsewhere, NaN among it. leaky(t, l) is t where t > 0, and l * t elsewhere. gate(g, t, l) is +0 where t <= 0 or t >= l, and g elsewhere, also where t is a NaN. An infinite l limits nothing. slope(g, t, l) is g where t > 0, and l * g elsewhere."
+	fused.doc = "The formulas. x is an element of src, z the element of aux, y the element of dst. f is the factor, a the scale and s the shift of its channel, and l is the limit, one number for all. Each product and sum is rounded, none is fused. clip(t, l) is +0 where t <= 0, l where t > l, and t elsewhere, NaN among it. leaky(t, l) is t where t > 0, and l * t elsewhere. gate(g, t, l) is +0 where t <= 0 or t >= l, and g elsewhere, also where t is a NaN. An infinite l limits nothing. slope(g, t, l) is g where t > 0, and l * g elsewhere."
 	fused.entry = func(o operation) string {
 		activation := "linear"
 		switch {
@@ -61,7 +61,7 @@ func (k kernel) alias() string {
 	}
 	for _, o := range []operator{clipping, leaking, gating, sloping} {
 		if k.value.applies(o) {
-			return text + ". See [" + k.operation.constant() + "] for " + string(o) + "."
+			return text + ". See [" + k.family.constant(k.operation) + "] for " + string(o) + "."
 		}
 	}
 	return text + "."

@@ -32,7 +32,7 @@ func testSlicesWithinAnElement[T number](t *testing.T) {
 		}
 		return list
 	}
-	factors, scales, shifts, limit := numbers(n*c), numbers(c), numbers(c), 2.0
+	factors, scales, shifts := numbers(n*c), numbers(c), numbers(c)
 	for i := range factors {
 		if i%3 == 0 {
 			factors[i] = 0
@@ -50,10 +50,20 @@ func testSlicesWithinAnElement[T number](t *testing.T) {
 				return Run(op, dst, src, vectorOf(factors), vectorOf(ShiftsOf(op, append(shifts[:c:c], shifts...))), g.Loops(), 1)
 			}
 		}
-		for f := range Fusion(fusions) {
+		for f := range fusedOp(fusedOps) {
+			of := &fusedTable[f]
+			call := Fused{Backward: of.backward, Output: of.outward(), Factors: vectorOf(factors), Scales: vectorOf(scales), Shifts: vectorOf(shifts)}
+			switch {
+			case of.activation == leaking:
+				call.Activation = LeakyReLU(2)
+			case of.activation == clipped && of.limit:
+				call.Activation = ClippedReLU(2)
+			case of.activation == clipped:
+				call.Activation = ReLU
+			}
 			calls[f.String()] = func(dst, src, aux Vector) error {
-				f := Fused{Fusion: f, Factors: vectorOf(factors), Scales: vectorOf(scales), Shifts: vectorOf(shifts), Limit: limit}
-				if fusedTable[f.Fusion].aux {
+				f := call
+				if of.aux {
 					f.Aux = aux
 				}
 				return RunFused(&f, dst, src, g.Loops(), 1)

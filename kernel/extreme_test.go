@@ -133,7 +133,11 @@ func TestExtremes(t *testing.T) {
 			check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], p, workers) })
 		}
 		check("RunPart", func() error { return kernel.RunPart(op, v[0], v[1], v[2], v[3], new(layout.Part), workers) })
-		around := &kernel.Fused{Fusion: kernel.Fusion(extreme.One(r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255)), Factors: v[2], Limit: extreme.One(r, 1, 0.5, extreme.Rate(r))}
+		number := extreme.One(r, 1, 0.5, extreme.Rate(r))
+		around := &kernel.Fused{
+			Activation: extreme.One(r, kernel.Activation{}, kernel.ReLU, kernel.ClippedReLU(number), kernel.LeakyReLU(number)), Factors: v[2],
+			Backward: r.IntN(2) == 0, Output: r.IntN(3) == 0,
+		}
 		if around.Op = op; r.IntN(2) == 0 {
 			around.Op = kernel.Scale
 		}
@@ -142,7 +146,7 @@ func TestExtremes(t *testing.T) {
 		}
 		if r.IntN(2) == 0 {
 			around.Scales, around.Shifts, around.FactorShifts = kernel.Of(floats[50:54]), kernel.Of(floats[54:58]), kernel.Vector{}
-			if around.Aux = kernel.Of(s[1]); around.Fusion < kernel.FuseAdd || around.Fusion == kernel.Grad {
+			if around.Aux = kernel.Of(s[1]); around.Backward && around.Activation == (kernel.Activation{}) || !around.Backward && r.IntN(2) == 0 {
 				around.Aux = kernel.Vector{}
 			}
 		}
@@ -157,9 +161,13 @@ func TestExtremes(t *testing.T) {
 		check("RunFusedPart", func() error {
 			return kernel.RunFusedPart(around, v[0], v[1], extreme.One(r, nil, new(layout.Part)), workers)
 		})
-		check("Fusion", nothing(func() { _ = kernel.Fusion(op).String() }))
+		check("Activation", func() error {
+			a := extreme.One(r, kernel.Activation{}, kernel.ReLU, kernel.ClippedReLU(number), kernel.LeakyReLU(number))
+			_ = a.String()
+			return a.Check(kind, r.IntN(2) == 0)
+		})
 	}
-	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunPart", "RunFused", "RunFusedPart", "Fusion", "RunCompact of planes", "RunCompact of rows", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
+	for _, name := range []string{"Planes", "Pixels", "Run", "PlanesOf", "PixelsOf", "RunPart", "RunFused", "RunFusedPart", "Activation", "RunCompact of planes", "RunCompact of rows", "RunCompact", "As", "AsList", "OfBytes", "From", "Bytes", "Size", "Type", "String"} {
 		if done[name] < int(runs)/50 {
 			t.Errorf("%d calls of %s without an error, of %d, want a fiftieth", done[name], name, runs)
 		}

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 	"sync"
 	"unsafe"
 
@@ -12,24 +11,42 @@ import (
 
 // Fused is what [RunFused] computes around dropout, and with which numbers. A channel has an entry
 // in Scales and in Shifts, and each channel of each sample one in Factors.
+//
+// With x of src, y of dst and z of Aux, the factor f, the scale a and the shift s of the channel, [Scale] as dropout and
+// the function act of the activation, each product and sum rounded and none fused, it is
+//
+//	y = z + act(x * a + s) * f
+//
+// without the sum if there is no Aux. Where f is 0, y is z, or +0, whatever x is. The gradient is
+//
+//	y = x * f * a                       without an activation
+//	y = gate(x * f, z * a + s, l) * a   of a ReLU with the limit l, or +Inf
+//	y = slope(x * f, z * a + s, l) * a  of a leaky one with the slope l
+//
+// and from the output it has z in place of z * a + s. Where f is 0, y is +0, whatever x is. gate(g, t, l) is +0 where
+// t <= 0 or t >= l, and g elsewhere, also where t is a NaN. An infinite l limits nothing. slope(g, t, l) is g where
+// t > 0, and l * g elsewhere.
 type Fused struct {
-	// Fusion is the formula.
-	Fusion Fusion
+	// Activation comes after the scale and the shift, and before dropout.
+	Activation Activation
+	// Backward makes the call that of the gradient: src is the gradient with respect to the result, and dst that with
+	// respect to the src of the other call.
+	Backward bool
+	// Output says that the Aux of a gradient is what came out of the other call, and not what went in.
+	Output bool
 	// Op is what dropout does with the factors. [Scale] is part of the formula: a single kernel
 	// does all. [Multiply], [Divide], [Affine] and [AffineMultiply] are computed as they are
 	// without fusion, in pieces that stay in the first cache: 16 KiB go through one kernel and then
 	// through the other. A gradient takes [Scale], [Multiply] or [Divide].
 	Op Op
-	// Aux is the other tensor of a formula that has one. It lies as dst does, and may be dst.
+	// Aux is added to the result. The zero Vector stands for none. A gradient of an activation takes what went into
+	// the other call in its place, or what came out. Aux lies as dst does, and may be dst.
 	Aux Vector
 	// Factors and FactorShifts are those of [Run].
 	Factors, FactorShifts Vector
 	// Scales and Shifts hold as many numbers as a sample has channels, padding included: the
 	// element whose factor is entry e has the scale and the shift e mod Scales.Len().
 	Scales, Shifts Vector
-	// Limit is the greatest value of a ReLU, +Inf if there is none, or the slope of a leaky
-	// one. It is rounded once to the kind. Formulas without either ignore it.
-	Limit float64
 }
 
 // RunFused does what f says to every element that a nest of loops visits, as [Run] does an
@@ -40,73 +57,64 @@ type Fused struct {
 //
 // RunFused does not allocate after warm-up. Its errors are those of [Run].
 func RunFused(f *Fused, dst, src Vector, loops []layout.Loop, workers int) error {
-	if err := f.check(dst, src); err != nil {
+	what, err := f.check(dst, src)
+	if err != nil {
 		return err
 	}
-	if workers >= 0 && f.single(dst, src, loops, workers) {
+	if workers >= 0 && f.single(what, dst, src, loops, workers) {
 		return nil
 	}
-	return f.run(dst, src, loops, place{}, workers)
+	return f.run(what, dst, src, loops, place{}, workers)
 }
 
 // RunFusedPart is [RunFused] on a part of what [layout.Join] returns, as [RunPart] is [Run].
 func RunFusedPart(f *Fused, dst, src Vector, p *layout.Part, workers int) error {
-	if err := f.check(dst, src); err != nil {
+	what, err := f.check(dst, src)
+	if err != nil {
 		return err
 	}
 	if p == nil || p.Dst|p.Src|p.Factor < 0 {
-		return noPart(f.Fusion, p)
+		return noPart(what, p)
 	}
-	return f.run(dst, src, p.Loops(), place{p.Dst, p.Src, p.Factor}, workers)
+	return f.run(what, dst, src, p.Loops(), place{p.Dst, p.Src, p.Factor}, workers)
 }
 
-// check returns an error unless f goes with the kind of dst and src.
-func (f *Fused) check(dst, src Vector) error {
+// check returns the formula of f, and an error unless it goes with the kind of dst and src.
+func (f *Fused) check(dst, src Vector) (what fusedOp, err error) {
 	if f == nil {
-		return refused("f", "a Fused", "no numbers")
+		return 0, refused("f", "a Fused", "no numbers")
 	}
-	if f.Fusion >= fusions {
-		return refused("Fusion", fmt.Sprintf("one of %v to %v", Fusion(0), Fusion(fusions-1)), "unknown formula %v", f.Fusion)
-	}
-	formula := &fusedTable[f.Fusion]
+	what = f.formula()
 	if f.Op >= Copy {
-		return unknown("Op", f.Op)
+		return 0, unknown("Op", f.Op)
 	}
-	if o := &operations[f.Op]; o.adds || o.rectifies || formula.backward && o.shifts {
+	if o := &operations[f.Op]; o.adds || o.rectifies || f.Backward && o.shifts {
 		want := "Scale, Multiply, Divide, Affine or AffineMultiply"
-		if formula.backward {
+		if f.Backward {
 			want = "Scale, Multiply or Divide"
 		}
-		return refused("Op", want, "%v around %v", f.Fusion, f.Op)
+		return 0, refused("Op", want, "%v around %v", what, f.Op)
 	}
 	kind := dst.kind
 	if !kind.known() || src.kind != kind || f.Factors.kind != nil && f.Factors.kind != kind || f.FactorShifts.kind != nil && f.FactorShifts.kind != kind {
-		return mixed(kind, src.kind, f.Factors.kind, f.FactorShifts.kind)
+		return 0, mixed(kind, src.kind, f.Factors.kind, f.FactorShifts.kind)
 	}
 	for i, v := range [...]*Vector{&f.Aux, &f.Scales, &f.Shifts} {
 		name := [...]string{"Aux", "Scales", "Shifts"}[i]
 		if v.kind != nil && v.kind != kind {
-			return refused("kind", kind.String()+", the kind of dst", "%v with %s of %s", f.Fusion, name, v.kind.String())
+			return 0, refused("kind", kind.String()+", the kind of dst", "%v with %s of %s", what, name, v.kind.String())
 		}
 		if i > 0 && v.len < 0 {
-			return notOne(name, -v.len, "one slice")
+			return 0, notOne(name, -v.len, "one slice")
 		}
 	}
 	if f.Scales.len != f.Shifts.len || f.Scales.len == 0 {
-		return unfit("Scales", "one of each for every channel", "%v with %d scales and %d shifts", f.Fusion, f.Scales.len, f.Shifts.len)
+		return 0, unfit("Scales", "one of each for every channel", "%v with %d scales and %d shifts", what, f.Scales.len, f.Shifts.len)
 	}
-	if !formula.aux && f.Aux.len != 0 {
-		return refused("Aux", "none: the formula has no other tensor", "%v with an aux", f.Fusion)
+	if !fusedTable[what].aux && f.Aux.len != 0 {
+		return 0, refused("Aux", "none: there is no activation", "%v with an aux", what)
 	}
-	leaks := formula.activation == leaking
-	if limit := kind.typ.Rounded(f.Limit); formula.limit && (limit != limit || leaks && math.IsInf(limit, 0) || !leaks && limit <= 0) {
-		want := "a finite slope"
-		if !leaks {
-			want = "a limit above 0"
-		}
-		return refused("Limit", want, "%v with %v, which is %v as %s", f.Fusion, f.Limit, limit, kind.String())
-	}
-	return nil
+	return what, f.Activation.Check(kind, f.Backward && f.Output)
 }
 
 // fused is what a nest has besides its operands where it runs fused kernels. [RunFused] alone
@@ -130,12 +138,12 @@ type fused struct {
 var fusedCalls = sync.Pool{New: func() any { return new(fused) }}
 
 // run is RunFused after check, from a place on.
-func (f *Fused) run(dst, src Vector, loops []layout.Loop, begin place, workers int) error {
+func (f *Fused) run(what fusedOp, dst, src Vector, loops []layout.Loop, begin place, workers int) error {
 	if workers < 0 {
 		return negative(workers)
 	}
 	c := fusedCalls.Get().(*fused)
-	err := ofFields(f.walk(c, dst, src, loops, begin, workers))
+	err := ofFields(f.walk(c, what, dst, src, loops, begin, workers))
 	c.kernels, c.ways, c.aux, c.scales, c.shifts = nil, nil, loop.Memory{}, nil, nil // let go of the caller's data
 	fusedCalls.Put(c)
 	return err
@@ -159,16 +167,16 @@ func ofFields(err error) error {
 }
 
 // walk does all elements of the nest.
-func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place, workers int) error {
+func (f *Fused) walk(c *fused, what fusedOp, dst, src Vector, loops []layout.Loop, begin place, workers int) error {
 	kind := dst.kind
 	var n nest
 	if dst.len|src.len|f.Aux.len|f.Factors.len|f.FactorShifts.len < 0 {
 		l := listCalls.Get().(*lists)
-		count, err := f.setLists(l, &n, dst, src, loops, begin)
+		count, err := f.setLists(l, what, &n, dst, src, loops, begin)
 		if err == nil && count > 0 {
-			if err = f.separateLists(l); err == nil {
+			if err = f.separateLists(l, what); err == nil {
 				n.lists, c.aux = l, l.aux
-				c.set(f, &n, l.span(), f.Factors.len)
+				c.set(f, what, &n, l.span(), f.Factors.len)
 				n.share(count*n.total(), l.span(), workers)
 			}
 		}
@@ -179,7 +187,7 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 	factors, shifts, aux := f.Factors, f.FactorShifts, f.Aux
 	if begin != (place{}) {
 		if begin.dst > dst.len || begin.src > src.len || begin.factor > factors.len || shifts.len > 0 && begin.factor > shifts.len {
-			return unfit("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts of dropout", f.Fusion, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)
+			return unfit("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts of dropout", what, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)
 		}
 		dst, src, factors = dst.from(begin.dst), src.from(begin.src), factors.from(begin.factor)
 		if aux.len > 0 {
@@ -193,12 +201,12 @@ func (f *Fused) walk(c *fused, dst, src Vector, loops []layout.Loop, begin place
 	if err != nil || span == 0 {
 		return err
 	}
-	if err := f.separate(dst, aux, loops, span); err != nil {
+	if err := f.separate(what, dst, aux, loops, span); err != nil {
 		return err
 	}
 	n.op, n.dst, n.src, n.factors, n.shifts = f.Op, dst.data, src.data, factors.data, shifts.data
 	n.base.factor, c.aux.Data = begin.factor, aux.data
-	c.set(f, &n, span, factors.len)
+	c.set(f, what, &n, span, factors.len)
 	n.share(n.total(), span, workers)
 	return nil
 }
@@ -210,7 +218,7 @@ const untiledBytes = 12 << 10
 
 // single makes a call that is no more than one of a kernel, as [doRun] does. Of others, and where anything is wrong, it
 // returns false.
-func (f *Fused) single(dst, src Vector, loops []layout.Loop, workers int) bool {
+func (f *Fused) single(what fusedOp, dst, src Vector, loops []layout.Loop, workers int) bool {
 	const most = 1 << 15 // the product of two fits an int
 	if uint(len(loops)-1) >= 2 || f.Op != Scale || f.FactorShifts.len != 0 {
 		return false
@@ -237,23 +245,23 @@ func (f *Fused) single(dst, src Vector, loops []layout.Loop, workers int) bool {
 	if within(dst.data, bytes, f.Factors.data, of) || f.outside(dst.data, elements) != nil {
 		return false
 	}
-	if fusedTable[f.Fusion].aux {
+	if fusedTable[what].aux {
 		if aux = f.Aux.data; f.Aux.len < elements || meets(dst.data, aux, bytes) {
 			return false
 		}
 	}
-	kernels, limit := kind.more.(fuser), wordOf(kind, f.Limit)
-	kernels.fused(kernels.fusedWays(f.Fusion)[0][last.Factor&1], hide(dst.data), hide(src.data), hide(aux), hide(f.Factors.data), hide(f.Scales.data), hide(f.Shifts.data), hide(unsafe.Pointer(&limit)), count, last.Size)
+	kernels, limit := kind.more.(fuser), wordOf(kind, f.Activation.limit())
+	kernels.fused(kernels.fusedWays(what)[0][last.Factor&1], hide(dst.data), hide(src.data), hide(aux), hide(f.Factors.data), hide(f.Scales.data), hide(f.Shifts.data), hide(unsafe.Pointer(&limit)), count, last.Size)
 	return true
 }
 
 // separate returns an error if aux is too short for a dst that spans so many elements, or if one of the
 // operands that [nest.set] does not know overlaps dst.
-func (f *Fused) separate(dst, aux Vector, loops []layout.Loop, span int) error {
+func (f *Fused) separate(what fusedOp, dst, aux Vector, loops []layout.Loop, span int) error {
 	kind := dst.kind
-	if fusedTable[f.Fusion].aux {
+	if fusedTable[what].aux {
 		if aux.len < span {
-			return unfit("Aux", fmt.Sprintf("%d or more", span), "%s: %v of aux of %d elements", described(loops), f.Fusion, aux.len)
+			return unfit("Aux", fmt.Sprintf("%d or more", span), "%s: %v with aux of %d elements", described(loops), what, aux.len)
 		}
 		var room [layout.MaxLoops]layout.Loop
 		alike := room[:copy(room[:], loops)]
@@ -268,8 +276,8 @@ func (f *Fused) separate(dst, aux Vector, loops []layout.Loop, span int) error {
 }
 
 // setLists is [lists.set] with aux.
-func (f *Fused) setLists(l *lists, n *nest, dst, src Vector, loops []layout.Loop, begin place) (count int, err error) {
-	if fusedTable[f.Fusion].aux {
+func (f *Fused) setLists(l *lists, what fusedOp, n *nest, dst, src Vector, loops []layout.Loop, begin place) (count int, err error) {
+	if fusedTable[what].aux {
 		r, _ := loop.Measure(loops) // set says what is wrong with them
 		if l.aux, err = memoryOf("aux", dst.kind, f.Aux.vector, begin.dst+r.Dst); err != nil {
 			return 0, err
@@ -279,8 +287,8 @@ func (f *Fused) setLists(l *lists, n *nest, dst, src Vector, loops []layout.Loop
 }
 
 // separateLists is separate where a tensor is a list.
-func (f *Fused) separateLists(l *lists) error {
-	if fusedTable[f.Fusion].aux {
+func (f *Fused) separateLists(l *lists, what fusedOp) error {
+	if fusedTable[what].aux {
 		if with, distance, shared := loop.Shared(&l.dst, &l.aux, f.Scales.kind.bytes(1), true); shared {
 			if with == "src" {
 				with = "aux"

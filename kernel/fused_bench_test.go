@@ -53,7 +53,7 @@ func BenchmarkFused(b *testing.B) {
 				pass(AffineMax, dst, src, scales, shifts, loops)
 				pass(Scale, dst, dst, factors, nil, loops)
 			})
-			for past, k := range waysFusedF32[FuseReLU] {
+			for past, k := range waysFusedF32[fuseReLU] {
 				if k := k[c.shape]; k != noFused {
 					run("way="+[]string{"fused", "past"}[past], func() {
 						dispatchFusedF32(k, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), nil, unsafe.Pointer(&factors[0]), unsafe.Pointer(&scales[0]), unsafe.Pointer(&shifts[0]), unsafe.Pointer(&limit), count, c.length)

@@ -43,7 +43,7 @@ func fusePixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -58,7 +58,7 @@ func fuseReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -73,7 +73,7 @@ func fuseReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -88,7 +88,7 @@ func fuseLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -133,7 +133,7 @@ func fuseAddPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -148,7 +148,7 @@ func fuseReLUAddPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -163,7 +163,7 @@ func fuseReLUAddPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -178,7 +178,7 @@ func fuseLeakyAddPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -223,7 +223,7 @@ func gradPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -238,7 +238,7 @@ func gradReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -253,7 +253,7 @@ func gradReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -268,7 +268,7 @@ func gradLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -283,7 +283,7 @@ func gradLeakyPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -298,7 +298,7 @@ func gradReLUOutPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -313,7 +313,7 @@ func gradReLUOutPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -328,7 +328,7 @@ func gradLeakyOutPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -377,7 +377,7 @@ func streamFusePixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -394,7 +394,7 @@ func streamFuseReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -411,7 +411,7 @@ func streamFuseReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -428,7 +428,7 @@ func streamFuseLeakyPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, fact
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -479,7 +479,7 @@ func streamFuseAddPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -496,7 +496,7 @@ func streamFuseReLUAddPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, fa
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -547,7 +547,7 @@ func streamGradPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -564,7 +564,7 @@ func streamGradReLUPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -581,7 +581,7 @@ func streamGradReLUPixelsBF16AVX512(dst *uint16, src *uint16, aux *uint16, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -598,7 +598,7 @@ func streamGradReLUOutPlanesBF16AVX512(dst *uint16, src *uint16, aux *uint16, fa
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.

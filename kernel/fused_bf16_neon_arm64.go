@@ -43,7 +43,7 @@ func fusePixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint16, 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -58,7 +58,7 @@ func fuseReLUPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -73,7 +73,7 @@ func fuseReLUPixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -88,7 +88,7 @@ func fuseLeakyPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -133,7 +133,7 @@ func fuseAddPixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint1
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -148,7 +148,7 @@ func fuseReLUAddPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -163,7 +163,7 @@ func fuseReLUAddPixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -178,7 +178,7 @@ func fuseLeakyAddPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -223,7 +223,7 @@ func gradPixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint16, 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -238,7 +238,7 @@ func gradReLUPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -253,7 +253,7 @@ func gradReLUPixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -268,7 +268,7 @@ func gradLeakyPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -283,7 +283,7 @@ func gradLeakyPixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -298,7 +298,7 @@ func gradReLUOutPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -313,7 +313,7 @@ func gradReLUOutPixelsBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape
@@ -328,7 +328,7 @@ func gradLeakyOutPlanesBF16NEON(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to bfloat16.
 //
 //go:noescape

@@ -43,7 +43,7 @@ func fusePixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16,
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -58,7 +58,7 @@ func fuseReLUPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -73,7 +73,7 @@ func fuseReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -88,7 +88,7 @@ func fuseLeakyPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -133,7 +133,7 @@ func fuseAddPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -148,7 +148,7 @@ func fuseReLUAddPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -163,7 +163,7 @@ func fuseReLUAddPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -178,7 +178,7 @@ func fuseLeakyAddPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -223,7 +223,7 @@ func gradPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uint16,
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -238,7 +238,7 @@ func gradReLUPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -253,7 +253,7 @@ func gradReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *uin
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -268,7 +268,7 @@ func gradLeakyPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -283,7 +283,7 @@ func gradLeakyPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -298,7 +298,7 @@ func gradReLUOutPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -313,7 +313,7 @@ func gradReLUOutPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -328,7 +328,7 @@ func gradLeakyOutPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -377,7 +377,7 @@ func streamFusePixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -394,7 +394,7 @@ func streamFuseReLUPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -411,7 +411,7 @@ func streamFuseReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -428,7 +428,7 @@ func streamFuseLeakyPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -479,7 +479,7 @@ func streamFuseAddPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -496,7 +496,7 @@ func streamFuseReLUAddPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, fac
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -547,7 +547,7 @@ func streamGradPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -564,7 +564,7 @@ func streamGradReLUPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
@@ -581,7 +581,7 @@ func streamGradReLUPixelsF16AVX512(dst *uint16, src *uint16, aux *uint16, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
@@ -598,7 +598,7 @@ func streamGradReLUOutPlanesF16AVX512(dst *uint16, src *uint16, aux *uint16, fac
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.

@@ -43,7 +43,7 @@ func fusePixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint16, s
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -58,7 +58,7 @@ func fuseReLUPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint1
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -73,7 +73,7 @@ func fuseReLUPixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint1
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -88,7 +88,7 @@ func fuseLeakyPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -133,7 +133,7 @@ func fuseAddPixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint16
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -148,7 +148,7 @@ func fuseReLUAddPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -163,7 +163,7 @@ func fuseReLUAddPixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -178,7 +178,7 @@ func fuseLeakyAddPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -223,7 +223,7 @@ func gradPixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint16, s
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -238,7 +238,7 @@ func gradReLUPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint1
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -253,7 +253,7 @@ func gradReLUPixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint1
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -268,7 +268,7 @@ func gradLeakyPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -283,7 +283,7 @@ func gradLeakyPixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *uint
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -298,7 +298,7 @@ func gradReLUOutPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -313,7 +313,7 @@ func gradReLUOutPixelsF16NEON(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape
@@ -328,7 +328,7 @@ func gradLeakyOutPlanesF16NEON(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to float16.
 //
 //go:noescape

@@ -45,7 +45,7 @@ func fusePixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *uint1
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -61,7 +61,7 @@ func fuseReLUPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -77,7 +77,7 @@ func fuseReLUPixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -93,7 +93,7 @@ func fuseLeakyPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -141,7 +141,7 @@ func fuseAddPixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *ui
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -157,7 +157,7 @@ func fuseReLUAddPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -173,7 +173,7 @@ func fuseReLUAddPixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -189,7 +189,7 @@ func fuseLeakyAddPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -237,7 +237,7 @@ func gradPixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *uint1
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -253,7 +253,7 @@ func gradReLUPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -269,7 +269,7 @@ func gradReLUPixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *u
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -285,7 +285,7 @@ func gradLeakyPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -301,7 +301,7 @@ func gradLeakyPixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -317,7 +317,7 @@ func gradReLUOutPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -333,7 +333,7 @@ func gradReLUOutPixelsF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //
@@ -349,7 +349,7 @@ func gradLeakyOutPlanesF16NEONFP16(dst *uint16, src *uint16, aux *uint16, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 // Each rounding is one to float32 and then one to float16.
 // It computes in float16, which gives the same numbers.
 //

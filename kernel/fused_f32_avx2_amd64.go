@@ -41,7 +41,7 @@ func fusePixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float3
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 //
 //go:noescape
 func fuseReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -55,7 +55,7 @@ func fuseReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 //
 //go:noescape
 func fuseReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -69,7 +69,7 @@ func fuseReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 //
 //go:noescape
 func fuseLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -83,7 +83,7 @@ func fuseLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *f
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 //
 //go:noescape
 func fuseLeakyPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -125,7 +125,7 @@ func fuseAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *flo
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 //
 //go:noescape
 func fuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -139,7 +139,7 @@ func fuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 //
 //go:noescape
 func fuseReLUAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -153,7 +153,7 @@ func fuseReLUAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 //
 //go:noescape
 func fuseLeakyAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -167,7 +167,7 @@ func fuseLeakyAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 //
 //go:noescape
 func fuseLeakyAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -209,7 +209,7 @@ func gradPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float3
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 //
 //go:noescape
 func gradReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -223,7 +223,7 @@ func gradReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 //
 //go:noescape
 func gradReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -237,7 +237,7 @@ func gradReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 //
 //go:noescape
 func gradLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -251,7 +251,7 @@ func gradLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *f
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 //
 //go:noescape
 func gradLeakyPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -265,7 +265,7 @@ func gradLeakyPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *f
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 //
 //go:noescape
 func gradReLUOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -279,7 +279,7 @@ func gradReLUOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 //
 //go:noescape
 func gradReLUOutPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -293,7 +293,7 @@ func gradReLUOutPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 //
 //go:noescape
 func gradLeakyOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -307,7 +307,7 @@ func gradLeakyOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 //
 //go:noescape
 func gradLeakyOutPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -353,7 +353,7 @@ func streamFusePixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
 //
@@ -369,7 +369,7 @@ func streamFuseReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
 //
@@ -385,7 +385,7 @@ func streamFuseReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
 //
@@ -401,7 +401,7 @@ func streamFuseLeakyPlanesF32AVX2(dst *float32, src *float32, aux *float32, fact
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
 //
@@ -449,7 +449,7 @@ func streamFuseAddPixelsF32AVX2(dst *float32, src *float32, aux *float32, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
 //
@@ -465,7 +465,7 @@ func streamFuseReLUAddPlanesF32AVX2(dst *float32, src *float32, aux *float32, fa
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
 //
@@ -513,7 +513,7 @@ func streamGradPixelsF32AVX2(dst *float32, src *float32, aux *float32, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
 //
@@ -529,7 +529,7 @@ func streamGradReLUPlanesF32AVX2(dst *float32, src *float32, aux *float32, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
 //
@@ -545,7 +545,7 @@ func streamGradReLUPixelsF32AVX2(dst *float32, src *float32, aux *float32, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // It writes past the cache: dst must be aligned to its elements, a plane be 64 bytes or longer.
 // A fence must follow.
 //
@@ -561,7 +561,7 @@ func streamGradReLUOutPlanesF32AVX2(dst *float32, src *float32, aux *float32, fa
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 // It writes past the cache: dst and the length of a row must be multiples of 64 bytes.
 // A fence must follow.
 //

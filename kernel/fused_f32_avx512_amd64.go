@@ -41,7 +41,7 @@ func fusePixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *floa
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 //
 //go:noescape
 func fuseReLUPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -55,7 +55,7 @@ func fuseReLUPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 //
 //go:noescape
 func fuseReLUPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -69,7 +69,7 @@ func fuseReLUPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 //
 //go:noescape
 func fuseLeakyPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -83,7 +83,7 @@ func fuseLeakyPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 //
 //go:noescape
 func fuseLeakyPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -125,7 +125,7 @@ func fuseAddPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *f
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 //
 //go:noescape
 func fuseReLUAddPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -139,7 +139,7 @@ func fuseReLUAddPlanesF32AVX512(dst *float32, src *float32, aux *float32, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 //
 //go:noescape
 func fuseReLUAddPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -153,7 +153,7 @@ func fuseReLUAddPixelsF32AVX512(dst *float32, src *float32, aux *float32, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 //
 //go:noescape
 func fuseLeakyAddPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -167,7 +167,7 @@ func fuseLeakyAddPlanesF32AVX512(dst *float32, src *float32, aux *float32, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 //
 //go:noescape
 func fuseLeakyAddPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -209,7 +209,7 @@ func gradPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *floa
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 //
 //go:noescape
 func gradReLUPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -223,7 +223,7 @@ func gradReLUPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 //
 //go:noescape
 func gradReLUPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -237,7 +237,7 @@ func gradReLUPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 //
 //go:noescape
 func gradLeakyPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -251,7 +251,7 @@ func gradLeakyPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 //
 //go:noescape
 func gradLeakyPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -265,7 +265,7 @@ func gradLeakyPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 //
 //go:noescape
 func gradReLUOutPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -279,7 +279,7 @@ func gradReLUOutPlanesF32AVX512(dst *float32, src *float32, aux *float32, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 //
 //go:noescape
 func gradReLUOutPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -293,7 +293,7 @@ func gradReLUOutPixelsF32AVX512(dst *float32, src *float32, aux *float32, factor
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 //
 //go:noescape
 func gradLeakyOutPlanesF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)
@@ -307,7 +307,7 @@ func gradLeakyOutPlanesF32AVX512(dst *float32, src *float32, aux *float32, facto
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 //
 //go:noescape
 func gradLeakyOutPixelsF32AVX512(dst *float32, src *float32, aux *float32, factors *float32, scales *float32, shifts *float32, limit *float32, count int, length int)

@@ -41,7 +41,7 @@ func fusePixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float6
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 //
 //go:noescape
 func fuseReLUPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -55,7 +55,7 @@ func fuseReLUPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseReLU] for clip.
+// dst may be src. See [fuseReLU] for clip.
 //
 //go:noescape
 func fuseReLUPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -69,7 +69,7 @@ func fuseReLUPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 //
 //go:noescape
 func fuseLeakyPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -83,7 +83,7 @@ func fuseLeakyPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *f
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src. See [FuseLeaky] for leaky.
+// dst may be src. See [fuseLeaky] for leaky.
 //
 //go:noescape
 func fuseLeakyPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -125,7 +125,7 @@ func fuseAddPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *flo
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 //
 //go:noescape
 func fuseReLUAddPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -139,7 +139,7 @@ func fuseReLUAddPlanesF64NEON(dst *float64, src *float64, aux *float64, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseReLUAdd] for clip.
+// dst may be src or aux. See [fuseReLUAdd] for clip.
 //
 //go:noescape
 func fuseReLUAddPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -153,7 +153,7 @@ func fuseReLUAddPixelsF64NEON(dst *float64, src *float64, aux *float64, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 //
 //go:noescape
 func fuseLeakyAddPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -167,7 +167,7 @@ func fuseLeakyAddPlanesF64NEON(dst *float64, src *float64, aux *float64, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [FuseLeakyAdd] for leaky.
+// dst may be src or aux. See [fuseLeakyAdd] for leaky.
 //
 //go:noescape
 func fuseLeakyAddPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -209,7 +209,7 @@ func gradPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float6
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 //
 //go:noescape
 func gradReLUPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -223,7 +223,7 @@ func gradReLUPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLU] for gate.
+// dst may be src or aux. See [gradReLU] for gate.
 //
 //go:noescape
 func gradReLUPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -237,7 +237,7 @@ func gradReLUPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *fl
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 //
 //go:noescape
 func gradLeakyPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -251,7 +251,7 @@ func gradLeakyPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *f
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeaky] for slope.
+// dst may be src or aux. See [gradLeaky] for slope.
 //
 //go:noescape
 func gradLeakyPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -265,7 +265,7 @@ func gradLeakyPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *f
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 //
 //go:noescape
 func gradReLUOutPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -279,7 +279,7 @@ func gradReLUOutPlanesF64NEON(dst *float64, src *float64, aux *float64, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradReLUOut] for gate.
+// dst may be src or aux. See [gradReLUOut] for gate.
 //
 //go:noescape
 func gradReLUOutPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -293,7 +293,7 @@ func gradReLUOutPixelsF64NEON(dst *float64, src *float64, aux *float64, factors 
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 //
 //go:noescape
 func gradLeakyOutPlanesF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)
@@ -307,7 +307,7 @@ func gradLeakyOutPlanesF64NEON(dst *float64, src *float64, aux *float64, factors
 //	}
 //
 // Every operator rounds: none are fused.
-// dst may be src or aux. See [GradLeakyOut] for slope.
+// dst may be src or aux. See [gradLeakyOut] for slope.
 //
 //go:noescape
 func gradLeakyOutPixelsF64NEON(dst *float64, src *float64, aux *float64, factors *float64, scales *float64, shifts *float64, limit *float64, count int, length int)

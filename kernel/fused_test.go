@@ -11,8 +11,40 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// fusions are all formulas, and those with another tensor.
-const lastFusion = kernel.GradLeakyOut
+// fusedCase is what a fused call computes.
+type fusedCase struct {
+	form             int     // no activation, a ReLU, a leaky one
+	number           float64 // the limit or the slope
+	sum              bool
+	backward, output bool
+}
+
+// anyFused returns what a call may compute.
+func anyFused(r *rand.Rand) fusedCase {
+	f := fusedCase{form: r.IntN(3), backward: r.IntN(2) == 0}
+	f.output, f.sum = f.backward && r.IntN(2) == 0, !f.backward && r.IntN(2) == 0
+	f.number = [][]float64{{0}, {math.Inf(1), 1, 3}, {0, 0.5, -2}}[f.form][r.IntN([]int{1, 3, 3}[f.form])]
+	if f.output { // which says nothing of a limit, or with a negative slope
+		f.number = []float64{0, math.Inf(1), 0.5}[f.form]
+	}
+	return f
+}
+
+// activation returns that of the call.
+func (f fusedCase) activation() kernel.Activation {
+	switch {
+	case f.form == 0:
+		return kernel.Activation{}
+	case f.form == 2:
+		return kernel.LeakyReLU(f.number)
+	case math.IsInf(f.number, 1):
+		return kernel.ReLU
+	}
+	return kernel.ClippedReLU(f.number)
+}
+
+// aux reports whether the call reads another tensor.
+func (f fusedCase) aux() bool { return f.sum || f.backward && f.form > 0 }
 
 // fusedLoops returns loops that nest, of any strides. Factors go in steps of their own: rows may be
 // longer than a sample has channels.
@@ -54,7 +86,7 @@ func visited(loops []layout.Loop, f func(dst, src, factor int)) (dst, src, facto
 }
 
 // fusedInteger returns what a formula gives for numbers of which it rounds nothing.
-func fusedInteger(f kernel.Fusion, op kernel.Op, x, z, factor, more, a, s, l float64) float64 {
+func fusedInteger(f fusedCase, op kernel.Op, x, z, factor, more, a, s float64) float64 {
 	dropout := func(x float64) float64 {
 		switch {
 		case factor == 0 && op != kernel.Multiply && op != kernel.AffineMultiply:
@@ -64,32 +96,31 @@ func fusedInteger(f kernel.Fusion, op kernel.Op, x, z, factor, more, a, s, l flo
 		}
 		return x*factor + more
 	}
-	clip := func(t float64) float64 { return min(max(t, 0), l) }
-	leak := func(t float64) float64 {
-		if t > 0 {
-			return t
+	l := f.number
+	if !f.backward {
+		t := x*a + s
+		switch {
+		case f.form == 1:
+			t = min(max(t, 0), l)
+		case f.form == 2 && !(t > 0):
+			t *= l
 		}
-		return l * t
-	}
-	pass := func(t, g, limit float64) float64 {
-		if t > 0 && t < limit {
-			return g
+		if f.sum {
+			return z + dropout(t)
 		}
-		return 0
+		return dropout(t)
 	}
-	slope := func(t, g float64) float64 {
-		if t > 0 {
-			return g
-		}
-		return l * g
+	t, g := z*a+s, dropout(x)
+	if f.output {
+		t = z
 	}
-	t, from, g := x*a+s, z*a+s, dropout(x)
-	return map[kernel.Fusion]float64{
-		kernel.Fuse: dropout(t), kernel.FuseReLU: dropout(clip(t)), kernel.FuseLeaky: dropout(leak(t)),
-		kernel.FuseAdd: z + dropout(t), kernel.FuseReLUAdd: z + dropout(clip(t)), kernel.FuseLeakyAdd: z + dropout(leak(t)),
-		kernel.Grad: g * a, kernel.GradReLU: pass(from, g, l) * a, kernel.GradLeaky: slope(from, g) * a,
-		kernel.GradReLUOut: pass(z, g, math.Inf(1)) * a, kernel.GradLeakyOut: slope(z, g) * a,
-	}[f]
+	switch {
+	case f.form == 1 && !(t > 0 && t < l):
+		g = 0
+	case f.form == 2 && !(t > 0):
+		g *= l
+	}
+	return g * a
 }
 
 // Fused nests of any loops compute their formula for each element, with the factor of its entry and the
@@ -105,10 +136,9 @@ func TestFusedNestsOfAnyLoops(t *testing.T) {
 		loops := fusedLoops(r)
 		span, reach, entries := visited(loops, func(int, int, int) {})
 		channels := 1 + r.IntN(1+entries)
-		f := kernel.Fusion(r.IntN(int(lastFusion) + 1))
-		gradient := f >= kernel.Grad
+		f := anyFused(r)
 		ops := []kernel.Op{kernel.Scale, kernel.Scale, kernel.Multiply, kernel.Divide, kernel.Affine, kernel.AffineMultiply}
-		if gradient {
+		if f.backward {
 			ops = ops[:4]
 		}
 		op := ops[r.IntN(len(ops))]
@@ -121,10 +151,6 @@ func TestFusedNestsOfAnyLoops(t *testing.T) {
 		}
 		dst, src, aux := number(span, -9, 9), number(reach, -9, 9), number(span, -9, 9)
 		factors, scales, shifts, more := number(entries, 0, 2), number(channels, -3, 3), number(channels, -3, 3), number(entries, -3, 3)
-		limit := []float64{1, 3, math.Inf(1)}[r.IntN(3)]
-		if f == kernel.FuseLeaky || f == kernel.FuseLeakyAdd || f == kernel.GradLeaky || f == kernel.GradLeakyOut {
-			limit = []float64{0.5, -2, 0}[r.IntN(3)]
-		}
 		same := true
 		for _, l := range loops {
 			same = same && (l.Src == l.Dst || l.Size == 1)
@@ -137,9 +163,8 @@ func TestFusedNestsOfAnyLoops(t *testing.T) {
 		case 1:
 			aux = dst
 		}
-		call := kernel.Fused{Fusion: f, Op: op, Factors: kernel.Of(factors), Scales: kernel.Of(scales), Shifts: kernel.Of(shifts), Limit: limit}
-		reads := f != kernel.Fuse && f != kernel.FuseReLU && f != kernel.FuseLeaky && f != kernel.Grad
-		if reads {
+		call := kernel.Fused{Activation: f.activation(), Backward: f.backward, Output: f.output, Op: op, Factors: kernel.Of(factors), Scales: kernel.Of(scales), Shifts: kernel.Of(shifts)}
+		if f.aux() {
 			call.Aux = kernel.Of(aux)
 		}
 		shifted := op == kernel.Affine || op == kernel.AffineMultiply
@@ -152,14 +177,14 @@ func TestFusedNestsOfAnyLoops(t *testing.T) {
 			if shifted {
 				m = float64(more[e])
 			}
-			want[d] = float32(fusedInteger(f, op, float64(src[s]), float64(aux[d]), float64(factors[e]), m, float64(scales[e%channels]), float64(shifts[e%channels]), limit))
+			want[d] = float32(fusedInteger(f, op, float64(src[s]), float64(aux[d]), float64(factors[e]), m, float64(scales[e%channels]), float64(shifts[e%channels])))
 		})
 		if err := kernel.RunFused(&call, kernel.Of(dst), kernel.Of(src), loops, r.IntN(4)); err != nil {
-			t.Fatalf("seed %d: %v of %v: %v", seed, f, loops, err)
+			t.Fatalf("seed %d: %+v of %v: %v", seed, f, loops, err)
 		}
 		for i := range dst {
 			if dst[i] != want[i] {
-				t.Fatalf("seed %d: %v around %v of %v with %d channels: element %d is %v, want %v", seed, f, op, loops, channels, i, dst[i], want[i])
+				t.Fatalf("seed %d: %+v around %v of %v with %d channels: element %d is %v, want %v", seed, f, op, loops, channels, i, dst[i], want[i])
 			}
 		}
 	}
@@ -187,12 +212,11 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		words []string
 	}{
 		{"nothing", func(a *arguments) { a.f = nil }, kernel.Argument("f"), []string{"want a Fused"}},
-		{"an unknown formula", func(a *arguments) { a.f.Fusion = lastFusion + 1 }, kernel.Argument("Fusion"), []string{"Fusion(11)", "Fuse to GradLeakyOut"}},
 		{"Copy", func(a *arguments) { a.f.Op = kernel.Copy }, kernel.Argument("Op"), []string{"Copy"}},
 		{"an unknown operation", func(a *arguments) { a.f.Op = 77 }, kernel.Argument("Op"), []string{"Op(77)"}},
 		{"a sum", func(a *arguments) { a.f.Op = kernel.Add }, kernel.Argument("Op"), []string{"around Add", "AffineMultiply"}},
 		{"a ReLU of its own", func(a *arguments) { a.f.Op = kernel.AffineMax }, kernel.Argument("Op"), []string{"AffineMax"}},
-		{"a gradient of shifts", func(a *arguments) { a.f.Fusion, a.f.Op = kernel.GradReLU, kernel.Affine }, kernel.Argument("Op"), []string{"Affine", "Scale, Multiply or Divide"}},
+		{"a gradient of shifts", func(a *arguments) { a.f.Backward, a.f.Op = true, kernel.Affine }, kernel.Argument("Op"), []string{"the gradient of a ReLU around Affine", "Scale, Multiply or Divide"}},
 		{"no kind", func(a *arguments) { a.dst = kernel.Vector{} }, kernel.Argument("kind"), []string{"no kind"}},
 		{"another kind of src", func(a *arguments) { a.src = kernel.Of(make([]float64, 12)) }, kernel.Argument("kind"), []string{"float32", "float64"}},
 		{"another kind of factors", func(a *arguments) { a.f.Factors = kernel.Of(make([]float64, 12)) }, kernel.Argument("kind"), []string{"float64"}},
@@ -203,18 +227,21 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		{"a list of factors", func(a *arguments) { a.f.Factors = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Length("Factors"), []string{"factors", "one slice"}},
 		{"no scales", func(a *arguments) { a.f.Scales = kernel.Vector{} }, kernel.Length("Scales"), []string{"0 scales and 4 shifts"}},
 		{"more shifts", func(a *arguments) { a.f.Shifts = of(80, 5) }, kernel.Length("Scales"), []string{"4 scales and 5 shifts"}},
-		{"an aux too many", func(a *arguments) { a.f.Fusion = kernel.Fuse }, kernel.Argument("Aux"), []string{"aux", "none"}},
-		{"no aux", func(a *arguments) { a.f.Aux = kernel.Vector{} }, kernel.Length("Aux"), []string{"aux of 0", "12"}},
-		{"no aux beside a list", func(a *arguments) {
-			a.f.Aux, a.dst = kernel.Vector{}, kernel.OfList([][]float32{memory[0:6], memory[6:12]})
+		{"an aux too many", func(a *arguments) { a.f.Activation, a.f.Backward = kernel.Activation{}, true }, kernel.Argument("Aux"), []string{"the gradient of a scale and a shift with an aux", "none"}},
+		{"an empty aux", func(a *arguments) { a.f.Aux = of(0, 0) }, kernel.Length("Aux"), []string{"aux of 0", "12"}},
+		{"no aux of a gradient", func(a *arguments) { a.f.Backward, a.f.Aux = true, kernel.Vector{} }, kernel.Length("Aux"), []string{"the gradient of a ReLU", "aux of 0", "12"}},
+		{"an empty aux beside a list", func(a *arguments) {
+			a.f.Aux, a.dst = of(0, 0), kernel.OfList([][]float32{memory[0:6], memory[6:12]})
 		}, kernel.Length("Aux"), []string{"aux"}},
 		{"few factors beside a list", func(a *arguments) {
 			a.f.Factors, a.dst = of(60, 3), kernel.OfList([][]float32{memory[0:6], memory[6:12]})
 		}, kernel.Length("Factors"), []string{"factors of 3"}},
-		{"a limit of 0", func(a *arguments) { a.f.Limit = 0 }, kernel.Argument("Limit"), []string{"above 0"}},
-		{"a limit that is 0 as float32", func(a *arguments) { a.f.Limit = 1e-60 }, kernel.Argument("Limit"), []string{"1e-60", "above 0"}},
-		{"no limit", func(a *arguments) { a.f.Limit = math.NaN() }, kernel.Argument("Limit"), []string{"NaN", "above 0"}},
-		{"an infinite slope", func(a *arguments) { a.f.Fusion, a.f.Limit = kernel.FuseLeakyAdd, 1e40 }, kernel.Argument("Limit"), []string{"1e+40", "Inf", "finite"}},
+		{"a limit of 0", func(a *arguments) { a.f.Activation = kernel.ClippedReLU(0) }, kernel.Argument("Activation"), []string{"ClippedReLU(0)", "above 0"}},
+		{"a limit that is 0 as float32", func(a *arguments) { a.f.Activation = kernel.ClippedReLU(1e-60) }, kernel.Argument("Activation"), []string{"1e-60", "above 0"}},
+		{"no limit", func(a *arguments) { a.f.Activation = kernel.ClippedReLU(math.NaN()) }, kernel.Argument("Activation"), []string{"NaN", "above 0"}},
+		{"an infinite slope", func(a *arguments) { a.f.Activation = kernel.LeakyReLU(1e40) }, kernel.Argument("Activation"), []string{"1e+40", "Inf", "finite"}},
+		{"a limit and the output", func(a *arguments) { a.f.Backward, a.f.Output = true, true }, kernel.Argument("Output"), []string{"ClippedReLU(6)", "the input"}},
+		{"a negative slope and the output", func(a *arguments) { a.f.Activation, a.f.Backward, a.f.Output = kernel.LeakyReLU(-1e-60), true, true }, kernel.Argument("Output"), []string{"LeakyReLU(-1e-60)", "the input"}},
 		{"negative workers", func(a *arguments) { a.workers = -1 }, kernel.Argument("workers"), []string{"-1"}},
 		{"a short dst", func(a *arguments) { a.dst = of(0, 11) }, kernel.Length("dst"), []string{"11"}},
 		{"a short src", func(a *arguments) { a.src = of(12, 11) }, kernel.Length("src"), []string{"11"}},
@@ -234,7 +261,7 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 			a.dst, a.f.Shifts = kernel.OfList([][]float32{memory[0:6], memory[6:12]}), of(9, 4)
 		}, new(kernel.OverlapError), []string{"shifts"}},
 	} {
-		f := kernel.Fused{Fusion: kernel.FuseReLUAdd, Aux: of(24, 12), Factors: of(60, 4), Scales: of(70, 4), Shifts: of(80, 4), Limit: 6}
+		f := kernel.Fused{Activation: kernel.ClippedReLU(6), Aux: of(24, 12), Factors: of(60, 4), Scales: of(70, 4), Shifts: of(80, 4)}
 		a := arguments{&f, of(0, 12), of(12, 12), loops, 1}
 		c.set(&a)
 		before := slices.Clone(memory)
@@ -276,6 +303,32 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 	}
 	if err := kernel.RunFusedPart(&f, of(0, 12), of(12, 12), &nest.Parts()[0], 1); err != nil {
 		t.Errorf("a part: %v", err)
+	}
+}
+
+// An activation is written as in Go, and its limit is that of a kernel.
+func TestActivations(t *testing.T) {
+	for a, want := range map[kernel.Activation]string{
+		{}: "Activation{}", kernel.ReLU: "ReLU", kernel.ClippedReLU(6): "ClippedReLU(6)", kernel.ClippedReLU(math.Inf(1)): "ClippedReLU(+Inf)",
+		kernel.LeakyReLU(0.01): "LeakyReLU(0.01)",
+	} {
+		if a.String() != want {
+			t.Errorf("%q, want %q", a.String(), want)
+		}
+		for _, kind := range []*kernel.Kind{kernel.F32, kernel.F64, kernel.F16, kernel.BF16} {
+			if err := a.Check(kind, false); err != nil {
+				t.Errorf("%v of %v: %v", a, kind, err)
+			}
+		}
+	}
+	// A limit that is infinite in the type limits nothing.
+	if err := kernel.ClippedReLU(1e5).Check(kernel.F16, true); err != nil {
+		t.Error(err)
+	}
+	for what, err := range map[string]error{"a limit": kernel.ClippedReLU(1e5).Check(kernel.F32, true), "a slope": kernel.LeakyReLU(-1).Check(kernel.BF16, true)} {
+		if !kernel.Refuses(err, kernel.Argument("Output")) {
+			t.Errorf("%s and the output: %v, want an *ArgumentError of Output", what, err)
+		}
 	}
 }
 

@@ -18,16 +18,15 @@ const (
 )
 
 // set makes c the call of a nest that spans so many elements of dst and has so many factors.
-func (c *fused) set(f *Fused, n *nest, span, factors int) {
-	kind, formula := n.kind, &fusedTable[f.Fusion]
+func (c *fused) set(f *Fused, what fusedOp, n *nest, span, factors int) {
+	kind, fusion := n.kind, &fusedTable[what]
 	c.kernels = kind.more.(fuser)
-	c.reads, c.staged, c.backward, c.added = formula.aux, f.Op != Scale, formula.backward, false
-	fusion := f.Fusion
+	c.reads, c.staged, c.backward, c.added = fusion.aux, f.Op != Scale, fusion.backward, false
 	if c.staged {
-		fusion, c.added = withoutSum(fusion)
+		what, c.added = withoutSum(what)
 	}
-	c.ways = c.kernels.fusedWays(fusion)
-	c.limit = wordOf(kind, f.Limit)
+	c.ways = c.kernels.fusedWays(what)
+	c.limit = wordOf(kind, f.Activation.limit())
 	c.scales, c.shifts, c.channels, c.entries = f.Scales.data, f.Shifts.data, f.Scales.len, f.Scales.len
 	c.repeat(n, factors)
 	c.self = c
@@ -44,14 +43,14 @@ func (c *fused) set(f *Fused, n *nest, span, factors int) {
 }
 
 // withoutSum returns the formula that aux is added to, and whether there is one.
-func withoutSum(f Fusion) (Fusion, bool) {
+func withoutSum(f fusedOp) (fusedOp, bool) {
 	switch f {
-	case FuseAdd:
-		return Fuse, true
-	case FuseReLUAdd:
-		return FuseReLU, true
-	case FuseLeakyAdd:
-		return FuseLeaky, true
+	case fuseAdd:
+		return fuse, true
+	case fuseReLUAdd:
+		return fuseReLU, true
+	case fuseLeakyAdd:
+		return fuseLeaky, true
 	}
 	return f, false
 }

@@ -5,7 +5,7 @@ import "unsafe"
 // fuser is the family of fused kernels of one type, which [Kind] has in more.
 type fuser interface {
 	fused(k fusedID, dst, src, aux, factors, scales, shifts, limit unsafe.Pointer, count, length int)
-	fusedWays(Fusion) *fusedWays
+	fusedWays(fusedOp) *fusedWays
 }
 
 func (moreF32) fused(k fusedID, dst, src, aux, factors, scales, shifts, limit unsafe.Pointer, count, length int) {
@@ -24,7 +24,7 @@ func (moreBF16) fused(k fusedID, dst, src, aux, factors, scales, shifts, limit u
 	dispatchFusedBF16(k, dst, src, aux, factors, scales, shifts, limit, count, length)
 }
 
-func (moreF32) fusedWays(f Fusion) *fusedWays  { return &waysFusedF32[f] }
-func (moreF64) fusedWays(f Fusion) *fusedWays  { return &waysFusedF64[f] }
-func (moreF16) fusedWays(f Fusion) *fusedWays  { return &waysFusedF16[f] }
-func (moreBF16) fusedWays(f Fusion) *fusedWays { return &waysFusedBF16[f] }
+func (moreF32) fusedWays(f fusedOp) *fusedWays  { return &waysFusedF32[f] }
+func (moreF64) fusedWays(f fusedOp) *fusedWays  { return &waysFusedF64[f] }
+func (moreF16) fusedWays(f fusedOp) *fusedWays  { return &waysFusedF16[f] }
+func (moreBF16) fusedWays(f fusedOp) *fusedWays { return &waysFusedBF16[f] }

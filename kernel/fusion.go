@@ -1,26 +1,52 @@
 package kernel
 
-import (
-	"fmt"
+import "github.com/spatialdropout/spatialdropout/internal/dtype"
 
-	"github.com/spatialdropout/spatialdropout/internal/dtype"
-)
-
-// Fusion is what a fused kernel does with each element: how the element of dst follows
+// fusedOp is what a fused kernel does with each element: how the element of dst follows
 // from the elements of src and of aux, and from the factor, the scale and the shift of
 // their channel.
-type Fusion uint8
+type fusedOp uint8
 
-// String returns the name of the fusion.
-func (op Fusion) String() string {
-	if op < fusions {
-		return fusedTable[op].name
+// String returns what the formula is in the words of a [Fused].
+func (f fusedOp) String() string {
+	of := &fusedTable[f]
+	text := [...]string{linear: "a scale and a shift", clipped: "a ReLU", leaking: "a LeakyReLU"}[of.activation]
+	switch {
+	case of.outward():
+		return "the gradient of " + text + " from its output"
+	case of.backward:
+		return "the gradient of " + text
+	case of.adds():
+		return text + " and a sum"
 	}
-	return fmt.Sprintf("Fusion(%d)", uint8(op))
+	return text
+}
+
+// formulaOf has the formula of each activation: without and with an aux, and that of the gradient from the input and
+// from the output.
+var formulaOf = [...][rectified + 1]fusedOp{
+	{linear: fuse, clipped: fuseReLU, leaking: fuseLeaky, rectified: fuseReLU},
+	{linear: fuseAdd, clipped: fuseReLUAdd, leaking: fuseLeakyAdd, rectified: fuseReLUAdd},
+	{linear: grad, clipped: gradReLU, leaking: gradLeaky, rectified: gradReLU},
+	{linear: grad, clipped: gradReLUOut, leaking: gradLeakyOut, rectified: gradReLUOut},
+}
+
+// formula returns the formula of a call.
+func (f *Fused) formula() fusedOp {
+	row := 0
+	switch {
+	case f.Backward && f.Output:
+		row = 3
+	case f.Backward:
+		row = 2
+	case f.Aux.kind != nil:
+		row = 1
+	}
+	return formulaOf[row][f.Activation.form]
 }
 
 // No gradient sums x times the factor and the gate over each channel, which is the gradient of the shift, nor that
-// times z, which is the gradient of the scale. A prototype of GradReLU on planes of float32 took so many times as long
+// times z, which is the gradient of the scale. A prototype of gradReLU on planes of float32 took so many times as long
 // as without sums, with 16 partial sums for each plane, or 64 in a pass over dst and z that follows, over all or over 64 KiB
 // at a time. About half of the channels were dropped (medians, AVX-512, one core of an AMD EPYC of family 26, Zen 5):
 //
@@ -44,7 +70,7 @@ func (op Fusion) String() string {
 //
 // From the output there is no z to multiply by, and a gradient without an activation would read one more tensor.
 
-// fusion describes a [Fusion]. Every fusion takes factors and scales.
+// fusion describes a formula. Every fusion takes factors and scales.
 type fusion struct {
 	name       string
 	activation activation
@@ -58,9 +84,10 @@ type fusion struct {
 type activation uint8
 
 const (
-	linear  activation = iota
-	clipped            // from +0 to the limit
-	leaking            // the limit is the slope below 0
+	linear    activation = iota
+	clipped              // from +0 to the limit
+	leaking              // the limit is the slope below 0
+	rectified            // clipped, by no limit: an [Activation] alone is
 )
 
 // adds reports whether z is added to the result, and is the result where the factor is 0.
@@ -73,7 +100,7 @@ func (f *fusion) outward() bool { return f.aux && f.backward && !f.shifts }
 // fusedEntry describes a fused kernel.
 type fusedEntry struct {
 	name  string
-	op    Fusion
+	op    fusedOp
 	typ   dtype.Type
 	past  bool // stores past the cache
 	shape shape

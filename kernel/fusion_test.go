@@ -12,9 +12,9 @@ import (
 func TestEveryFusedKernelIsReachedAsWhatItComputes(t *testing.T) {
 	reached := map[fusedID]bool{}
 	// Past the cache go those of many layers.
-	streamed := map[Fusion]bool{Fuse: true, FuseReLU: true, FuseLeaky: true, FuseAdd: true, FuseReLUAdd: true, Grad: true, GradReLU: true, GradReLUOut: true}
-	for typ, ways := range map[dtype.Type]*[fusions]fusedWays{dtype.Float32: &waysFusedF32, dtype.Float64: &waysFusedF64, dtype.Float16: &waysFusedF16, dtype.BFloat16: &waysFusedBF16} {
-		for op := Fuse; op < fusions; op++ {
+	streamed := map[fusedOp]bool{fuse: true, fuseReLU: true, fuseLeaky: true, fuseAdd: true, fuseReLUAdd: true, grad: true, gradReLU: true, gradReLUOut: true}
+	for typ, ways := range map[dtype.Type]*[fusedOps]fusedWays{dtype.Float32: &waysFusedF32, dtype.Float64: &waysFusedF64, dtype.Float16: &waysFusedF16, dtype.BFloat16: &waysFusedBF16} {
+		for op := fuse; op < fusedOps; op++ {
 			for past := range 2 {
 				for shape := planes; shape <= pixels; shape++ {
 					k := ways[op][past][shape]
@@ -73,31 +73,31 @@ func testSeparatePasses[T number](t *testing.T) {
 		}
 	}
 	unlimited := fromBits[T](f.inf())
-	ways := map[dtype.Type]*[fusions]fusedWays{dtype.Float32: &waysFusedF32, dtype.Float64: &waysFusedF64, dtype.Float16: &waysFusedF16, dtype.BFloat16: &waysFusedBF16}[f.typ]
+	ways := map[dtype.Type]*[fusedOps]fusedWays{dtype.Float32: &waysFusedF32, dtype.Float64: &waysFusedF64, dtype.Float16: &waysFusedF16, dtype.BFloat16: &waysFusedBF16}[f.typ]
 	machine.EveryTier(t, func(t *testing.T) {
 		for shape := planes; shape <= pixels; shape++ {
 			pass := func(op Op, dst, src, factors, shifts []T) {
 				f.kind.exec(f.kind.ways[op][0][shape], unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&shifts[0]), count, length)
 			}
 			for _, c := range []struct {
-				op     Fusion
+				op     fusedOp
 				passes func(y []T)
 			}{
-				{Fuse, func(y []T) {
+				{fuse, func(y []T) {
 					pass(Affine, y, x, scales, shifts)
 					pass(Scale, y, y, factors, shifts)
 				}},
-				{FuseReLU, func(y []T) {
+				{fuseReLU, func(y []T) {
 					pass(AffineMax, y, x, scales, shifts)
 					pass(Scale, y, y, factors, shifts)
 				}},
-				{FuseAdd, func(y []T) {
+				{fuseAdd, func(y []T) {
 					between := make([]T, n)
 					pass(AffineMultiply, between, x, scales, shifts)
 					copy(y, z)
 					pass(Add, y, between, factors, shifts)
 				}},
-				{Grad, func(y []T) {
+				{grad, func(y []T) {
 					pass(Scale, y, x, factors, shifts)
 					pass(Multiply, y, y, scales, shifts)
 				}},
@@ -110,7 +110,7 @@ func testSeparatePasses[T number](t *testing.T) {
 					if shape == pixels {
 						channel = i % length
 					}
-					if c.op == Grad && f.zero(bitsOf(factors[channel])) {
+					if c.op == grad && f.zero(bitsOf(factors[channel])) {
 						want[i] = num[T](0) // of which the second pass makes −0 or not a number
 					}
 					if g, w := bitsOf(got[i]), bitsOf(want[i]); g != w && !(f.nan(g) && f.nan(w)) {

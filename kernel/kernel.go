@@ -6,6 +6,7 @@
 // with the same factors. [Run] walks a nest of loops around either of them, and splits
 // the work among goroutines. An [Op] says what happens to an element.
 //
+// [RunFused] computes a scale, a shift, an activation and a sum around dropout in the same pass, and the gradient.
 // [RunCompact] moves the planes, or the channels of rows, whose factor is not 0 to a packed tensor that has those
 // alone, and back.
 //

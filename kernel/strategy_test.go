@@ -175,7 +175,7 @@ func TestFirstCallTakesAStrategyIntoUse(t *testing.T) {
 			"Pixels": func() { Pixels(Scale, dst, src, factors, nil) },
 			"Run":    func() { must(Run(Scale, Of(dst), Of(src), Of(factors), Vector{}, loops, 1)) },
 			"RunFused": func() {
-				f := Fused{Fusion: Fuse, Factors: Of(factors), Scales: Of(factors), Shifts: Of(factors)}
+				f := Fused{Factors: Of(factors), Scales: Of(factors), Shifts: Of(factors)}
 				must(RunFused(&f, Of(dst), Of(src), loops, 1))
 			},
 			"RunCompact of planes": func() { must(RunCompact(Gather, Of(dst[:2*n]), Of(src), Of(factors), planeLoops(4, n), 1)) },

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout"
+	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
@@ -24,11 +25,11 @@ func newFusedCall(j *job) (*fusedCall, error) {
 	}
 	c := &fusedCall{workers: j.ourWorkers(), around: spatialdropout.Around{
 		Scale: j.vector(j.scales, j.channels), Shift: j.vector(j.shifts, j.channels),
-		Activation: spatialdropout.ClippedReLU(j.limit)}}
+		Activation: kernel.ClippedReLU(j.limit)}}
 	if j.activation == leaky {
-		c.around.Activation = spatialdropout.LeakyReLU(j.limit)
+		c.around.Activation = kernel.LeakyReLU(j.limit)
 	} else if math.IsInf(j.limit, 1) {
-		c.around.Activation = spatialdropout.ReLU
+		c.around.Activation = kernel.ReLU
 	}
 	c.x = spatialdropout.Tensor{Data: j.vector(j.x, j.len()), Geometry: g}
 	c.y = spatialdropout.Tensor{Data: j.vector(j.y, j.len()), Geometry: g}

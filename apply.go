@@ -23,9 +23,8 @@ import (
 //
 // dst may be src itself. A plane of two or more elements whose factor is 1 is not touched
 // then. dst and src may share memory in other ways, as two channel slices of one tensor
-// do, but no element: that is a [*kernel.OverlapError]. A slice of the wrong length is a
-// [*TensorError], and a mask of other samples or channels is a [*MaskError]. On an error
-// dst is untouched.
+// do, but no element: that is a [*kernel.OverlapError]. A slice of the wrong length, and a mask
+// of other samples or channels, is an [*ArgumentError]. On an error dst is untouched.
 //
 // Where everything is kept and the factor is 1, as at rate 0, and nothing is padding,
 // Apply copies src to dst to the bit.
@@ -44,7 +43,7 @@ func Apply[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error 
 // and sum are rounded separately. With [mask.Select] the dropped channels of dst stay as
 // they are, and so does padding, except with Gaussian noise.
 //
-// A mask of alpha dropout is a [*MaskError]: its gradient takes [mask.Mask.Gradient]. The other
+// A mask of alpha dropout is an [*ArgumentError]: its gradient takes [mask.Mask.Gradient]. The other
 // errors are those of Apply.
 func AddTo[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error {
 	if direct(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, m, 0) {
@@ -174,7 +173,7 @@ func operation(op kernel.Op, a mask.Action) (kernel.Op, error) {
 	case a == (mask.Action{Drop: true}): // first, as it is what most masks mean
 		return op, nil
 	case a.Shift && add:
-		return op, &MaskError{"AddTo with a mask of alpha dropout", "that of its gradient (mask.Mask.Gradient)"}
+		return op, &ArgumentError{"mask", "AddTo with a mask of alpha dropout", "that of its gradient (mask.Mask.Gradient)"}
 	case a.Shift && a.Drop:
 		return kernel.Affine, nil
 	case a.Shift:

@@ -64,10 +64,10 @@ type scaling struct {
 // dropped element its product with 0: −0 of a negative number, and NaN of NaN and of an infinity. [Compaction.Scatter]
 // writes +0 for all of these, as Apply does with [mask.Select]. Kept channels have the bits of Apply with both.
 //
-// It returns a [*MaskError] if the mask is nil or has other samples or channels. It returns one, too,
+// It returns an [*ArgumentError] if the mask is nil or has other samples or channels. It returns one, too,
 // for a mask of which the packed tensor would not be all. Alpha dropout sets dropped channels to a
 // number other than 0, which the next layer needs. Its gradient has a Compaction, see [mask.Mask.Gradient]. Gaussian
-// noise drops no channel, and each has a factor of its own. Reset returns a [*MaskError], too, where the samples
+// noise drops no channel, and each has a factor of its own. Reset returns an [*ArgumentError], too, where the samples
 // are not the outermost axis and do not keep the same number of channels, or are inside the axis of channels and do not
 // keep the same ones.
 func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
@@ -97,8 +97,8 @@ func (c *Compaction) Reset(m *mask.Mask, g layout.Geometry) error {
 //	layout.Strided([]int{out, in, kh, kw}, []int{in * kh * kw, kh * kw, kw, 1}, layout.Unbatched, 1)
 //	layout.Strided([]int{kh, kw, in, out}, []int{kw * in * out, in * out, out, 1}, layout.Unbatched, 2)
 //
-// It returns a [*MaskError] if the mask is nil, and if g has another number of samples than one or of channels than the
-// mask. It returns an [*ArgumentError] if the mask has no sample n. The arithmetic of the mask does not matter.
+// It returns an [*ArgumentError] if the mask is nil, if g has another number of samples than one or of channels than the
+// mask, and if the mask has no sample n. The arithmetic of the mask does not matter.
 // ResetWeights does not allocate once c has been large enough. On an error c is of no mask, and refuses every tensor.
 func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error {
 	if c == nil {
@@ -109,7 +109,8 @@ func (c *Compaction) ResetWeights(m *mask.Mask, n int, g layout.Geometry) error 
 		return maskError(m, &g)
 	}
 	if g.Samples() != 1 || m.Channels() != g.Channels() {
-		return &MaskError{
+		return &ArgumentError{
+			"mask",
 			fmt.Sprintf("weights with %d×%d channels for a mask of %d×%d", g.Samples(), g.Channels(), m.Samples(), m.Channels()),
 			fmt.Sprintf("one sample (layout.Unbatched) of %d channels, the inputs of the layer", m.Channels()),
 		}
@@ -153,9 +154,9 @@ func (c *Compaction) reset(m *mask.Mask, first int, g layout.Geometry, s scaling
 	switch {
 	case loop.SamplesFirst(&g) || samples == 0:
 	case equal > 0:
-		return &MaskError{fmt.Sprintf("samples that are not the outermost axis of which sample 0 keeps %d channels and sample %d keeps %d", len(c.of(0)), equal, len(c.of(equal))), "as many in each, see mask.PerChannel and mask.FixedCount"}
+		return &ArgumentError{"mask", fmt.Sprintf("samples that are not the outermost axis of which sample 0 keeps %d channels and sample %d keeps %d", len(c.of(0)), equal, len(c.of(equal))), "as many in each, see mask.PerChannel and mask.FixedCount"}
 	case same > 0 && !inside:
-		return &MaskError{fmt.Sprintf("samples within the axis of channels of which sample %d keeps others than sample 0", same), "the same ones in each, see mask.PerChannel"}
+		return &ArgumentError{"mask", fmt.Sprintf("samples within the axis of channels of which sample %d keeps others than sample 0", same), "the same ones in each, see mask.PerChannel"}
 	}
 	c.same, c.shared = same < 0, !inside
 	c.packed, c.uniform = layout.Geometry{}, false
@@ -189,7 +190,7 @@ func (s *scaling) refuse(t mask.Type) error {
 	default:
 		return nil
 	}
-	return &MaskError{fmt.Sprintf("a mask with %v, %s", s.rule, does), want}
+	return &ArgumentError{"mask", fmt.Sprintf("a mask with %v, %s", s.rule, does), want}
 }
 
 // divides reports whether elements of a type are divided.
@@ -279,9 +280,9 @@ func (c *Compaction) Unscaled() Compaction {
 // and the rest of src means nothing. dst and src must not overlap otherwise, gaps of a view included. workers is that of
 // [ApplyTensor].
 //
-// Gather does not allocate after warm-up. It returns a [*TensorError] for a slice of the wrong length, a
+// Gather does not allocate after warm-up. It returns an [*ArgumentError] for a slice of the wrong length, a
 // [*kernel.ArgumentError] for two kinds or a negative number of workers, a [*kernel.OverlapError], a [*UseError] if c
-// is not made, and a [*MaskError] if the factor of the mask is rounded to 0 in this kind. On an error dst is untouched.
+// is not made, and an [*ArgumentError] if the factor of the mask is rounded to 0 in this kind. On an error dst is untouched.
 func (c *Compaction) Gather(dst, src kernel.Vector, workers int) error {
 	return c.run(kernel.Gather, dst, src, workers)
 }

@@ -1,7 +1,6 @@
 package spatialdropout_test
 
 import (
-	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -35,9 +34,8 @@ func FuzzCompact(f *testing.F) {
 		packed := new(spatialdropout.Compaction)
 		err := packed.Reset(m, x.geom)
 		if !x.packable(m) {
-			var refused *spatialdropout.MaskError
-			if !errors.As(err, &refused) {
-				t.Errorf("%s: %v, want a *MaskError", x.name, err)
+			if !refusesArgument(err, "mask") {
+				t.Errorf("%s: %v, want an *ArgumentError of the mask", x.name, err)
 			}
 			return
 		}

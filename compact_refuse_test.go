@@ -54,24 +54,24 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		{(*spatialdropout.Compaction)(nil).Gather(kernel.Of(y), kernel.Of(x), 0), new(spatialdropout.UseError), "no Compaction"},
 		{new(spatialdropout.Compaction).ScatterAdd(kernel.Of(x), kernel.Of(y), 0), new(spatialdropout.UseError), "no Compaction"},
 		{call(c, kernel.Gather, of(y), of(x), -2), &kernel.ArgumentError{Argument: "workers"}, "-2 workers"},
-		{call(c, kernel.Gather, of(y), of(x[:23]), 1), &spatialdropout.TensorError{Argument: "src"}, "src holds 23 elements, want 24"},
-		{call(c, kernel.Scatter, of(buffer[:25]), of(y), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 25 elements, want 24"},
-		{call(strange, kernel.Gather, of(y), of(buffer[:30]), 1), &spatialdropout.TensorError{Argument: "src"}, "src holds 30 elements, want 35 or more"},
-		{call(c, kernel.Gather, of(y[:17]), of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 17 elements, want 18, the kept channels of 2×4"},
-		{call(c, kernel.ScatterAdd, of(x), of(buffer[40:59]), 1), &spatialdropout.TensorError{Argument: "src"}, "src holds 19 elements, want 18"},
-		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:10], y[10:]}), of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst is a list of 2 slices, of which slice 0 holds 10 elements, want 9"},
-		{call(c, kernel.Scatter, of(x), kernel.OfList([][]float32{y[:9], y[10:]}), 1), &spatialdropout.TensorError{Argument: "src"}, "src is a list of 2 slices, of which slice 1 holds 8 elements, want 9"},
-		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:9], nil, y[9:]}), of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst is a list of 3 slices, want one slice of 18 elements, or one for each sample"},
+		{call(c, kernel.Gather, of(y), of(x[:23]), 1), &spatialdropout.ArgumentError{Argument: "src"}, "src holds 23 elements, want 24"},
+		{call(c, kernel.Scatter, of(buffer[:25]), of(y), 1), &spatialdropout.ArgumentError{Argument: "dst"}, "dst holds 25 elements, want 24"},
+		{call(strange, kernel.Gather, of(y), of(buffer[:30]), 1), &spatialdropout.ArgumentError{Argument: "src"}, "src holds 30 elements, want 35 or more"},
+		{call(c, kernel.Gather, of(y[:17]), of(x), 1), &spatialdropout.ArgumentError{Argument: "dst"}, "dst holds 17 elements, want 18, the kept channels of 2×4"},
+		{call(c, kernel.ScatterAdd, of(x), of(buffer[40:59]), 1), &spatialdropout.ArgumentError{Argument: "src"}, "src holds 19 elements, want 18"},
+		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:10], y[10:]}), of(x), 1), &spatialdropout.ArgumentError{Argument: "dst"}, "dst is a list of 2 slices, of which slice 0 holds 10 elements, want 9"},
+		{call(c, kernel.Scatter, of(x), kernel.OfList([][]float32{y[:9], y[10:]}), 1), &spatialdropout.ArgumentError{Argument: "src"}, "src is a list of 2 slices, of which slice 1 holds 8 elements, want 9"},
+		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:9], nil, y[9:]}), of(x), 1), &spatialdropout.ArgumentError{Argument: "dst"}, "dst is a list of 3 slices, want one slice of 18 elements, or one for each sample"},
 		{call(c, kernel.Gather, kernel.OfList([][]float32{y[:9], y[8:17]}), of(x), 1), new(kernel.OverlapError), "in the list dst begins"},
 		{call(c, kernel.Gather, kernel.OfList([][]float32{x[:9], y[:9]}), of(x), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, list, kernel.OfList([][]float32{y[:9], x[15:24]}), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(quotient, kernel.Gather, kernel.OfList([][]float32{y[:9], y[8:17]}), of(x), 1), new(kernel.OverlapError), "in the list dst begins"},
 		{call(quotient, kernel.ScatterAdd, list, kernel.OfList([][]float32{y[:9], x[15:24]}), 1), new(kernel.OverlapError), "one of them packed"},
-		{call(c, kernel.Gather, of(y), kernel.OfList([][]float32{x[:12], x[12:23]}), 1), &spatialdropout.TensorError{Argument: "src"}, "src is a list of 2 slices, of which slice 1 holds 11"},
-		{call(c, kernel.Scatter, kernel.OfList([][]float32{x[:8], x[8:16], x[16:]}), of(y), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst is a list of 3 slices"},
+		{call(c, kernel.Gather, of(y), kernel.OfList([][]float32{x[:12], x[12:23]}), 1), &spatialdropout.ArgumentError{Argument: "src"}, "src is a list of 2 slices, of which slice 1 holds 11"},
+		{call(c, kernel.Scatter, kernel.OfList([][]float32{x[:8], x[8:16], x[16:]}), of(y), 1), &spatialdropout.ArgumentError{Argument: "dst"}, "dst is a list of 3 slices"},
 		{call(c, kernel.Gather, kernel.As(kernel.F16, make([]uint16, 18)), of(x), 1), &kernel.ArgumentError{Argument: "kind"}, "float16"},
-		{call(c, kernel.Gather, kernel.Vector{}, of(x), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 0"},
-		{call(c, kernel.Scatter, kernel.Vector{}, of(y), 1), &spatialdropout.TensorError{Argument: "dst"}, "dst holds 0"},
+		{call(c, kernel.Gather, kernel.Vector{}, of(x), 1), &spatialdropout.ArgumentError{Argument: "dst"}, "dst holds 0"},
+		{call(c, kernel.Scatter, kernel.Vector{}, of(y), 1), &spatialdropout.ArgumentError{Argument: "dst"}, "dst holds 0"},
 		{call(c, kernel.Gather, of(buffer[1:19]), of(x), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.Scatter, of(x), of(buffer[23:41]), 1), new(kernel.OverlapError), "one of them packed"},
 		{call(c, kernel.ScatterAdd, of(x), of(x[:18]), 1), new(kernel.OverlapError), "begins 0 bytes from src"},
@@ -107,17 +107,17 @@ func TestCompactionsRefuseWhatDoesNotFit(t *testing.T) {
 		as    error
 		words string
 	}{
-		{func(c *spatialdropout.Compaction) error { return c.Reset(nil, g) }, new(spatialdropout.MaskError), "no mask"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(m, other) }, new(spatialdropout.MaskError), "2×4"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(m, layout.Geometry{}) }, new(spatialdropout.MaskError), "2×4"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(m, within) }, new(spatialdropout.MaskError), "samples within the axis of channels of which sample 1 keeps others than sample 0"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, within) }, new(spatialdropout.MaskError), "sample 0 keeps 4 channels and sample 1 keeps 3"},
-		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, between) }, new(spatialdropout.MaskError), "not the outermost axis"},
-		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(nil, 0, weights) }, new(spatialdropout.MaskError), "no mask"},
-		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, new(spatialdropout.MaskError), "weights with 2×4 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(nil, g) }, &spatialdropout.ArgumentError{Argument: "mask"}, "no mask"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(m, other) }, &spatialdropout.ArgumentError{Argument: "mask"}, "2×4"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(m, layout.Geometry{}) }, &spatialdropout.ArgumentError{Argument: "mask"}, "2×4"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(m, within) }, &spatialdropout.ArgumentError{Argument: "mask"}, "samples within the axis of channels of which sample 1 keeps others than sample 0"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, within) }, &spatialdropout.ArgumentError{Argument: "mask"}, "sample 0 keeps 4 channels and sample 1 keeps 3"},
+		{func(c *spatialdropout.Compaction) error { return c.Reset(ragged, between) }, &spatialdropout.ArgumentError{Argument: "mask"}, "not the outermost axis"},
+		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(nil, 0, weights) }, &spatialdropout.ArgumentError{Argument: "mask"}, "no mask"},
+		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 0, g) }, &spatialdropout.ArgumentError{Argument: "mask"}, "weights with 2×4 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels"},
 		{func(c *spatialdropout.Compaction) error {
 			return c.ResetWeights(m, 0, dense(t, layout.CHW, 5, 1, 3).geom)
-		}, new(spatialdropout.MaskError), "weights with 1×5 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels, the inputs of the layer"},
+		}, &spatialdropout.ArgumentError{Argument: "mask"}, "weights with 1×5 channels for a mask of 2×4, want one sample (layout.Unbatched) of 4 channels, the inputs of the layer"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, -1, weights) }, &spatialdropout.ArgumentError{Argument: "n"}, "sample -1 of a mask of 2"},
 		{func(c *spatialdropout.Compaction) error { return c.ResetWeights(m, 2, weights) }, &spatialdropout.ArgumentError{Argument: "n"}, "sample 2 of a mask of 2"},
 	} {
@@ -192,10 +192,9 @@ func TestFactorsRoundedToZeroAreRefusedWhereAllIsKept(t *testing.T) {
 			c := compact(t, m, x.geom)
 			for _, op := range compactions {
 				dst, src := filled(x.length, float16(7)), filled(x.length, float16(0x3c00))
-				var refused *spatialdropout.MaskError
 				err := method[float16](c, op)(dst, src, 0)
-				if !errors.As(err, &refused) || !strings.Contains(err.Error(), "whose factor for float16 is rounded to 0") {
-					t.Errorf("%s, %v, %v: %v, want a *MaskError", x.name, policy, op, err)
+				if !refusesArgument(err, "mask") || !strings.Contains(err.Error(), "whose factor for float16 is rounded to 0") {
+					t.Errorf("%s, %v, %v: %v, want an *ArgumentError of the mask", x.name, policy, op, err)
 				}
 				if !same(dst, filled(x.length, float16(7))) {
 					t.Errorf("%s, %v, %v: written", x.name, policy, op)

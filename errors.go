@@ -8,36 +8,24 @@ import (
 	"github.com/spatialdropout/spatialdropout/mask"
 )
 
-// ArgumentError refuses an argument for what it is: an option, or options that contradict each other, a state that
-// does not restore what it is given to, an activation with a number that it cannot have, a gradient from an output
-// that it does not follow from, a sample that does not exist. Nothing has been written.
+// ArgumentError refuses an argument. Nothing has been written. Argument is
+//
+//   - "dst", "src", "residual" or "from" of a tensor that its slice, or its list of slices, does not hold, that is of
+//     another kind than dst or lies differently where it must not, and of a gradient from an output that it does not
+//     follow from;
+//   - "mask" of a mask, or a pass, of other samples or channels than the tensor has, and of a mask of which something
+//     cannot be made that was asked for: a [Compaction], or a sum with the result of alpha dropout, which is not linear;
+//   - "Scale", "Shift" or "Activation" of an [Around] without a number for each channel, or with one that an activation
+//     cannot have;
+//   - the function of an option, such as "WithShard", or "opts", of options that contradict each other;
+//   - "state" of a state that does not restore what it is given to, and "n" of a sample that does not exist.
 type ArgumentError struct {
-	Argument string // the function of an option, such as "WithShard"; "opts", "state", "Activation", "from" or "n"
+	Argument string
 	Given    string // what was given
 	Want     string // what was expected
 }
 
 func (e *ArgumentError) Error() string { return "spatialdropout: " + e.Given + ", want " + e.Want }
-
-// TensorError refuses a tensor that its slice, or its list of slices, does not hold, that is of another kind than dst or
-// lies differently where it must not, and numbers of the channels that are not one for each. Nothing has been written.
-type TensorError struct {
-	Argument string // "dst", "src", "residual" or "from", or a field of an [Around]: "Scale" or "Shift"
-	Given    string // what was given
-	Want     string // what was expected
-}
-
-func (e *TensorError) Error() string { return "spatialdropout: " + e.Given + ", want " + e.Want }
-
-// MaskError refuses a mask, or a pass, of other samples or channels than the tensor has, and a mask of which something
-// cannot be made that was asked for: a [Compaction], or a sum with the result of alpha dropout, which is not linear.
-// Nothing has been written.
-type MaskError struct {
-	Given string // what was given
-	Want  string // what was expected
-}
-
-func (e *MaskError) Error() string { return "spatialdropout: " + e.Given + ", want " + e.Want }
 
 // UseError refuses a value that is not ready: the zero value of a type whose values a function makes, a pointer to
 // one that is nil, or a [Layer] before a backward pass that no forward pass belongs to. Nothing has been written. A
@@ -49,11 +37,11 @@ type UseError struct {
 
 func (e *UseError) Error() string { return "spatialdropout: " + e.Given + ", want " + e.Want }
 
-// unfit returns a [*TensorError].
+// unfit returns an [*ArgumentError].
 //
 //go:noinline
 func unfit(argument, want, given string, args ...any) error {
-	return &TensorError{argument, fmt.Sprintf(given, args...), want}
+	return &ArgumentError{argument, fmt.Sprintf(given, args...), want}
 }
 
 // lengthError returns the error of a slice that does not hold a tensor.
@@ -82,7 +70,7 @@ func sliceError(name string, slices, slice, length int, g *layout.Geometry) erro
 
 // packedError returns the error of a vector that does not hold the packed tensor of a [Compaction].
 func packedError(name, is, want string, g *layout.Geometry) error {
-	return &TensorError{name, name + " " + is, fmt.Sprintf("%s, the kept channels of %v", want, *g)}
+	return &ArgumentError{name, name + " " + is, fmt.Sprintf("%s, the kept channels of %v", want, *g)}
 }
 
 // placeError returns the error of a tensor beside dst that lies differently.
@@ -123,7 +111,7 @@ func channelsError(name string, v *kernel.Vector, kind *kernel.Kind, g *layout.G
 	if n := v.Slices(); n > 0 {
 		given = fmt.Sprintf("%d slices", n)
 	}
-	return &TensorError{name, name + " holds " + given, fmt.Sprintf("none or one slice of %d of %s, one for each channel of a tensor of %v", g.Channels(), kind.String(), *g)}
+	return &ArgumentError{name, name + " holds " + given, fmt.Sprintf("none or one slice of %d of %s, one for each channel of a tensor of %v", g.Channels(), kind.String(), *g)}
 }
 
 // maskError returns the error of a mask that does not fit a geometry, or of none.
@@ -141,7 +129,7 @@ func misfit(samples, channels int, g *layout.Geometry) error {
 	if samples == 0 && channels == 0 {
 		given = "no mask or pass, or one of 0×0 channels,"
 	}
-	return &MaskError{fmt.Sprintf("%s for a tensor of %v", given, *g), "one made for its geometry"}
+	return &ArgumentError{"mask", fmt.Sprintf("%s for a tensor of %v", given, *g), "one made for its geometry"}
 }
 
 // mixed returns the error of two kinds.

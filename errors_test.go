@@ -385,18 +385,18 @@ func TestErrorsHaveTypes(t *testing.T) {
 		m        *mask.Mask
 		want     error
 	}{
-		{"short dst", of(buf[:119], x), src, m, &spatialdropout.TensorError{Argument: "dst", Given: "dst holds 119 elements", Want: "120 for 2×3 channels of 4×5"}},
-		{"long src", dst, of(buf[150:271], x), m, &spatialdropout.TensorError{Argument: "src", Given: "src holds 121 elements", Want: "120 for 2×3 channels of 4×5"}},
-		{"no src", dst, spatialdropout.Tensor{Geometry: x.geom}, m, &spatialdropout.TensorError{Argument: "src", Given: "src holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"short dst", of(buf[:119], x), src, m, &spatialdropout.ArgumentError{Argument: "dst", Given: "dst holds 119 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"long src", dst, of(buf[150:271], x), m, &spatialdropout.ArgumentError{Argument: "src", Given: "src holds 121 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"no src", dst, spatialdropout.Tensor{Geometry: x.geom}, m, &spatialdropout.ArgumentError{Argument: "src", Given: "src holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
 		{"another kind of src", dst, spatialdropout.Of(doubles, x.geom), m, twoKinds(kernel.F32, kernel.F64)},
 		{"halves of another kind", spatialdropout.As(kernel.F16, halves, x.geom), spatialdropout.As(kernel.BF16, make([]uint16, 120), x.geom), m, twoKinds(kernel.F16, kernel.BF16)},
 		{"another shape", dst, of(buf[150:270], other), m, &layout.ArgumentError{Argument: "src", Given: fmt.Sprintf("dst of %v with src of %v", x.geom, other.geom), Want: "the same samples, channels and spatial dims"}},
 		{"overlap", of(buf[1:121], x), of(buf[:120], x), m, &kernel.OverlapError{With: "src", Elements: 120, Distance: 4}},
 		{"another layout in place", dst, of(buf[:120], last), m, &kernel.OverlapError{With: "src", Elements: 120}},
 		{"another layout, overlapping", of(buf[119:239], last), of(buf[:120], x), m, &kernel.OverlapError{With: "src", Elements: 120, Distance: 4 * 119}},
-		{"no mask", dst, src, nil, &spatialdropout.MaskError{Given: "no mask or pass, or one of 0×0 channels, for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
-		{"another mask", dst, src, draw(t, d, dense(t, layout.NC, 3, 2).geom), &spatialdropout.MaskError{Given: "a mask of 3×2 channels for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
-		{"another mask for another layout", of(buf[150:270], last), dst, draw(t, d, dense(t, layout.NC, 1, 6).geom), &spatialdropout.MaskError{Given: "a mask of 1×6 channels for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
+		{"no mask", dst, src, nil, &spatialdropout.ArgumentError{Argument: "mask", Given: "no mask or pass, or one of 0×0 channels, for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
+		{"another mask", dst, src, draw(t, d, dense(t, layout.NC, 3, 2).geom), &spatialdropout.ArgumentError{Argument: "mask", Given: "a mask of 3×2 channels for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
+		{"another mask for another layout", of(buf[150:270], last), dst, draw(t, d, dense(t, layout.NC, 1, 6).geom), &spatialdropout.ArgumentError{Argument: "mask", Given: "a mask of 1×6 channels for a tensor of 2×3 channels of 4×5", Want: "one made for its geometry"}},
 	} {
 		calls := map[string]func() error{
 			"ApplyTensor": func() error { return spatialdropout.ApplyTensor(c.dst, c.src, c.m, 0) },

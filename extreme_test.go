@@ -341,9 +341,9 @@ func TestZeroValuesAreRefused(t *testing.T) {
 			t.Errorf("%s of a nil pointer: %v, want an *ArgumentError", name, err)
 		}
 	}
-	var refused *spatialdropout.MaskError
+	var refused *spatialdropout.ArgumentError
 	if err := newDropout(t, 0.5).DrawInto(nil, g); !errors.As(err, &refused) || !strings.HasSuffix(refused.Given, fmt.Sprintf("for a tensor of %v", g)) {
-		t.Errorf("DrawInto nil: %v, want a *MaskError", err)
+		t.Errorf("DrawInto nil: %v, want an *ArgumentError of the mask", err)
 	}
 }
 

@@ -31,9 +31,8 @@ type Around struct {
 // that is a [*kernel.OverlapError]. A dropped channel is +0, or what residual is, and its elements
 // in src need not be read. With [mask.Multiply], and for alpha dropout and Gaussian noise, it is
 // what Apply makes of it, and the sum with residual. Padding channels of a blocked layout are
-// dropped, also in evaluation. A Scale or Shift of another length or kind is a [*TensorError]. An
-// activation with a number that it cannot have is an [*ArgumentError]. The other errors are those
-// of Apply. On an error dst is untouched.
+// dropped, also in evaluation. A Scale or Shift of another length or kind, and an activation with a
+// number that it cannot have, is an [*ArgumentError]. The other errors are those of Apply. On an error dst is untouched.
 //
 // Every [mask.Arithmetic] is served. One that multiplies by a factor, and makes dropped
 // elements +0, is a single kernel. With [mask.Multiply], with [mask.Quotient], and for alpha dropout and Gaussian
@@ -51,7 +50,7 @@ func Fuse[T kernel.Float](dst, src, residual []T, m *mask.Mask, a Around, g layo
 }
 
 // FuseTensor is [Fuse] on tensors of any kind. The zero Tensor stands for no residual. dst and src may
-// lie differently, as in [ApplyTensor]. residual lies as dst does: otherwise it is a [*TensorError].
+// lie differently, as in [ApplyTensor]. residual lies as dst does: otherwise it is an [*ArgumentError].
 // workers is that of ApplyTensor.
 func FuseTensor(dst, src, residual Tensor, m *mask.Mask, a Around, workers int) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: workers}, places{dst: &dst.Geometry, src: &src.Geometry}
@@ -102,7 +101,7 @@ func FuseBackward[T kernel.Float](dst, src []T, from From, m *mask.Mask, a Aroun
 }
 
 // FuseBackwardTensor is [FuseBackward] on tensors of any kind. dst and src may lie differently. The tensor
-// of from lies as dst does: otherwise it is a [*TensorError]. workers is that of [ApplyTensor].
+// of from lies as dst does: otherwise it is an [*ArgumentError]. workers is that of [ApplyTensor].
 func FuseBackwardTensor(dst, src Tensor, from From, m *mask.Mask, a Around, workers int) error {
 	c, at := fusion{dst: dst.Data, src: src.Data, around: a, workers: workers}, places{dst: &dst.Geometry, src: &src.Geometry}
 	if c.backward = true; a.Activation != (kernel.Activation{}) {

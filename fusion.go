@@ -117,7 +117,7 @@ func (c *fusion) checkAux(at *places) error {
 		return err
 	}
 	if c.aux.Kind() != c.dst.Kind() && at.dst.Len() > 0 {
-		return &TensorError{c.name(), fmt.Sprintf("%s of %s", c.name(), c.aux.Kind().String()), c.dst.Kind().String() + ", the kind of dst"}
+		return &ArgumentError{c.name(), fmt.Sprintf("%s of %s", c.name(), c.aux.Kind().String()), c.dst.Kind().String() + ", the kind of dst"}
 	}
 	return nil
 }

@@ -379,7 +379,7 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 	with := func(parts [][]float32, i int, part []float32) [][]float32 { parts[i] = part; return parts }
 	good, src := list(in(6, 0), x), list(in(6, 150), x)
 	wrong := func(name string, slices, slice, length int, x tensor) error {
-		e := &spatialdropout.TensorError{Argument: name, Given: fmt.Sprintf("%s is a list of %d slices", name, slices)}
+		e := &spatialdropout.ArgumentError{Argument: name, Given: fmt.Sprintf("%s is a list of %d slices", name, slices)}
 		switch {
 		case slice >= 0:
 			e.Given += fmt.Sprintf(", of which slice %d holds %d elements", slice, length)
@@ -407,8 +407,8 @@ func TestListsThatDoNotFitAreRefused(t *testing.T) {
 		{"rows of planes", good, list(views(buf[:120], 24), x), wrong("src", 24, -1, 0, x)},
 		{"channels of rows", list(in(6, 0), last), list(in(6, 150), last), wrong("dst", 6, -1, 0, last)},
 		{"a view", list(in(2, 0), view), src, wrong("dst", 2, -1, 0, view)},
-		{"no list", listOf[float32](nil, x.geom), src, &spatialdropout.TensorError{Argument: "dst", Given: "dst holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
-		{"a list of one short slice", good, list(in(1, 150)[:1], view), &spatialdropout.TensorError{Argument: "src", Given: "src holds 120 elements", Want: fmt.Sprintf("%d or more for %v", view.length, view.geom)}},
+		{"no list", listOf[float32](nil, x.geom), src, &spatialdropout.ArgumentError{Argument: "dst", Given: "dst holds 0 elements", Want: "120 for 2×3 channels of 4×5"}},
+		{"a list of one short slice", good, list(in(1, 150)[:1], view), &spatialdropout.ArgumentError{Argument: "src", Given: "src holds 120 elements", Want: fmt.Sprintf("%d or more for %v", view.length, view.geom)}},
 		{"another kind", good, listOf(views(make([]float64, 120), 6), x.geom), twoKinds(kernel.F32, kernel.F64)},
 		{"a slice of dst twice", list(with(in(6, 0), 4, buf[20:40]), x), src, &kernel.OverlapError{With: "dst", Elements: 20}},
 		{"slices of dst that overlap", list(with(in(6, 0), 4, buf[21:41]), x), src, &kernel.OverlapError{With: "dst", Elements: 20, Distance: 4}},

@@ -457,9 +457,9 @@ func testPassRefuses[T number](t *testing.T) {
 	for _, other := range []tensor{dense(t, layout.NCHW, 3, 2, 4, 5), dense(t, layout.NCHW, 1, 6, 4, 5), dense(t, layout.NC, 2, 60)} {
 		for name, do := range calledBy(source.At(mask.Place{}, x.geom)) {
 			err := do(k.tensor(dst, other.geom), k.tensor(src, other.geom))
-			var refused *spatialdropout.MaskError
+			var refused *spatialdropout.ArgumentError
 			if !errors.As(err, &refused) || refused.Given != fmt.Sprintf("a mask of 2×3 channels for a tensor of %v", other.geom) {
-				t.Errorf("%s on %s: %v, want a *MaskError of 2×3", name, other.name, err)
+				t.Errorf("%s on %s: %v, want an *ArgumentError of the mask of 2×3", name, other.name, err)
 			}
 			wantError(t, name+" on "+other.name, err, "2×3", fmt.Sprintf("%d×%d", other.samples, other.channels))
 		}

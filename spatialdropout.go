@@ -119,7 +119,7 @@ func (d *Dropout) Draw(g layout.Geometry) (*mask.Mask, error) {
 }
 
 // DrawInto is [Dropout.Draw] into the memory of m, whatever m holds. It does not allocate
-// once m has been large enough. It returns a [*MaskError] if m is nil.
+// once m has been large enough. It returns an [*ArgumentError] if m is nil.
 func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 	if err := d.zero(); err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 // A list goes wherever a tensor goes, also beside one slice or a list that is divided otherwise. The slices of dst share
 // no memory with each other. They share none with src either, unless both tensors lie alike and the memory has the same
 // place in both. Otherwise the error is a [*kernel.OverlapError]. Slices of src may share memory with each other. A list
-// that is not the tensor is a [*TensorError].
+// that is not the tensor is an [*ArgumentError].
 //
 // A list takes some 30 ns more for each of its slices than one slice for all (Zen 5). A change of layout that scatters
 // each row of channels over several slices of src takes one element at a time.

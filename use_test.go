@@ -1,7 +1,6 @@
 package spatialdropout_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -634,16 +633,15 @@ func TestZeroPassRefusesEveryTensor(t *testing.T) {
 			t.Errorf("%s is at %+v", what, p.Place())
 		}
 		m, err := p.Mask()
-		var refused *spatialdropout.MaskError
-		if m != nil || !errors.As(err, &refused) {
-			t.Errorf("%s: mask %v, %v, want a *MaskError", what, m, err)
+		if m != nil || !refusesArgument(err, "mask") {
+			t.Errorf("%s: mask %v, %v, want an *ArgumentError of the mask", what, m, err)
 		}
 		for _, x := range []tensor{x, {name: "the zero Geometry"}} {
 			data := filled[float32](x.length, 7)
 			for name, do := range calledBy(p) {
 				err := do(spatialdropout.Of(data, x.geom), spatialdropout.Of(data, x.geom))
-				if !errors.As(err, &refused) {
-					t.Errorf("%s, %s of %s: %v, want a *MaskError", what, name, x.name, err)
+				if !refusesArgument(err, "mask") {
+					t.Errorf("%s, %s of %s: %v, want an *ArgumentError of the mask", what, name, x.name, err)
 				}
 				wantError(t, what, err, "no mask")
 			}

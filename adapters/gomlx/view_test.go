@@ -184,8 +184,8 @@ func TestApplyRefuses(t *testing.T) {
 		axis   images.ChannelsAxisConfig
 		wanted func(error) bool
 	}{
-		"no mask":                {e.tensor(t, old, c.dims...), nil, c.axis, as[*spatialdropout.MaskError]()},
-		"a mask of another axis": {e.tensor(t, old, c.dims...), m, images.ChannelsFirst, as[*spatialdropout.MaskError]()},
+		"no mask":                {e.tensor(t, old, c.dims...), nil, c.axis, as[*spatialdropout.ArgumentError]()},
+		"a mask of another axis": {e.tensor(t, old, c.dims...), m, images.ChannelsFirst, as[*spatialdropout.ArgumentError]()},
 		"an unknown axis":        {e.tensor(t, old, c.dims...), m, 7, as[*gomlx.ShapeError]()},
 		"rank 1":                 {tensors.FromShape(shapes.Make(dtypes.Float32, 420)), m, c.axis, as[*gomlx.ShapeError]()},
 		"integers":               {tensors.FromShape(shapes.Make(dtypes.Int32, c.dims...)), m, c.axis, as[*gomlx.ShapeError]()},
@@ -208,7 +208,7 @@ func TestApplyRefuses(t *testing.T) {
 		}
 	}
 	x := e.tensor(t, old, c.dims...)
-	if err := gomlx.AddTo(backend, x, e.tensor(t, old, c.dims...), drawMask(t, c, spatialdropout.WithArithmetic(mask.Arithmetic{Rule: mask.Alpha})), c.axis); !as[*spatialdropout.MaskError]()(err) {
+	if err := gomlx.AddTo(backend, x, e.tensor(t, old, c.dims...), drawMask(t, c, spatialdropout.WithArithmetic(mask.Arithmetic{Rule: mask.Alpha})), c.axis); !as[*spatialdropout.ArgumentError]()(err) {
 		t.Errorf("AddTo of alpha dropout: error %v", err)
 	}
 	if err := gomlx.Apply(nil, x, x, m, c.axis); err == nil {

@@ -204,7 +204,7 @@ func noStream() error {
 }
 
 // noMask is the error of a mask that is nil.
-func noMask() error { return &ShapeError{"no mask", "one of New, or a zero one"} }
+func noMask() error { return &ArgumentError{"m", "no mask", "one of New, or a zero one"} }
 
 // check is Check at any rate.
 func check(stream Stream, a Arithmetic, s Sharing) error {

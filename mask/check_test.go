@@ -191,22 +191,24 @@ func TestArithmeticAndSharingAreTexts(t *testing.T) {
 func TestErrorsAreTyped(t *testing.T) {
 	m := drawn(t, 3, 70, 0.3, 1, 2, 3)
 	_, rate := mask.New(1, 1, 1.5, mask.Arithmetic{})
-	_, shape := mask.New(-1, 2, 0.5, mask.Arithmetic{})
+	_, samples := mask.New(-1, 2, 0.5, mask.Arithmetic{})
+	_, channels := mask.New(1, -2, 0.5, mask.Arithmetic{})
 	_, rule := mask.New(1, 1, 0.5, mask.Arithmetic{Rule: 99})
 	_, stream := mask.ParseStream("nothing")
 	_, typ := mask.TensorFlow([2]int64{}, 9)
 	as := func(err error, target any) bool { return errors.As(err, target) }
 	for name, ok := range map[string]bool{
 		"rate":       refuses(rate, "rate") && refuses(mask.Check(-1, mask.Philox(0), mask.Arithmetic{}, mask.Each), "rate"),
-		"shape":      as(shape, new(*mask.ShapeError)),
+		"samples":    refuses(samples, "samples"),
+		"channels":   refuses(channels, "channels"),
 		"rule":       refuses(rule, "rule"),
 		"stream":     refuses(stream, "stream"),
-		"count":      as(mask.Philox(0).DrawCount(m, 71, mask.Place{}), new(*mask.ShapeError)),
+		"count":      refuses(mask.Philox(0).DrawCount(m, 71, mask.Place{}), "count"),
 		"place":      as(mask.PyTorch(0).Draw(m, mask.Place{Shard: mask.Shard{SampleOffset: 3, Samples: 5}}), new(*mask.PlaceError)),
 		"source":     as(mask.Source(rand.NewPCG(1, 1)).Draw(m, mask.Place{Cursor: 1 << 40}), new(*mask.PlaceError)),
 		"type":       refuses(typ, "stream"),
 		"sharing":    refuses(mask.Draw(m, mask.Philox(0), 9, mask.Place{}), "sharing"),
-		"format":     as(m.UnmarshalBinary(nil), new(*mask.ShapeError)),
+		"format":     refuses(m.UnmarshalBinary(nil), "data"),
 		"no counter": refuses(mask.Draw(m, mask.OneDNN(0), mask.FixedCount, mask.Place{}), "stream"),
 	} {
 		if !ok {

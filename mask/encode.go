@@ -43,13 +43,12 @@ func (m *Mask) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary sets m to the mask that data encodes. It returns a [*ShapeError] or an
-// [*ArgumentError] if data encodes none, and m is
-// unchanged then. It does not check whether a stream could have drawn the mask. It takes
+// UnmarshalBinary sets m to the mask that data encodes. It returns an [*ArgumentError] if data encodes
+// none, and m is unchanged then. It does not check whether a stream could have drawn the mask. It takes
 // memory in proportion to the length of data.
 func (m *Mask) UnmarshalBinary(data []byte) error {
 	bad := func(want, given string, args ...any) error {
-		return &ShapeError{fmt.Sprintf(given, args...), want}
+		return &ArgumentError{"data", fmt.Sprintf(given, args...), want}
 	}
 	if len(data) < headerSize {
 		return bad(fmt.Sprintf("a header of %d", headerSize), "%d bytes", len(data))

@@ -7,10 +7,17 @@ import (
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
 
-// ArgumentError refuses what a mask is to be drawn with: a rate that is not a number from 0 to 1, an unknown policy,
-// rule, sharing or stream, or a combination that cannot be computed. Nothing has been drawn or written.
+// ArgumentError refuses an argument. Nothing has been drawn or written. Argument is
+//
+//   - "rate", "policy", "rule", "sharing" or "stream" of what a mask is to be drawn with: a rate that is not a number
+//     from 0 to 1, an unknown policy, rule, sharing or stream, or a combination that cannot be computed;
+//   - "samples" or "channels" of a negative number of them, or of more than 2³⁶ trials, and "m" of no mask;
+//   - "n" or "c" of a sample or a channel that a mask does not have, and "count" of more channels to keep than a sample
+//     has;
+//   - "factors", "shifts" or "type" of memory that does not hold a mask's numbers of a type;
+//   - "data" or "state" of what is neither the binary form of a mask nor a state of PyTorch's generator.
 type ArgumentError struct {
-	Argument string // "rate", "policy", "rule", "sharing" or "stream"
+	Argument string
 	Given    string // what was given
 	Want     string // what was expected
 }
@@ -33,15 +40,6 @@ func streamError(text, reason string) error {
 
 // aboutStream is what the error of a stream begins with.
 func aboutStream(text string) string { return "stream " + excerpt.Quote(text) + ": " }
-
-// ShapeError says that numbers of samples, channels, elements or bytes do not fit each
-// other, or are those of no mask: a negative number, more than 2³⁶ trials, a count of
-// channels to keep that a sample does not have, a channel or a sample that a mask does not
-// have, memory that does not hold a mask's factors, data that are neither the binary form of
-// a mask nor a state of PyTorch's generator.
-type ShapeError struct{ Given, Want string }
-
-func (e *ShapeError) Error() string { return "mask: " + e.Given + ", want " + e.Want }
 
 // PlaceError is a place that a stream cannot draw, or a place that does not hold the
 // mask.

@@ -58,7 +58,7 @@ func (m *Mask) setActions() {
 // A sample takes pitch numbers: m.Channels(), or more where channels are padded. The
 // numbers of the padding are 0.
 //
-// Fill panics with a [*ShapeError], and writes nothing, unless the type is known and each
+// Fill panics with an [*ArgumentError], and writes nothing, unless the type is known and each
 // slice is aligned to it and holds m.Samples()·pitch numbers, with pitch ≥ m.Channels().
 func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
 	// In a small call every step counts: numbers stay in registers where nothing is called.
@@ -81,7 +81,7 @@ func (m *Mask) Fill(t Type, factors, shifts []byte, pitch int) Action {
 // fillMany is Fill without its short way.
 func (m *Mask) fillMany(t Type, factors, shifts []byte, pitch int) Action {
 	if t >= dtype.Count {
-		panic(&ShapeError{"numbers of " + t.String(), "float32, float64, float16 or bfloat16"})
+		panic(&ArgumentError{"type", "numbers of " + t.String(), "float32, float64, float16 or bfloat16"})
 	}
 	a := m.Action(t)
 	if err := m.misfit("factors", factors, t.Size(), pitch); err != nil {
@@ -102,17 +102,17 @@ func (m *Mask) fillMany(t Type, factors, shifts []byte, pitch int) Action {
 // type: float16 and bfloat16 numbers go into any 16-bit type.
 //
 // A graph that multiplies by them computes what the mask says. Factors returns an
-// [*ArgumentError] for a mask that divides or shifts: its numbers are no multipliers,
+// [*ArgumentError] of "rule" for a mask that divides or shifts: its numbers are no multipliers,
 // see [Mask.Fill]. With [Select], a dropped element is +0 whatever it is, whereas its
 // product with 0 is NaN if it is NaN or infinite, and -0 if it is negative. A factor is
 // rounded once from float64: one of float16 is infinite above a rate of 0.99998.
 //
-// Factors returns a [*ShapeError] if m is nil, and unless len(dst) = m.Samples()·pitch,
+// It returns one, too, if m is nil, and unless len(dst) = m.Samples()·pitch,
 // pitch ≥ m.Channels(), and T has the size of t. On an error dst is untouched.
 func Factors[T ~float32 | ~float64 | ~uint16](t Type, dst []T, m *Mask, pitch int) error {
 	var x T
 	if size := int(unsafe.Sizeof(x)); t >= dtype.Count || size != t.Size() {
-		return &ShapeError{fmt.Sprintf("%v factors in elements of %d bytes", t, size), "a type of this size"}
+		return &ArgumentError{"type", fmt.Sprintf("%v factors in elements of %d bytes", t, size), "a type of this size"}
 	}
 	if m == nil {
 		return noMask()
@@ -139,11 +139,12 @@ func (m *Mask) multipliers(t Type, dst []byte, pitch int) error {
 // misfit returns an error unless b holds a number of so many bytes for every channel.
 func (m *Mask) misfit(what string, b []byte, size, pitch int) error {
 	if !aligned(b, size) || len(b)%size != 0 {
-		return &ShapeError{fmt.Sprintf("%d %s in memory that is not aligned to their type or ends within an element", len(b)/size, what), "whole aligned elements"}
+		return &ArgumentError{what, fmt.Sprintf("%d %s in memory that is not aligned to their type or ends within an element", len(b)/size, what), "whole aligned elements"}
 	}
 	hi, want := bits.Mul64(uint64(m.samples), uint64(pitch))
 	if pitch < m.channels || hi != 0 || uint64(len(b)/size) != want {
-		return &ShapeError{
+		return &ArgumentError{
+			what,
 			fmt.Sprintf("%d %s in rows of %d for a mask of %d×%d", len(b)/size, what, pitch, m.samples, m.channels),
 			fmt.Sprintf("samples·pitch %s and a pitch of channels or more", what),
 		}

@@ -54,8 +54,8 @@ type Mask struct {
 }
 
 // New returns a mask of samples×channels that keeps every channel, or none at rate 1. It
-// returns a [*ShapeError] if a number is negative or there are more than 2³⁶ trials, and an
-// [*ArgumentError] unless rate is from 0 to 1, and policy and rule are known.
+// returns an [*ArgumentError] if a number is negative or there are more than 2³⁶ trials, and
+// unless rate is from 0 to 1, and policy and rule are known.
 func New(samples, channels int, rate float64, a Arithmetic) (*Mask, error) {
 	m := new(Mask)
 	if err := m.Reset(samples, channels, rate, a); err != nil {
@@ -109,11 +109,15 @@ func fewerTrials() string {
 func trialsOf(samples, channels int) (int, error) {
 	given := func() string { return fmt.Sprintf("%d samples of %d channels", samples, channels) }
 	if samples < 0 || channels < 0 {
-		return 0, &ShapeError{given(), "neither negative"}
+		argument := "samples"
+		if samples >= 0 {
+			argument = "channels"
+		}
+		return 0, &ArgumentError{argument, given(), "neither negative"}
 	}
 	hi, lo := bits.Mul64(uint64(samples), uint64(channels))
 	if hi != 0 || lo > mostTrials {
-		return 0, &ShapeError{given(), fewerTrials()}
+		return 0, &ArgumentError{"samples", given(), fewerTrials()}
 	}
 	return int(lo), nil
 }
@@ -181,14 +185,14 @@ func (m *Mask) Rate() float64 { return m.rate }
 // Arithmetic returns what is computed with the elements.
 func (m *Mask) Arithmetic() Arithmetic { return m.arithmetic }
 
-// Kept reports whether channel c of sample n is kept. It panics with a [*ShapeError] if there
+// Kept reports whether channel c of sample n is kept. It panics with an [*ArgumentError] if there
 // is no such channel.
 func (m *Mask) Kept(n, c int) bool {
 	i := m.trial(n, c)
 	return m.bits[i/64]>>(i%64)&1 == 1
 }
 
-// Set keeps or drops channel c of sample n. It panics with a [*ShapeError] if there is no such
+// Set keeps or drops channel c of sample n. It panics with an [*ArgumentError] if there is no such
 // channel.
 func (m *Mask) Set(n, c int, kept bool) {
 	i := m.trial(n, c)
@@ -208,7 +212,11 @@ func (m *Mask) one(what string) string {
 // trial returns the index of a channel's bit.
 func (m *Mask) trial(n, c int) int {
 	if n < 0 || n >= m.samples || c < 0 || c >= m.channels {
-		panic(&ShapeError{fmt.Sprintf("channel %d of sample %d", c, n), m.one("channel")})
+		argument := "n"
+		if n >= 0 && n < m.samples {
+			argument = "c"
+		}
+		panic(&ArgumentError{argument, fmt.Sprintf("channel %d of sample %d", c, n), m.one("channel")})
 	}
 	return n*m.channels + c
 }
@@ -216,7 +224,7 @@ func (m *Mask) trial(n, c int) int {
 // row returns the index of the first bit of sample n and that of the bit after its last.
 func (m *Mask) row(n int) (from, to int) {
 	if n < 0 || n >= m.samples {
-		panic(&ShapeError{fmt.Sprintf("sample %d", n), m.one("sample")})
+		panic(&ArgumentError{"n", fmt.Sprintf("sample %d", n), m.one("sample")})
 	}
 	return n * m.channels, (n + 1) * m.channels
 }
@@ -263,7 +271,7 @@ func (m *Mask) Gradient() *Mask {
 }
 
 // AppendKept appends the channels of sample n that are kept, in order, to channels, which may be nil. It panics with a
-// [*ShapeError] if there is no such sample.
+// [*ArgumentError] if there is no such sample.
 func (m *Mask) AppendKept(channels []int, n int) []int {
 	from, to := m.row(n)
 	for at := from; at < to; at += 64 {

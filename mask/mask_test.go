@@ -173,15 +173,15 @@ func TestSetChangesOneChannel(t *testing.T) {
 	}
 }
 
-// panics returns the message that f panics with, which is that of a *ShapeError.
+// panics returns the message that f panics with, which is that of an *ArgumentError.
 func panics(t *testing.T, what string, f func()) (message string) {
 	t.Helper()
 	defer func() {
 		p := recover()
 		if p == nil {
 			t.Errorf("%s: no panic", what)
-		} else if _, typed := p.(*mask.ShapeError); !typed {
-			t.Errorf("%s: a panic with %T: %v, want a *ShapeError", what, p, p)
+		} else if _, typed := p.(*mask.ArgumentError); !typed {
+			t.Errorf("%s: a panic with %T: %v, want an *ArgumentError", what, p, p)
 		}
 		message = fmt.Sprint(p)
 	}()
@@ -503,8 +503,7 @@ func testMisfits[T number](t *testing.T, factors factors[T]) {
 			dst[i] = 9
 		}
 		err := factors(dst, m, c.pitch)
-		var misfit *mask.ShapeError
-		if !errors.As(err, &misfit) {
+		if !refuses(err, "factors") {
 			t.Errorf("%d factors in rows of %d: error %#v", c.len, c.pitch, err)
 			continue
 		}
@@ -540,9 +539,8 @@ func TestFactorsOfAnotherSizeAreAnError(t *testing.T) {
 		"float32 factors in elements of 2 bytes": mask.Factors(mask.Float32, f16, m, 4),
 		"Type(4) factors in elements of 2 bytes": mask.Factors(4, f16, m, 4),
 	} {
-		var typed *mask.ShapeError
-		if !errors.As(err, &typed) || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v, want a ShapeError", name, err)
+		if !refuses(err, "type") || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, want an *ArgumentError of the type", name, err)
 		}
 	}
 	for i := range f32 {

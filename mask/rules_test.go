@@ -510,9 +510,9 @@ func TestFillOfUnknownTypesPanicsWithATypedError(t *testing.T) {
 	for _, typ := range []mask.Type{4, 255} {
 		func() {
 			defer func() {
-				err, _ := recover().(*mask.ShapeError)
-				if err == nil || !strings.Contains(err.Error(), typ.String()) || !strings.Contains(err.Error(), "want float32, float64, float16 or bfloat16") {
-					t.Errorf("Fill panics with %v, want a ShapeError", err)
+				err, _ := recover().(*mask.ArgumentError)
+				if err == nil || err.Argument != "type" || !strings.Contains(err.Error(), typ.String()) || !strings.Contains(err.Error(), "want float32, float64, float16 or bfloat16") {
+					t.Errorf("Fill panics with %v, want an *ArgumentError of the type", err)
 				}
 			}()
 			drawn(t, 2, 3, 0.5, 0, 0, 0).Fill(typ, make([]byte, 12), nil, 3)

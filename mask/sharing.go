@@ -64,7 +64,7 @@ type Counter interface {
 	Stream
 	// DrawCount keeps exactly count channels of every sample of m, every choice of them
 	// equally likely, and makes count/C the probability that m's factor comes from. It
-	// returns a [*ShapeError] if a sample does not have so many channels.
+	// returns an [*ArgumentError] if a sample does not have so many channels.
 	DrawCount(m *Mask, count int, at Place) error
 }
 
@@ -185,7 +185,7 @@ func countOf(rate float64, channels int) int {
 // checkCount returns an error unless so many channels can be kept.
 func (m *Mask) checkCount(count int) error {
 	if count < 0 || count > m.channels {
-		return &ShapeError{fmt.Sprintf("%d channels to keep in each sample", count), fmt.Sprintf("0 to %d, the number of channels", m.channels)}
+		return &ArgumentError{"count", fmt.Sprintf("%d channels to keep in each sample", count), fmt.Sprintf("0 to %d, the number of channels", m.channels)}
 	}
 	if m.arithmetic.Rule == Gaussian {
 		return &ArgumentError{"rule", "a fixed count with the rule Gaussian", "another rule"}

@@ -65,10 +65,10 @@ const farthest = 1 << 18
 //
 // The text of the stream has the seed and how many words were taken before
 // ("pytorch:42/from=1234"), or the whole state if it does not follow from the seed within
-// 1.6·10⁸ words. PyTorchFrom returns a [*ShapeError] if state is that of no generator.
+// 1.6·10⁸ words. PyTorchFrom returns an [*ArgumentError] if state is that of no generator.
 func PyTorchFrom(state []byte, mkl bool) (Stream, error) {
 	bad := func(want, given string, args ...any) (Stream, error) {
-		return nil, &ShapeError{"a state of PyTorch's generator with " + fmt.Sprintf(given, args...), want}
+		return nil, &ArgumentError{"state", "a state of PyTorch's generator with " + fmt.Sprintf(given, args...), want}
 	}
 	if len(state) != torchBytes {
 		return bad(fmt.Sprintf("%d, those of torch.get_rng_state() on a CPU", torchBytes), "%d bytes", len(state))

@@ -8,10 +8,12 @@ import (
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
-// ArgumentError refuses an argument for what it is: an operation, a kind, loops that would visit an element twice, a
-// number of goroutines, a tier, a field of a [Strategy] or of a [Fused]. Nothing has been written.
+// ArgumentError refuses an argument. Nothing has been written. It is an operation, loops that would visit an element
+// twice, a number of goroutines, a tier, a field of a [Strategy] or of a [Fused]. It is vectors that differ in kind, or
+// one whose length does not fit the others or the loops, a list of slices where one slice is taken or whose slices
+// differ in length, and on 32-bit platforms a slice of more bytes than an int counts.
 type ArgumentError struct {
-	Argument string // such as "op" or "loops"; "kind" of vectors of several kinds; a field of a [Strategy] as in [ParseStrategy]
+	Argument string // such as "op" or "loops"; the first vector that does not fit, such as "dst"; "kind" of several kinds; a field of a [Fused], such as "Aux", or of a [Strategy] as in [ParseStrategy]
 	Given    string // what was given
 	Want     string // what was expected
 }
@@ -23,24 +25,6 @@ func (e *ArgumentError) Error() string { return "kernel: " + e.Given + ", want "
 //go:noinline
 func refused(argument, want, given string, args ...any) error {
 	return &ArgumentError{argument, fmt.Sprintf(given, args...), want}
-}
-
-// LengthError refuses slices whose lengths do not fit each other or the loops, a list of slices where one slice is
-// taken or whose slices differ in length, and on 32-bit platforms a slice of more bytes than an int counts. Nothing
-// has been written.
-type LengthError struct {
-	Argument string // the first one that does not fit, such as "dst", or a field of a [Fused], such as "Aux"
-	Given    string // the lengths of all
-	Want     string // what was expected
-}
-
-func (e *LengthError) Error() string { return "kernel: " + e.Given + ", want " + e.Want }
-
-// unfit returns a [*LengthError].
-//
-//go:noinline
-func unfit(argument, want, given string, args ...any) error {
-	return &LengthError{argument, fmt.Sprintf(given, args...), want}
 }
 
 // OverlapError refuses a dst that shares elements with another slice of the call: with a
@@ -124,7 +108,7 @@ func negative(workers int) error { return refused("workers", "0 or more", "%d wo
 
 // notOne returns the error of a list of so many slices that is none of those that are taken.
 func notOne(argument string, slices int, want string) error {
-	return unfit(argument, want, "%s in %d slices", argument, slices)
+	return refused(argument, want, "%s in %d slices", argument, slices)
 }
 
 // described returns loops for messages. They are copied: what is formatted goes to the heap, and with it the loops of

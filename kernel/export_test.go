@@ -19,18 +19,12 @@ func Refuses(err, want error) bool {
 	case *ArgumentError:
 		var got *ArgumentError
 		return errors.As(err, &got) && got.Argument == want.Argument
-	case *LengthError:
-		var got *LengthError
-		return errors.As(err, &got) && got.Argument == want.Argument
 	}
 	return errors.As(err, new(*OverlapError))
 }
 
-// Argument is the error that refuses an argument for what it is, for [Refuses].
+// Argument is the error that refuses an argument, for [Refuses].
 func Argument(name string) error { return &ArgumentError{Argument: name} }
-
-// Length is the error that refuses the length of an argument, for [Refuses].
-func Length(name string) error { return &LengthError{Argument: name} }
 
 // ShareAll lets four workers share work of every size until the test ends.
 func ShareAll(t *testing.T) {

@@ -109,7 +109,7 @@ func (f *Fused) check(dst, src Vector) (what fusedOp, err error) {
 		}
 	}
 	if f.Scales.len != f.Shifts.len || f.Scales.len == 0 {
-		return 0, unfit("Scales", "one of each for every channel", "%v with %d scales and %d shifts", what, f.Scales.len, f.Shifts.len)
+		return 0, refused("Scales", "one of each for every channel", "%v with %d scales and %d shifts", what, f.Scales.len, f.Shifts.len)
 	}
 	if !fusedTable[what].aux && f.Aux.len != 0 {
 		return 0, refused("Aux", "none: there is no activation", "%v with an aux", what)
@@ -151,19 +151,17 @@ func (f *Fused) run(what fusedOp, dst, src Vector, loops []layout.Loop, begin pl
 
 // ofFields makes an error that names an argument of [Run] name the field of a [Fused] that the argument came from.
 func ofFields(err error) error {
-	unfit, ok := err.(*LengthError)
-	if !ok {
-		return err
+	if e, ok := err.(*ArgumentError); ok {
+		switch e.Argument {
+		case "aux":
+			e.Argument = "Aux"
+		case "factors":
+			e.Argument = "Factors"
+		case "shifts":
+			e.Argument = "FactorShifts"
+		}
 	}
-	switch unfit.Argument {
-	case "aux":
-		unfit.Argument = "Aux"
-	case "factors":
-		unfit.Argument = "Factors"
-	case "shifts":
-		unfit.Argument = "FactorShifts"
-	}
-	return unfit
+	return err
 }
 
 // walk does all elements of the nest.
@@ -187,7 +185,7 @@ func (f *Fused) walk(c *fused, what fusedOp, dst, src Vector, loops []layout.Loo
 	factors, shifts, aux := f.Factors, f.FactorShifts, f.Aux
 	if begin != (place{}) {
 		if begin.dst > dst.len || begin.src > src.len || begin.factor > factors.len || shifts.len > 0 && begin.factor > shifts.len {
-			return unfit("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts of dropout", what, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)
+			return refused("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts of dropout", what, begin.dst, dst.len, begin.src, src.len, begin.factor, factors.len, shifts.len)
 		}
 		dst, src, factors = dst.from(begin.dst), src.from(begin.src), factors.from(begin.factor)
 		if aux.len > 0 {
@@ -261,7 +259,7 @@ func (f *Fused) separate(what fusedOp, dst, aux Vector, loops []layout.Loop, spa
 	kind := dst.kind
 	if fusedTable[what].aux {
 		if aux.len < span {
-			return unfit("Aux", fmt.Sprintf("%d or more", span), "%s: %v with aux of %d elements", described(loops), what, aux.len)
+			return refused("Aux", fmt.Sprintf("%d or more", span), "%s: %v with aux of %d elements", described(loops), what, aux.len)
 		}
 		var room [layout.MaxLoops]layout.Loop
 		alike := room[:copy(room[:], loops)]

@@ -223,19 +223,19 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		{"another kind of aux", func(a *arguments) { a.f.Aux = kernel.Of(make([]float64, 12)) }, kernel.Argument("kind"), []string{"Aux of float64", "float32"}},
 		{"another kind of scales", func(a *arguments) { a.f.Scales = kernel.Of(make([]float64, 4)) }, kernel.Argument("kind"), []string{"Scales of float64"}},
 		{"another kind of shifts", func(a *arguments) { a.f.Shifts = kernel.Of(make([]float64, 4)) }, kernel.Argument("kind"), []string{"Shifts of float64"}},
-		{"a list of scales", func(a *arguments) { a.f.Scales = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Length("Scales"), []string{"Scales", "one slice"}},
-		{"a list of factors", func(a *arguments) { a.f.Factors = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Length("Factors"), []string{"factors", "one slice"}},
-		{"no scales", func(a *arguments) { a.f.Scales = kernel.Vector{} }, kernel.Length("Scales"), []string{"0 scales and 4 shifts"}},
-		{"more shifts", func(a *arguments) { a.f.Shifts = of(80, 5) }, kernel.Length("Scales"), []string{"4 scales and 5 shifts"}},
+		{"a list of scales", func(a *arguments) { a.f.Scales = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Argument("Scales"), []string{"Scales", "one slice"}},
+		{"a list of factors", func(a *arguments) { a.f.Factors = kernel.OfList([][]float32{{1}, {2}}) }, kernel.Argument("Factors"), []string{"factors", "one slice"}},
+		{"no scales", func(a *arguments) { a.f.Scales = kernel.Vector{} }, kernel.Argument("Scales"), []string{"0 scales and 4 shifts"}},
+		{"more shifts", func(a *arguments) { a.f.Shifts = of(80, 5) }, kernel.Argument("Scales"), []string{"4 scales and 5 shifts"}},
 		{"an aux too many", func(a *arguments) { a.f.Activation, a.f.Backward = kernel.Activation{}, true }, kernel.Argument("Aux"), []string{"the gradient of a scale and a shift with an aux", "none"}},
-		{"an empty aux", func(a *arguments) { a.f.Aux = of(0, 0) }, kernel.Length("Aux"), []string{"aux of 0", "12"}},
-		{"no aux of a gradient", func(a *arguments) { a.f.Backward, a.f.Aux = true, kernel.Vector{} }, kernel.Length("Aux"), []string{"the gradient of a ReLU", "aux of 0", "12"}},
+		{"an empty aux", func(a *arguments) { a.f.Aux = of(0, 0) }, kernel.Argument("Aux"), []string{"aux of 0", "12"}},
+		{"no aux of a gradient", func(a *arguments) { a.f.Backward, a.f.Aux = true, kernel.Vector{} }, kernel.Argument("Aux"), []string{"the gradient of a ReLU", "aux of 0", "12"}},
 		{"an empty aux beside a list", func(a *arguments) {
 			a.f.Aux, a.dst = of(0, 0), kernel.OfList([][]float32{memory[0:6], memory[6:12]})
-		}, kernel.Length("Aux"), []string{"aux"}},
+		}, kernel.Argument("Aux"), []string{"aux"}},
 		{"few factors beside a list", func(a *arguments) {
 			a.f.Factors, a.dst = of(60, 3), kernel.OfList([][]float32{memory[0:6], memory[6:12]})
-		}, kernel.Length("Factors"), []string{"factors of 3"}},
+		}, kernel.Argument("Factors"), []string{"factors of 3"}},
 		{"a limit of 0", func(a *arguments) { a.f.Activation = kernel.ClippedReLU(0) }, kernel.Argument("Activation"), []string{"ClippedReLU(0)", "above 0"}},
 		{"a limit that is 0 as float32", func(a *arguments) { a.f.Activation = kernel.ClippedReLU(1e-60) }, kernel.Argument("Activation"), []string{"1e-60", "above 0"}},
 		{"no limit", func(a *arguments) { a.f.Activation = kernel.ClippedReLU(math.NaN()) }, kernel.Argument("Activation"), []string{"NaN", "above 0"}},
@@ -243,12 +243,12 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		{"a limit and the output", func(a *arguments) { a.f.Backward, a.f.Output = true, true }, kernel.Argument("Output"), []string{"ClippedReLU(6)", "the input"}},
 		{"a negative slope and the output", func(a *arguments) { a.f.Activation, a.f.Backward, a.f.Output = kernel.LeakyReLU(-1e-60), true, true }, kernel.Argument("Output"), []string{"LeakyReLU(-1e-60)", "the input"}},
 		{"negative workers", func(a *arguments) { a.workers = -1 }, kernel.Argument("workers"), []string{"-1"}},
-		{"a short dst", func(a *arguments) { a.dst = of(0, 11) }, kernel.Length("dst"), []string{"11"}},
-		{"a short src", func(a *arguments) { a.src = of(12, 11) }, kernel.Length("src"), []string{"11"}},
-		{"a short aux", func(a *arguments) { a.f.Aux = of(24, 11) }, kernel.Length("Aux"), []string{"aux of 11", "12"}},
-		{"few factors", func(a *arguments) { a.f.Factors = of(60, 3) }, kernel.Length("Factors"), []string{"3"}},
-		{"shifts of dropout that Scale does not have", func(a *arguments) { a.f.FactorShifts = of(60, 4) }, kernel.Length("FactorShifts"), []string{"shifts of 4"}},
-		{"no shifts of dropout", func(a *arguments) { a.f.Op = kernel.Affine }, kernel.Length("FactorShifts"), []string{"shifts of 0"}},
+		{"a short dst", func(a *arguments) { a.dst = of(0, 11) }, kernel.Argument("dst"), []string{"11"}},
+		{"a short src", func(a *arguments) { a.src = of(12, 11) }, kernel.Argument("src"), []string{"11"}},
+		{"a short aux", func(a *arguments) { a.f.Aux = of(24, 11) }, kernel.Argument("Aux"), []string{"aux of 11", "12"}},
+		{"few factors", func(a *arguments) { a.f.Factors = of(60, 3) }, kernel.Argument("Factors"), []string{"3"}},
+		{"shifts of dropout that Scale does not have", func(a *arguments) { a.f.FactorShifts = of(60, 4) }, kernel.Argument("FactorShifts"), []string{"shifts of 4"}},
+		{"no shifts of dropout", func(a *arguments) { a.f.Op = kernel.Affine }, kernel.Argument("FactorShifts"), []string{"shifts of 0"}},
 		{"loops that do not nest", func(a *arguments) { a.loops = []layout.Loop{{Size: 3, Dst: 1, Src: 4}, loops[1]} }, kernel.Argument("loops"), []string{"loop 0"}},
 		{"a dst that overlaps src", func(a *arguments) { a.src = of(5, 12) }, new(kernel.OverlapError), []string{"src"}},
 		{"a dst that is a transposed src", func(a *arguments) { a.src, a.loops = a.dst, twisted }, new(kernel.OverlapError), []string{"src"}},
@@ -294,7 +294,7 @@ func TestFusedNestsRefuseWhatDoesNotFit(t *testing.T) {
 		p    *layout.Part
 		err  error
 		word string
-	}{{"no part", nil, kernel.Argument("p"), "no part"}, {"a part before the slices", &layout.Part{Dst: -1}, kernel.Argument("p"), "element -1 of dst"}, {"a part after dst", &after, kernel.Length("p"), "element 13 of dst"}} {
+	}{{"no part", nil, kernel.Argument("p"), "no part"}, {"a part before the slices", &layout.Part{Dst: -1}, kernel.Argument("p"), "element -1 of dst"}, {"a part after dst", &after, kernel.Argument("p"), "element 13 of dst"}} {
 		if err := kernel.RunFusedPart(&f, of(0, 12), of(12, 12), c.p, 1); !kernel.Refuses(err, c.err) {
 			t.Errorf("%s: %#v, want %#v", c.what, err, c.err)
 		} else {

@@ -351,11 +351,7 @@ func fuzzCall[T number](t *testing.T, op Op, pixels, vectors bool, count, length
 			}
 			return
 		case *ArgumentError:
-			if op < Copy || err.Argument != "op" || !strings.Contains(err.Given, op.String()) {
-				t.Fatalf("%s: %v", what, err)
-			}
-		case *LengthError:
-			if fits || op >= Copy {
+			if unknown := err.Argument == "op"; unknown != (op >= Copy) || unknown && !strings.Contains(err.Given, op.String()) || !unknown && fits {
 				t.Fatalf("%s: %v", what, err)
 			}
 		case *OverlapError:
@@ -559,15 +555,15 @@ func fuzzRun[T number](t *testing.T, op Op, loops []layout.Loop, nests bool, pla
 	case shared && span > 0:
 		refused(run(dst, src, factors, shifts), new(OverlapError))
 	case span > 0 && short == 10:
-		refused(run(dst[:span-1], src, factors, shifts), Length("dst"))
+		refused(run(dst[:span-1], src, factors, shifts), Argument("dst"))
 	case span > 0 && short == 11:
-		refused(run(dst, src[:srcSpan-1], factors, shifts), Length("src"))
+		refused(run(dst, src[:srcSpan-1], factors, shifts), Argument("src"))
 	case span > 0 && short == 12 && op != Copy:
-		refused(run(dst, src, factors[:entries-1], shifts), Length("factors"))
+		refused(run(dst, src, factors[:entries-1], shifts), Argument("factors"))
 	case span > 0 && short == 13 && operations[op].shifts:
-		refused(run(dst, src, factors, shifts[:entries-1]), Length("shifts"))
+		refused(run(dst, src, factors, shifts[:entries-1]), Argument("shifts"))
 	case span > 0 && short == 14 && !operations[op].shifts:
-		refused(run(dst, src, factors, h.shifts), Length("shifts"))
+		refused(run(dst, src, factors, h.shifts), Argument("shifts"))
 	default:
 		each(loops, func(at visit) { h.expect(op, before+at.dst, before+distance+at.src, at.factor, false) })
 		everyMode(func(mode string) {

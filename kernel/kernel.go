@@ -38,7 +38,7 @@ import (
 // shifts.
 //
 // Planes stays on the calling goroutine and does not allocate. It panics with an
-// [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
+// [*ArgumentError] or an [*OverlapError] before it writes anything.
 func Planes[T Float](op Op, dst, src, factors, shifts []T, plane int) {
 	doPlanes(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts), plane)
 }
@@ -66,7 +66,7 @@ func PlanesOf(op Op, dst, src, factors, shifts Vector, plane int) {
 // dst may be src itself. dst must not overlap src otherwise, nor factors or shifts.
 //
 // Pixels stays on the calling goroutine and does not allocate. It panics with an
-// [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
+// [*ArgumentError] or an [*OverlapError] before it writes anything.
 func Pixels[T Float](op Op, dst, src, factors, shifts []T) {
 	doPixels(kindOf[T](), op, erase(dst), erase(src), erase(factors), erase(shifts))
 }
@@ -180,7 +180,7 @@ func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int
 		}
 	}
 	if kind.beyond(dst) {
-		return unfit("dst", fmt.Sprintf("at most %d, whose bytes an int counts", kind.most()), "%v of %s with dst of %d elements", op, loop, dst)
+		return refused("dst", fmt.Sprintf("at most %d, whose bytes an int counts", kind.most()), "%v of %s with dst of %d elements", op, loop, dst)
 	}
 	want := "no shifts"
 	if operations[op].shifts {
@@ -205,7 +205,7 @@ func misfit(kind *Kind, op Op, loop string, dst, src, factors, shifts, plane int
 	if loop == "pixels" {
 		all, of = "the same multiple of the channels", "%[1]v of pixels of %[2]d channels"
 	}
-	return unfit(argument, "dst and src of "+all+" and "+want, of+" with dst of %[4]d and src of %[5]d elements and %[6]d shifts", op, factors, plane, dst, src, shifts)
+	return refused(argument, "dst and src of "+all+" and "+want, of+" with dst of %[4]d and src of %[5]d elements and %[6]d shifts", op, factors, plane, dst, src, shifts)
 }
 
 // alone reports whether dst of so many bytes, without gaps, is nothing but one call of a

@@ -116,7 +116,7 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 		if overflow || factors.len < factorsWanted {
 			argument = "factors"
 		}
-		return 0, unfit(argument, fmt.Sprintf("%d and %d or more", factorsWanted, shiftsWanted), "%s: %v of lists with factors of %d and shifts of %d elements", described(loops), op, factors.len, shifts.len)
+		return 0, refused(argument, fmt.Sprintf("%d and %d or more", factorsWanted, shiftsWanted), "%s: %v of lists with factors of %d and shifts of %d elements", described(loops), op, factors.len, shifts.len)
 	}
 	count = l.divide(loops)
 	if with, distance, shared := loop.Shared(&l.dst, &l.src, kind.bytes(1), begin.dst == begin.src && loop.Same(loops)); shared {
@@ -155,7 +155,7 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 		_, m.Length = m.At(0)
 		for i := range m.Slices {
 			if _, length := m.At(i); length != m.Length {
-				return m, unfit(name, "equal lengths", "%s in %d slices: slice %d holds %d elements and slice 0 %d", name, m.Slices, i, length, m.Length)
+				return m, refused(name, "equal lengths", "%s in %d slices: slice %d holds %d elements and slice 0 %d", name, m.Slices, i, length, m.Length)
 			}
 		}
 		ok := true
@@ -168,7 +168,7 @@ func memoryOf(name string, kind *Kind, v vector, reach int) (loop.Memory, error)
 		if m.Slices == 0 {
 			given = name + " beside a list of slices"
 		}
-		return m, unfit(name, fmt.Sprintf("%d or more, whose bytes an int counts", reach), "%s: %d elements in all", given, all)
+		return m, refused(name, fmt.Sprintf("%d or more, whose bytes an int counts", reach), "%s: %d elements in all", given, all)
 	}
 	return m, nil
 }

@@ -64,7 +64,7 @@ func (c *packing) release() {
 // workers is that of Run, and so is what is said there of memory that RunCompact does not allocate. The
 // result does not depend on workers.
 //
-// RunCompact returns an [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
+// RunCompact returns an [*ArgumentError] or an [*OverlapError] before it writes anything.
 func RunCompact(op Compaction, dst, src, factors Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind {
@@ -128,7 +128,7 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 		return 0, nil
 	}
 	if factors.len < r.Factors {
-		return 0, unfit("factors", fmt.Sprintf("%d or more", r.Factors), "%s: %v with factors of %d elements", described(loops), op, factors.len)
+		return 0, refused("factors", fmt.Sprintf("%d or more", r.Factors), "%s: %v with factors of %d elements", described(loops), op, factors.len)
 	}
 	c.full = loop.Memory{Data: full.data, Length: r.Dst}
 	if full.len < 0 {
@@ -136,7 +136,7 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 			return 0, err
 		}
 	} else if full.len < r.Dst || kind.beyond(r.Dst) {
-		return 0, unfit(name, fmt.Sprintf("%d or more, whose bytes an int counts", r.Dst), "%s: %v with %s of %d elements", described(loops), op, name, full.len)
+		return 0, refused(name, fmt.Sprintf("%d or more, whose bytes an int counts", r.Dst), "%s: %v with %s of %d elements", described(loops), op, name, full.len)
 	}
 	factors.len = r.Factors
 	c.count(kind, factors)
@@ -144,7 +144,7 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 	n.split(Scale, loops)
 	kept := c.at(n, n.total())
 	if all := c.take(packed); all < kept {
-		return 0, unfit(other, fmt.Sprintf("%d or more, those of the factors that are not 0", kept), "%s: %v with %s of %d elements", described(loops), op, other, all)
+		return 0, refused(other, fmt.Sprintf("%d or more, those of the factors that are not 0", kept), "%s: %v with %s of %d elements", described(loops), op, other, all)
 	}
 	if packed.len >= 0 {
 		c.packed.Length = kept

@@ -42,9 +42,9 @@ func testMostBytes[T Celsius | Metres | Float16 | BFloat16](t *testing.T, c kern
 		return fmt.Sprintf("kernel: Multiply of %s with dst of %d elements, want at most %d, whose bytes an int counts", loop, n, most)
 	}
 	err := caught(func() { c.Planes(kernel.Multiply, dst, dst, factors, nil, n) })
-	check("Planes", err, kernel.Refuses(err, kernel.Length("dst")) && err.Error() == want("planes"))
+	check("Planes", err, kernel.Refuses(err, kernel.Argument("dst")) && err.Error() == want("planes"))
 	err = caught(func() { c.Pixels(kernel.Multiply, dst, dst, factors, nil) })
-	check("Pixels", err, kernel.Refuses(err, kernel.Length("dst")) && err.Error() == want("pixels"))
+	check("Pixels", err, kernel.Refuses(err, kernel.Argument("dst")) && err.Error() == want("pixels"))
 	root := 1
 	for root*root < n {
 		root *= 2

@@ -81,11 +81,11 @@ func (calls[T]) wantUntouched(t *testing.T, what string, s []T) {
 }
 
 // wantLength fails unless err is want.
-func wantLength(t *testing.T, what string, err error, want kernel.LengthError) {
+func wantLength(t *testing.T, what string, err error, want kernel.ArgumentError) {
 	t.Helper()
-	var length *kernel.LengthError
+	var length *kernel.ArgumentError
 	if !errors.As(err, &length) {
-		t.Errorf("%s: %v, want a *LengthError", what, err)
+		t.Errorf("%s: %v, want an *ArgumentError", what, err)
 		return
 	}
 	if *length != want {
@@ -136,7 +136,7 @@ func (c calls[T]) planesOfOtherLengths(t *testing.T) {
 			if product := new(big.Int).Mul(big.NewInt(int64(l.factors)), big.NewInt(int64(l.plane))); product.IsInt64() && product.Int64() <= math.MaxInt && l.plane >= 0 {
 				elements = int(product.Int64())
 			}
-			want := kernel.LengthError{
+			want := kernel.ArgumentError{
 				Argument: firstWrong(l.dst, l.src, elements),
 				Given:    fmt.Sprintf("%v of %d planes of %d elements with dst of %d and src of %d elements and %d shifts", op, l.factors, l.plane, l.dst, l.src, shifts),
 				Want:     "dst and src of planes·elements and " + wantShifts(op),
@@ -172,7 +172,7 @@ func (c calls[T]) pixelsOfOtherLengths(t *testing.T) {
 			if l.dst > 0 && (l.factors == 0 || l.dst%l.factors != 0) {
 				elements = -1
 			}
-			want := kernel.LengthError{
+			want := kernel.ArgumentError{
 				Argument: firstWrong(l.dst, l.src, elements),
 				Given:    fmt.Sprintf("%v of pixels of %d channels with dst of %d and src of %d elements and %d shifts", op, l.factors, l.dst, l.src, shifts),
 				Want:     "dst and src of the same multiple of the channels and " + wantShifts(op),
@@ -364,8 +364,8 @@ func TestZeroVectorsAreEmpty(t *testing.T) {
 		"PixelsOf":         func() { kernel.PixelsOf(kernel.Scale, kernel.Of(y), kernel.Of(x), zero, zero) },
 		"a dst of no kind": func() { kernel.PixelsOf(kernel.Scale, zero, kernel.Of(x), kernel.Of(f), zero) },
 	} {
-		if err := caught(f); !errors.As(err, new(*kernel.LengthError)) {
-			t.Errorf("%s: %v, want a *LengthError", name, err)
+		if err := caught(f); !errors.As(err, new(*kernel.ArgumentError)) {
+			t.Errorf("%s: %v, want an *ArgumentError", name, err)
 		}
 	}
 	// Run wants to know what dst and src are.

@@ -42,7 +42,7 @@ import (
 // Run does not allocate after warm-up. An array of the caller goes to the heap if Run gets a
 // [Vector] of it, since goroutines may share it. [Planes] and [Pixels] leave it on the stack.
 //
-// Run returns an [*ArgumentError], a [*LengthError] or an [*OverlapError] before it writes anything.
+// Run returns an [*ArgumentError] or an [*OverlapError] before it writes anything.
 func Run(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
@@ -52,8 +52,8 @@ func Run(op Op, dst, src, factors, shifts Vector, loops []layout.Loop, workers i
 }
 
 // RunPart is [Run] on a part of what [layout.Join] returns: with its loops, from its offsets
-// on. It returns an [*ArgumentError] if p is nil or an offset of it is negative, and a
-// [*LengthError] if a slice ends before its offset.
+// on. It returns an [*ArgumentError] if p is nil, an offset of it is negative, or a
+// slice ends before its offset.
 func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers int) error {
 	kind := dst.kind
 	if kind == nil || src.kind != kind || factors.kind != kind && factors.kind != nil || shifts.kind != kind && shifts.kind != nil {
@@ -70,7 +70,7 @@ func RunPart(op Op, dst, src, factors, shifts Vector, p *layout.Part, workers in
 		factor = min(factor, factors.len)
 	}
 	if p.Dst > dst.len || p.Src > src.len || factor > factors.len || shifts.len > 0 && factor > shifts.len {
-		return unfit("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts", op, p.Dst, dst.len, p.Src, src.len, factor, factors.len, shifts.len)
+		return refused("p", "none after the end", "%v from element %d of dst of %d, %d of src of %d, and entry %d of %d factors and %d shifts", op, p.Dst, dst.len, p.Src, src.len, factor, factors.len, shifts.len)
 	}
 	s := shifts
 	if s.len > 0 {
@@ -203,6 +203,6 @@ func tooShort(op Op, loops []layout.Loop, given, want [4]int) error {
 	for first < 3 && given[first] >= want[first] {
 		first++
 	}
-	return unfit([...]string{"dst", "src", "factors", "shifts"}[first], fmt.Sprintf("%d, %d, %d and %d or more", want[0], want[1], want[2], want[3]),
+	return refused([...]string{"dst", "src", "factors", "shifts"}[first], fmt.Sprintf("%d, %d, %d and %d or more", want[0], want[1], want[2], want[3]),
 		"%s: %v of dst of %d, src of %d, factors of %d and shifts of %d elements", described(loops), op, given[0], given[1], given[2], given[3])
 }

@@ -68,11 +68,8 @@ func checkSharing[T number](t *testing.T, r *rand.Rand) (refused bool) {
 		}
 		return true
 	}
-	loose := make([]bool, len(want)) // which of two NaNs survives
-	for i := range loose {
-		loose[i] = formatOf[T]().nan(bitsOf(want[i]))
-	}
-	if i := differ(slices.Concat(dst...), want, loose); i >= 0 {
+	nan := func(i int) bool { return formatOf[T]().nan(bitsOf(want[i])) } // which of two survives
+	if i := differBut(slices.Concat(dst...), want, nan); i >= 0 {
 		t.Fatalf("%v %v on slices of %d and %d: element %d is not what one slice gives", op, loops, to, from, i)
 	}
 	for _, d := range dst {

@@ -203,7 +203,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: builds and runs the tests of other packages")
 	}
-	files, err := generate()
+	files, err := generatedFiles()
 	if err != nil {
 		t.Fatal(err)
 	}

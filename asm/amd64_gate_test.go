@@ -76,7 +76,7 @@ var amd64Forms = func() map[string]amd64Form {
 		{"VINSERTI128 VEXTRACTI128", amd64Form{y: avx2}},
 		{"VINSERTF128", amd64Form{y: avx}},
 		{"VPERMD VPERMQ VPERMPS", amd64Form{y: avx2, evex: avx512f}},
-		{"VPMOVZXWD", amd64Form{x: avx, y: avx2, evex: avx512f}},
+		{"VPMOVZXWD VPMOVZXBQ", amd64Form{x: avx, y: avx2, evex: avx512f}},
 		{"VPSRLVD", amd64Form{x: avx2, y: avx2, evex: avx512f}},
 		{"VPBROADCASTD VPBROADCASTQ", amd64Form{x: avx2, y: avx2, evex: avx512f}},
 		{"VPBROADCASTW", amd64Form{x: avx2, y: avx2, evex: avx512bw}},

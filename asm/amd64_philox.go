@@ -29,8 +29,8 @@ type philoxKernel struct {
 	highest                 operand.Mem // the threshold less 1
 }
 
-// philox draws 64 trials a turn with AVX2. With AVX-512 it draws 128, and 64 in a last
-// turn if they remain. A lane of 64 bits holds a word of one block in its low half. What
+// philox draws 64 trials a turn with AVX2. With AVX-512 it draws 128, and the last 64 in
+// another way if they remain, see last. A lane of 64 bits holds a word of one block in its low half. What
 // is in the high half does not matter: VPMULUDQ does not read it, and nothing moves it to
 // a low half. Lanes of 32 bits would need more instructions, because their products must
 // be sorted into high and low halves.
@@ -52,25 +52,44 @@ func (p *drawing) philox() {
 	// The blocks of a set are in an order that makes the final packs of AVX2, which work
 	// on each half of a vector by itself, and the shuffles of AVX-512 leave the bits in
 	// theirs.
-	blocks, near, far := p.table("philoxBlocksAVX2", 0, 1, 4, 5), 1, 3
+	var blocks operand.Op
+	near, far := 1, 3
 	if p.tier.masks {
-		k.keys = p.AllocLocal(2 * philoxRounds * 4)
-		k.singleKeys()
-		blocks, near, far = p.table("philoxBlocksAVX512", 0, 4, 1, 5, 2, 6, 3, 7), 3, 4
+		// From a constant: a table in memory would be one more place that may be in no cache.
+		order := p.GP64()
+		p.MOVQ(operand.U64(0x0703060205010400), order)
+		p.VMOVQ(order, reg.X2)
+		p.VPMOVZXBQ(reg.X2, z(2))
+		blocks, near, far = z(2), 3, 4
 	} else {
 		k.doubleKeys()
 		highest := p.GP32()
 		p.MOVL(mem(p.trials, drawThreshold), highest)
 		p.DECL(highest)
 		p.MOVL(highest, k.highest)
+		blocks = p.table("philoxBlocksAVX2", 0, 1, 4, 5)
 	}
 	for j := range 4 {
-		counter, stride, step := p.whole(0), p.whole(1), p.GP32()
+		counter, stride := p.whole(0), p.whole(1)
 		p.VPBROADCASTD(mem(p.trials, drawStride+4*j), stride)
 		p.VPMULUDQ(blocks, stride, stride)
 		p.VPBROADCASTD(mem(p.trials, drawCounter+4*j), counter)
 		p.VPADDD(counter, stride, counter)
 		p.move(counter, k.counters.Offset(j*w))
+	}
+	if p.tier.masks {
+		p.SUBQ(operand.I8(2), p.words)
+		p.JGE(operand.LabelRef("many"))
+		p.Label("one") // here, beside what comes before it
+		k.last()
+		p.VZEROUPPER()
+		p.RET()
+		p.Label("many")
+		k.keys = p.AllocLocal(2 * philoxRounds * 4)
+		k.singleKeys()
+	}
+	for j := range 4 {
+		step := p.GP32()
 		p.MOVL(mem(p.trials, drawStride+4*j), step)
 		p.SHLL(operand.U8(near), step)
 		p.MOVL(step, k.near.Offset(4*j))
@@ -84,17 +103,12 @@ func (p *drawing) philox() {
 		p.JNZ(operand.LabelRef("turn"))
 		return
 	}
-	p.SUBQ(operand.I8(2), p.words)
-	p.JL(operand.LabelRef("one"))
 	p.Label("turn")
 	k.turn(philoxSets)
 	p.SUBQ(operand.I8(2), p.words)
 	p.JGE(operand.LabelRef("turn"))
-	p.Label("one")
 	p.ADDQ(operand.I8(2), p.words)
-	p.JZ(operand.LabelRef("end"))
-	k.turn(philoxSets / 2)
-	p.Label("end")
+	p.JNZ(operand.LabelRef("one"))
 }
 
 // doubleKeys sets up the keys for AVX2, whose exclusive or has two operands: one of them
@@ -130,6 +144,56 @@ func (k *philoxKernel) singleKeys() {
 			k.ADDL(operand.U32(weyl), key)
 		}
 	}
+}
+
+// last draws 64 trials with two sets of blocks, all in registers, and AVX-512. Where a mask has no more,
+// its draw is one call among much else, whose code comes from memory line by line: the rounds are a
+// loop of three lines. (Written out, they were 18 lines, and the keys of all rounds, which are
+// in memory then, 4.)
+func (k *philoxKernel) last() {
+	const keys, weyl, products, words = 8, 10, 12, 0xaaaa
+	c := []philoxWords{{z(0), z(1), z(2), z(3)}, {z(4), z(5), z(6), z(7)}}
+	for j := range 4 {
+		far := z(products)
+		k.VPBROADCASTD(mem(k.trials, drawStride+4*j), far)
+		k.VPSLLD(operand.U8(3), far, far)
+		k.move(k.counters.Offset(j*k.tier.width), c[0][j])
+		k.VPADDD(c[0][j], far, c[1][j])
+	}
+	for h, add := range []uint32{philoxWeyl0, philoxWeyl1} {
+		k.VPBROADCASTD(mem(k.trials, drawKey+4*h), z(keys+h))
+		k.constant(add, weyl+h)
+	}
+	left := k.GP32()
+	k.MOVL(operand.U32(philoxRounds), left)
+	k.Label("round")
+	for _, c := range c {
+		for h := range 2 {
+			k.VPMULUDQ(z(regMul+h), c[2*h], z(products+h))
+		}
+		for h := range 2 {
+			// The product of word 2h becomes word 3−2h of the next round, and its high half goes
+			// into word 2−2h.
+			k.VPSRLQ(operand.U8(32), z(products+h), c[2-2*h])
+			k.VPTERNLOGD(operand.U8(xor3), z(keys+1-h), c[3-2*h], c[2-2*h])
+			k.VMOVDQU32(z(products+h), c[3-2*h])
+		}
+	}
+	for h := range 2 {
+		k.VPADDD(z(weyl+h), z(keys+h), z(keys+h))
+	}
+	k.DECL(left)
+	k.JNZ(operand.LabelRef("round"))
+	// Now two words go into each lane of 64 bits, the first one in the high half.
+	k.MOVL(operand.U32(words), left)
+	k.KMOVW(left, reg.K1)
+	for s := range c {
+		for j := 0; j < 4; j += 2 {
+			k.VPSHUFD(operand.U8(0xa0), c[s][j], reg.K1, c[s][j+1])
+		}
+		c[s][0], c[s][2] = c[s][3], c[s][1] // as turn leaves them
+	}
+	k.compareMasks(c, z(products))
 }
 
 // turn draws one turn, with some sets of blocks.
@@ -216,9 +280,6 @@ func (k *philoxKernel) load(sets int) (c []philoxWords, free []reg.Register) {
 		k.VPBROADCASTD(k.near.Offset(4*j), near)
 		k.move(k.counters.Offset(j*w), c[0][j])
 		k.VPADDD(c[0][j], near, c[1][j])
-		if sets == 2 {
-			continue // there is no other turn
-		}
 		k.VPBROADCASTD(k.far.Offset(4*j), far)
 		for _, s := range []int{3, 2} {
 			set := c[s][j]

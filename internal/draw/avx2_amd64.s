@@ -66,36 +66,36 @@ TEXT ·philoxAVX2(SB), NOSPLIT, $648-24
 	VPBROADCASTD (DX), Y0
 	VPADDD       Y0, Y1, Y0
 	VMOVDQU      Y0, (BX)
-	MOVL         16(DX), SI
-	SHLL         $0x01, SI
-	MOVL         SI, 608(SP)
-	SHLL         $0x02, SI
-	MOVL         SI, 624(SP)
 	VPBROADCASTD 20(DX), Y1
 	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 4(DX), Y0
 	VPADDD       Y0, Y1, Y0
 	VMOVDQU      Y0, 32(BX)
-	MOVL         20(DX), SI
-	SHLL         $0x01, SI
-	MOVL         SI, 612(SP)
-	SHLL         $0x02, SI
-	MOVL         SI, 628(SP)
 	VPBROADCASTD 24(DX), Y1
 	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 8(DX), Y0
 	VPADDD       Y0, Y1, Y0
 	VMOVDQU      Y0, 64(BX)
-	MOVL         24(DX), SI
-	SHLL         $0x01, SI
-	MOVL         SI, 616(SP)
-	SHLL         $0x02, SI
-	MOVL         SI, 632(SP)
 	VPBROADCASTD 28(DX), Y1
 	VPMULUDQ     philoxBlocksAVX2<>+0(SB), Y1, Y1
 	VPBROADCASTD 12(DX), Y0
 	VPADDD       Y0, Y1, Y0
 	VMOVDQU      Y0, 96(BX)
+	MOVL         16(DX), SI
+	SHLL         $0x01, SI
+	MOVL         SI, 608(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 624(SP)
+	MOVL         20(DX), SI
+	SHLL         $0x01, SI
+	MOVL         SI, 612(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 628(SP)
+	MOVL         24(DX), SI
+	SHLL         $0x01, SI
+	MOVL         SI, 616(SP)
+	SHLL         $0x02, SI
+	MOVL         SI, 632(SP)
 	MOVL         28(DX), SI
 	SHLL         $0x01, SI
 	MOVL         SI, 620(SP)

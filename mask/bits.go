@@ -5,11 +5,12 @@ func (m *Mask) fill() { m.set(m.rate != 1) }
 
 // set keeps every channel, or none.
 func (m *Mask) set(kept bool) {
+	word := uint64(0)
+	if kept {
+		word = ^word
+	}
 	for i := range m.bits {
-		m.bits[i] = 0
-		if kept {
-			m.bits[i] = ^uint64(0)
-		}
+		m.bits[i] = word
 	}
 	m.trim()
 }

@@ -48,6 +48,7 @@ type Mask struct {
 
 	// What follows from the fields above.
 	factor                  float64 // of a kept element
+	below                   uint64  // 2³² times the probability that a word of 32 bits keeps a channel, rounded up
 	kept                    numbers // factor or divisor
 	keptShift, droppedShift numbers // with the rule Alpha
 	actions                 [dtype.Count]Action
@@ -67,6 +68,18 @@ func New(samples, channels int, rate float64, a Arithmetic) (*Mask, error) {
 // Reset makes m what [New] returns. It reuses the memory of m where that is large enough.
 // On an error m is unchanged.
 func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
+	// A mask that is used again mostly is all of this. One with a count, or with noise, has more to forget.
+	if m.samples != samples || m.channels != channels || m.rate != rate || m.arithmetic != a || m.count|m.whole != 0 || m.factor == 0 || a.Rule == Gaussian {
+		if err := m.become(samples, channels, rate, a); err != nil {
+			return err
+		}
+	}
+	m.fill()
+	return nil
+}
+
+// become is Reset but for the bits.
+func (m *Mask) become(samples, channels int, rate float64, a Arithmetic) error {
 	trials, err := trialsOf(samples, channels)
 	if err != nil {
 		return err
@@ -89,7 +102,6 @@ func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
 		m.setNumbers()
 	}
 	m.whole, m.noise = 0, noise{}
-	m.fill()
 	return nil
 }
 
@@ -137,6 +149,7 @@ func (m *Mask) setCount(count, whole int) {
 // setNumbers computes what follows from rate, count and arithmetic.
 func (m *Mask) setNumbers() {
 	m.factor, m.kept, m.keptShift, m.droppedShift = 0, numbers{}, numbers{}, numbers{}
+	m.below = ceil(1-m.rate, 32)
 	q, r := m.keep(), m.arithmetic.Rule
 	defer m.setActions()
 	if q == 0 {

@@ -35,17 +35,28 @@ func (p philox) Draw(m *Mask, at Place) error {
 	if m.special(&at) {
 		return drawSpecial(m, p, at)
 	}
+	p.draw(m, at.Step, at.first(m))
+	return nil
+}
+
+// draw decides trial t of m by word first+t of a step. A draw from the first word on, with a counter that does not
+// carry, is little code: where much else has run since the one before, each line of it comes from memory.
+func (p philox) draw(m *Mask, step, first uint64) {
+	if m.count|m.whole == 0 && first == 0 && m.below-1 < math.MaxUint32 && uint(len(m.bits)-1) < 1<<28 {
+		draw.PhiloxStep(m.bits, p.seed, step, uint32(m.below))
+		m.trim()
+		return
+	}
 	if m.settled() {
-		return nil
+		return
 	}
 	m.drawWords(&words{
 		draw: draw.Spec{
 			Key:     halves(p.seed),
-			Counter: [4]uint32{2: uint32(at.Step), 3: uint32(at.Step >> 32)},
+			Counter: [4]uint32{2: uint32(step), 3: uint32(step >> 32)},
 		},
-		threshold: ceil(1-m.rate, 32),
-	}, at.first(m))
-	return nil
+		threshold: m.below,
+	}, first)
 }
 
 func (p philox) After(at Place, samples, channels int, rate float64) Place { return at.next() }

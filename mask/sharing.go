@@ -72,6 +72,16 @@ type Counter interface {
 // s says. It returns the errors of the stream and those of [Check] that concern a draw. On
 // an error m is unchanged.
 func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
+	// What most layers draw.
+	if p, ok := stream.(philox); ok && s == Each && at.SampleOffset|at.Samples|at.ChannelOffset|at.Channels == 0 && m != nil && m.arithmetic.Rule != Gaussian {
+		p.draw(m, at.Step, 0)
+		return nil
+	}
+	return drawShared(m, stream, s, at)
+}
+
+// drawShared is Draw of any stream, sharing and place.
+func drawShared(m *Mask, stream Stream, s Sharing, at Place) error {
 	if err := s.check(); err != nil {
 		return err
 	}

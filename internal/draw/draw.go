@@ -29,11 +29,29 @@ func Philox(bits []uint64, s *Spec) {
 	}
 	var t trials
 	s.set(&t)
-	for len(bits) > 0 {
-		n := min(len(bits), philoxCall)
-		dispatchPhilox(&bits[0], n, &t)
-		t.skip(n * (64 / 4))
-		bits = bits[n:]
+	t.philox(bits)
+}
+
+// PhiloxStep draws bits from Philox4x32-10 as [Philox] does, with all bits of each word: those of the blocks 0, 1, …
+// of a step, which is the upper half of the counter. The threshold must not be 0. Numbers go in registers, and into
+// memory once.
+func PhiloxStep(bits []uint64, key, step uint64, threshold uint32) {
+	var t trials // set field by field: the compiler would copy a literal from memory
+	t.counter[2], t.counter[3], t.stride[0] = uint32(step), uint32(step>>32), 1
+	t.key[0], t.key[1] = uint32(key), uint32(key>>32)
+	t.mask, t.threshold = 1<<32-1, threshold
+	t.philox(bits)
+}
+
+// philox draws bits from Philox4x32-10.
+func (t *trials) philox(bits []uint64) {
+	for len(bits) > philoxCall {
+		dispatchPhilox(&bits[0], philoxCall, t)
+		t.skip(philoxCall * (64 / 4))
+		bits = bits[philoxCall:]
+	}
+	if len(bits) > 0 {
+		dispatchPhilox(&bits[0], len(bits), t)
 	}
 }
 

@@ -137,6 +137,8 @@ func (l *Layer[T]) Forward(dst, src []T, g layout.Geometry) error {
 	var err error
 	if l.evaluation && !l.drop.always {
 		err = l.drop.evaluate(&p, to, from, &g, &g)
+	} else if l.drop.gen.once {
+		err = l.drop.forwardOnce(&p, to, from, &g, &g, l.spare)
 	} else {
 		err = l.drop.forward(&p, to, from, &g, &g, l.spare)
 	}

@@ -77,33 +77,44 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 	if p.mask != nil {
 		return apply(op, dst, src, g, srcGeom, p.mask, gradient, p.drop.workers)
 	}
-	// Before a mask is drawn for a tensor that may not exist.
+	if g != srcGeom && *g == *srcGeom {
+		srcGeom = g // the same for what is called, but found at once
+	}
+	if p.evaluation || p.drop.gen.once || g != srcGeom || !fills(dst, g) || !fills(src, g) || dst.Kind() != src.Kind() {
+		if done, err := p.prepare(op, dst, src, g, srcGeom); done || err != nil {
+			return err
+		}
+	}
+	m := masks.Get().(*mask.Mask)
+	err := p.draw(m)
+	if err == nil {
+		err = apply(op, dst, src, g, srcGeom, m, gradient, p.drop.workers)
+	}
+	masks.Put(m)
+	return err
+}
+
+// prepare checks the tensors of a call before a mask is drawn for one that may not exist. It returns true if all is
+// done without a mask.
+func (p *Pass) prepare(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry) (bool, error) {
 	joined, err := pair(dst, src, g, srcGeom)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if g.Len() == 0 {
 		release(joined)
-		return nil
+		return true, nil
 	}
 	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale && !padded(joined) {
-		// The identity, without a mask.
-		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, g, joined, p.drop.workers)
+		// The identity.
+		return true, run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, g, joined, p.drop.workers)
 	}
 	if p.drop.gen.once {
 		// A refused call must not take numbers that cannot be drawn again.
 		err = apart(dst, src, g, joined)
 	}
 	release(joined)
-	if err != nil {
-		return err
-	}
-	m := masks.Get().(*mask.Mask)
-	defer masks.Put(m)
-	if err := p.draw(m); err != nil {
-		return err
-	}
-	return apply(op, dst, src, g, srcGeom, m, gradient, p.drop.workers)
+	return false, err
 }
 
 // draw makes m the mask of the pass.

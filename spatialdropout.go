@@ -144,27 +144,22 @@ func (d *Dropout) DrawInto(m *mask.Mask, g layout.Geometry) error {
 // drawn from the same [Generator] meanwhile.
 //
 // Forward does not allocate after warm-up, except with a [mask.Source].
-func (d *Dropout) Forward(dst, src Tensor) (Pass, error) {
+func (d *Dropout) Forward(dst, src Tensor) (p Pass, err error) {
 	if err := d.zero(); err != nil {
 		return Pass{}, err
 	}
-	var m *mask.Mask
 	if d.gen.once {
-		m = new(mask.Mask)
+		err = d.forwardOnce(&p, dst.Data, src.Data, &dst.Geometry, &src.Geometry, new(mask.Mask))
+	} else {
+		err = d.forward(&p, dst.Data, src.Data, &dst.Geometry, &src.Geometry, nil)
 	}
-	var p Pass
-	err := d.forward(&p, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m)
 	return p, err
 }
 
-// forward does what Forward does, and sets p, which is the zero Pass. If m is not nil it
-// becomes the mask, and the pass keeps it.
-func (d *Dropout) forward(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) error {
-	// Before a mask is drawn for a tensor that may not exist, or that cannot be drawn
-	// again.
-	if g.Len() == 0 {
-		m = nil // there is nothing to draw for
-	} else if d.gen.once {
+// forwardOnce is forward with a stream of which a place cannot be drawn again.
+func (d *Dropout) forwardOnce(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) error {
+	if g.Len() > 0 {
+		// Before anything is drawn.
 		joined, err := pair(dst, src, g, srcGeom)
 		if err != nil {
 			return err
@@ -174,13 +169,26 @@ func (d *Dropout) forward(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Ge
 		if err != nil {
 			return err
 		}
+	}
+	d.gen.begin()
+	defer d.gen.end()
+	return d.forward(p, dst, src, g, srcGeom, m)
+}
+
+// forward does what Forward does, and sets p, which is the zero Pass. If m is not nil it
+// becomes the mask, and the pass keeps it.
+//
+// Here and in what it calls, all that a common call does not need is in functions of its own: much else runs between
+// two calls of a layer, and each line of their code comes from memory then.
+func (d *Dropout) forward(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask) error {
+	if g.Len() == 0 {
+		m = nil // there is nothing to draw for
 	} else if !fills(dst, g) {
+		// Before a mask is drawn for a tensor that may not exist.
 		if err := check("dst", dst, g); err != nil {
 			return err
 		}
 	}
-	d.gen.begin()
-	defer d.gen.end()
 	next := d.take(g, &p.place)
 	p.drop, p.samples, p.channels, p.mask = d, g.Samples(), g.Channels(), m
 	var err error
@@ -191,10 +199,15 @@ func (d *Dropout) forward(p *Pass, dst, src kernel.Vector, g, srcGeom *layout.Ge
 		err = p.apply(kernel.Scale, dst, src, g, srcGeom, false)
 	}
 	if err != nil {
-		d.gen.rewind(&p.place, next)
-		*p = Pass{}
+		d.undo(p, next)
 	}
 	return err
+}
+
+// undo takes a forward pass back that has failed. next is the position after it.
+func (d *Dropout) undo(p *Pass, next position) {
+	d.gen.rewind(&p.place, next)
+	*p = Pass{}
 }
 
 // Evaluate writes src to dst as evaluation does, and returns the pass, which knows the
@@ -250,14 +263,24 @@ func (d *Dropout) At(place mask.Place, g layout.Geometry) Pass {
 
 // take sets at to the place of the next draw, and returns the position after it.
 func (d *Dropout) take(g *layout.Geometry, at *mask.Place) position {
+	if !d.gen.independent {
+		return d.takeAfter(g, at)
+	}
+	d.gen.mu.Lock()
+	next := position{d.gen.place.Step + 1, d.gen.place.Cursor}
+	at.Step, at.Cursor, at.Shard = d.gen.place.Step, d.gen.place.Cursor, d.shard
+	d.gen.set(next)
+	d.gen.mu.Unlock()
+	return next
+}
+
+// takeAfter is take where the position depends on what is drawn.
+func (d *Dropout) takeAfter(g *layout.Geometry, at *mask.Place) position {
 	d.gen.mu.Lock()
 	defer d.gen.mu.Unlock()
 	*at = d.gen.place
 	at.Shard = d.shard
-	next := position{at.Step + 1, at.Cursor}
-	if !d.gen.independent {
-		next = d.after(g, at)
-	}
+	next := d.after(g, at)
 	d.gen.set(next)
 	return next
 }

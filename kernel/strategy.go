@@ -25,25 +25,32 @@ import (
 type Strategy struct {
 	// StreamPlanes is the size of dst in bytes from which channels-first data out of place are
 	// stored past the cache. Other data stay in the cache then, and no line is read before
-	// it is written. The default is a quarter of the largest cache, three eighths on Zen 5,
-	// from 4 to 32 MiB, and 32 MiB if the size of the cache is unknown. Goroutines that share
-	// a call store past the cache from twice the size on.
+	// it is written. The default is three eighths of the largest cache, from 4 to 32 MiB, and
+	// 32 MiB if the size of the cache is unknown. Goroutines that share a call store past the cache
+	// from twice the size on.
 	//
 	// Half of the planes of 56×56 float32 dropped, one core, 32 MiB of L3: how many times as fast
-	// as ordinary stores those past the cache are.
+	// as ordinary stores those past the cache are, and how many times as fast both are if all of the
+	// result is read right afterwards. The time to read it counts.
 	//
-	//	        6.4 MB  9.6 MB  12.8 MB     26 MB
-	//	Zen 4   1.3             1.8         2.5
-	//	Zen 5   0.9     1.0     1.3 to 1.6  1.6 to 2.3
+	//	                6.4 MB      8 MB        9.6 MB        11 MB  13 MB       16 MB  26 MB
+	//	Zen 4           0.9 to 1.1  1.0 to 1.3  1.3 to 1.4    1.7    1.9 to 2.5  1.8    1.9 to 2.1
+	//	Zen 4 and read  0.6         0.6         0.65 to 0.75  0.8    0.85        0.95   1.2
+	//	Zen 5           0.9                     1.0                  1.3 to 1.6         1.6 to 2.3
+	//	Zen 5 and read                                               0.75        1.1
 	//
-	// If all of the result is read right afterwards, both together take 1.0, 0.8 and 0.6 times
-	// as long at 6.4, 12.8 and 26 MB on Zen 4. On Zen 5 they take 1.3 times as long at 13 MB and
-	// 0.9 times at 17 MB. On Sapphire Rapids 32 MiB are a tie, with a cache that a virtual
+	// (On Zen 4 other planes are dropped in the next call, as in training, so that src takes all of
+	// its place in the cache.) On Sapphire Rapids 32 MiB are a tie, with a cache that a virtual
 	// machine does not tell the size of.
 	StreamPlanes int
-	// StreamRows is the same for channels-last data, also for goroutines that share a call. On
-	// Zen 5, one core, rows of 64 channels are 0.75 times as fast at 6.4 MB, 0.9 times at 9.6 MB, and 1.5
-	// times at 13 MB and above, also if the result is read.
+	// StreamRows is the same for channels-last data, also for goroutines that share a call. One core,
+	// 32 MiB of L3, rows of 64 channels, and on Zen 4 of 256 in the second place:
+	//
+	//	                6.4 MB  9.6 MB    11 MB     13 MB     16 MB
+	//	Zen 4                   1.1, 1.0  1.6, 1.1  1.8, 1.4  1.8, 1.5
+	//	Zen 4 and read          0.65      0.7       0.8       1.0
+	//	Zen 5           0.75    0.9                 1.5       1.5
+	//	Zen 5 and read                              1.5
 	StreamRows int
 	// StreamInPlace is the size of dst in bytes from which channels-first data in place, and
 	// sums, are processed four planes at a time, and dropped planes are stored past the cache. From
@@ -123,17 +130,15 @@ func strategyFor(p tier.Processor) Strategy {
 		Linger:        100 * time.Microsecond,
 	}
 	amd := p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine"
-	share := p.Cache / 4
 	if amd {
 		s.StoreAhead = 0
 		s.QuarterRows = 8 << 10
 		if p.Family >= zen5 {
 			s.QuarterRows = 0
-			share = p.Cache / 8 * 3
 		}
 	}
 	if p.Cache > 0 {
-		s.StreamPlanes = min(max(leastStream, share), mostStream)
+		s.StreamPlanes = min(max(leastStream, p.Cache/8*3), mostStream)
 		s.StreamRows = s.StreamPlanes
 		s.StreamInPlace = min(max(leastStreamInPlace, p.Cache/8*5), mostStream)
 	}

@@ -3,8 +3,8 @@ package kernel
 import (
 	"fmt"
 	"math/bits"
-	"strings"
 
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
 
@@ -121,10 +121,9 @@ func described(loops []layout.Loop) string {
 	return fmt.Sprintf("loops %v%s", append([]layout.Loop(nil), loops...), more)
 }
 
-// badLoops returns the error of loops that [loop.Measure], or [inOrder], refuses for a reason.
-func badLoops(loops []layout.Loop, reason string) error {
-	given, want, _ := strings.Cut(reason, ", want ")
-	return refused("loops", want, "%s: %s", described(loops), given)
+// badLoops returns the error of loops that [loop.Measure], or [inOrder], refuses.
+func badLoops(loops []layout.Loop, r *loop.Refusal) error {
+	return refused("loops", r.Want, "%s: %s", described(loops), r.Given)
 }
 
 // product returns a·b, and false if it is negative or overflows an int.

@@ -89,9 +89,9 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	if shifts.len < 0 {
 		return 0, notOne("shifts", -shifts.len, "one slice")
 	}
-	r, reason := loop.Measure(loops)
-	if reason != "" {
-		return 0, badLoops(loops, reason)
+	r, refusal := loop.Measure(loops)
+	if refusal != nil {
+		return 0, badLoops(loops, refusal)
 	}
 	if r.Dst == 0 {
 		return 0, nil

@@ -110,12 +110,12 @@ func (c *packing) set(n *nest, kind *Kind, op Compaction, dst, src, factors vect
 			loops[i].Src = loops[i].Dst
 		}
 	}
-	r, reason := loop.Measure(loops)
-	if reason == "" {
-		reason = inOrder(loops)
+	r, refusal := loop.Measure(loops)
+	if refusal == nil {
+		refusal = inOrder(loops)
 	}
-	if reason != "" {
-		return 0, badLoops(loops, reason)
+	if refusal != nil {
+		return 0, badLoops(loops, refusal)
 	}
 	full, packed, name, other := dst, src, "dst", "src"
 	if op == Gather {
@@ -213,20 +213,20 @@ func (c *packing) disjointLists(kind *Kind, op Compaction, factors vector) error
 }
 
 // inOrder returns what is wrong with loops that do not visit the factors in order, each of them.
-func inOrder(loops []layout.Loop) (reason string) {
+func inOrder(loops []layout.Loop) *loop.Refusal {
 	entries := 1
 	for i := len(loops) - 1; i >= 0; i-- {
 		switch l := loops[i]; {
 		case l.Size == 0:
-			return ""
+			return nil
 		case l.Size == 1 || l.Factor == 0:
 		case l.Factor != entries:
-			return fmt.Sprintf("loop %d moves on by %d factors, want 0 or the %d of the loops inside it", i, l.Factor, entries)
+			return &loop.Refusal{Given: fmt.Sprintf("loop %d moves on by %d factors", i, l.Factor), Want: fmt.Sprintf("0 or the %d of the loops inside it", entries)}
 		default:
 			entries *= l.Size
 		}
 	}
-	return ""
+	return nil
 }
 
 // begin sets what the walk needs. The call has been checked, and its entries have been counted.

@@ -162,9 +162,9 @@ func entries(op Op, reach int) (factors, shifts int) {
 // set checks a call and sets the loops of n, which is the zero nest. It returns the
 // number of elements that dst extends over, 0 if there is nothing to do.
 func (n *nest) set(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop) (span int, err error) {
-	r, reason := loop.Measure(loops)
-	if reason != "" {
-		return 0, badLoops(loops, reason)
+	r, refusal := loop.Measure(loops)
+	if refusal != nil {
+		return 0, badLoops(loops, refusal)
 	}
 	if r.Dst == 0 {
 		return 0, nil

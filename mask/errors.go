@@ -2,7 +2,6 @@ package mask
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spatialdropout/spatialdropout/internal/excerpt"
 )
@@ -32,10 +31,14 @@ func noRate(rate float64) error {
 }
 
 // streamError returns the error of the description of a stream that does not exist, or of one that a function does not
-// take. The reason has ", want " between what is wrong and what is expected.
-func streamError(text, reason string) error {
-	at := strings.LastIndex(reason, ", want ")
-	return &ArgumentError{"stream", aboutStream(text) + reason[:at], reason[at+len(", want "):]}
+// take.
+func streamError(text, want, given string, args ...any) error {
+	return &ArgumentError{"stream", aboutStream(text) + fmt.Sprintf(given, args...), want}
+}
+
+// partError returns the error of a part of the description of a stream, which does not say of which.
+func partError(want, given string, args ...any) error {
+	return &ArgumentError{"stream", fmt.Sprintf(given, args...), want}
 }
 
 // aboutStream is what the error of a stream begins with.

@@ -40,7 +40,7 @@ func flagsOf(stream string, flags []Flag, known ...Flag) (flagSet, error) {
 	var set flagSet
 	for _, f := range flags {
 		if !slices.Contains(known, f) {
-			return 0, streamError(stream, fmt.Sprintf("flag %s, want one of %s", nameOf(f), namesOf(known)))
+			return 0, streamError(stream, "one of "+namesOf(known), "flag %s", nameOf(f))
 		}
 		set |= 1 << f
 	}

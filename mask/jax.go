@@ -106,11 +106,11 @@ func Linen(key Key, path string, call int, flags ...Flag) (Stream, error) {
 	case err != nil:
 		return nil, err
 	case len(path) > mostPath:
-		return nil, streamError(name, fmt.Sprintf("a path of %d bytes, want %d at most", len(path), mostPath))
+		return nil, streamError(name, fmt.Sprintf("%d at most", mostPath), "a path of %d bytes", len(path))
 	case !utf8.ValidString(path):
-		return nil, streamError(name, "path "+excerpt.Quote(path)+", want UTF-8")
+		return nil, streamError(name, "UTF-8", "path %s", excerpt.Quote(path))
 	case call < 1 || call > math.MaxInt32:
-		return nil, streamError(name, fmt.Sprintf("call %d, want a number from 1 to 2³¹−1", call))
+		return nil, streamError(name, "a number from 1 to 2³¹−1", "call %d", call)
 	}
 	return linen{key, strings.ReplaceAll(path, "/", "."), call, set}, nil
 }

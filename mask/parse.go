@@ -125,7 +125,7 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 		return false, nil // such as fold=1; a type is written without "type="
 	}
 	if slices.Contains(o.given, name) {
-		return true, fmt.Errorf("option %s after another %s, want one at most", excerpt.Quote(text), name)
+		return true, partError("one at most", "option %s after another %s", excerpt.Quote(text), name)
 	}
 	o.given = append(o.given, name)
 	switch name {
@@ -135,18 +135,18 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 	case "call":
 		n, err := strconv.ParseUint(value, 10, 31)
 		if err != nil || n == 0 {
-			return true, fmt.Errorf("call %s, want a number from 1 to 2³¹−1", excerpt.Quote(value))
+			return true, partError("a number from 1 to 2³¹−1", "call %s", excerpt.Quote(value))
 		}
 		o.call = int(n)
 	case "count":
 		n, err := strconv.ParseUint(value, 10, 32)
 		if err != nil {
-			return true, fmt.Errorf("count %s, want a number from 0 to 2³²−1", excerpt.Quote(value))
+			return true, partError("a number from 0 to 2³²−1", "count %s", excerpt.Quote(value))
 		}
 		o.count = uint32(n)
 	case "from":
 		if o.from, err = strconv.ParseUint(value, 10, 64); err != nil {
-			return true, fmt.Errorf("from %s, want a number from 0 to 2⁶⁴−1", excerpt.Quote(value))
+			return true, partError("a number from 0 to 2⁶⁴−1", "from %s", excerpt.Quote(value))
 		}
 	case "state":
 		o.state = value
@@ -173,11 +173,11 @@ func (o *options) set(text, allowed string) (known bool, err error) {
 // ParseStream returns an [*ArgumentError] for any other text, and for one of more than 4096
 // bytes without looking at it.
 func ParseStream(text string) (Stream, error) {
-	bad := func(reason string, args ...any) (Stream, error) {
-		return nil, streamError(text, fmt.Sprintf(reason, args...))
+	bad := func(want, given string, args ...any) (Stream, error) {
+		return nil, streamError(text, want, given, args...)
 	}
 	if len(text) > mostText {
-		return bad("a text of %d bytes, want %d at most", len(text), mostText)
+		return bad(fmt.Sprintf("%d at most", mostText), "a text of %d bytes", len(text))
 	}
 	args := strings.Split(text, "/")
 	name, seed, given := strings.Cut(args[0], ":")
@@ -188,9 +188,9 @@ func ParseStream(text string) (Stream, error) {
 	switch {
 	case i < len(kinds):
 	case name == sourceName:
-		return bad("a rand.Source of your own, which no text restores, want the stream that Source makes of one")
+		return bad("the stream that Source makes of one", "a rand.Source of your own, which no text restores")
 	default:
-		return bad("unknown name %s, want one of %s", excerpt.Quote(name), strings.Join(StreamNames(), ", "))
+		return bad("one of "+strings.Join(StreamNames(), ", "), "unknown name %s", excerpt.Quote(name))
 	}
 	k := &kinds[i]
 	numbers := []number{{text: "0"}}
@@ -199,35 +199,40 @@ func ParseStream(text string) (Stream, error) {
 		for _, s := range strings.Split(seed, ",") {
 			n, ok := parseNumber(s)
 			if !ok {
-				return bad("seed %s, want a whole number", excerpt.Quote(s))
+				return bad("a whole number", "seed %s", excerpt.Quote(s))
 			}
 			numbers = append(numbers, n)
 		}
 	}
 	if len(numbers) > k.seeds {
-		return bad("a seed of %d numbers, want %d at most", len(numbers), k.seeds)
+		return bad(fmt.Sprintf("%d at most", k.seeds), "a seed of %d numbers", len(numbers))
 	}
 	o := options{call: 1}
 	for _, arg := range args[1:] {
 		known, err := o.set(arg, k.options)
 		switch {
 		case !known && k.options == "":
-			return bad("unknown option %s, want none: this stream takes none", excerpt.Quote(arg))
+			return bad("none: this stream takes none", "unknown option %s", excerpt.Quote(arg))
 		case !known:
-			return bad("unknown option %s, want one of %s", excerpt.Quote(arg), strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "))
+			return bad("one of "+strings.ReplaceAll(strings.Replace(k.options, "type", "float32 float64 float16 bfloat16", 1), " ", ", "), "unknown option %s", excerpt.Quote(arg))
 		case err != nil:
-			return bad("%v", err)
+			return nil, ofText(text, name, err)
 		}
 	}
 	s, err := k.of(numbers, o)
-	var refused *ArgumentError
-	if errors.As(err, &refused) {
-		return nil, &ArgumentError{"stream", aboutStream(text) + strings.TrimPrefix(refused.Given, aboutStream(name)), refused.Want}
-	}
 	if err != nil {
-		return bad("%v", err)
+		return nil, ofText(text, name, err)
 	}
 	return s, nil
+}
+
+// ofText returns the error of a part of the text of a stream, or of the arguments of the function that makes a stream of
+// this name, as one of the text.
+func ofText(text, name string, err error) error {
+	if part, ok := err.(*ArgumentError); ok {
+		err = &ArgumentError{"stream", aboutStream(text) + strings.TrimPrefix(part.Given, aboutStream(name)), part.Want}
+	}
+	return err
 }
 
 // mostText bounds the texts of streams. The longest is that of a PyTorch stream with a state.
@@ -274,7 +279,7 @@ func (n number) uint64() (uint64, bool) { return n.size, !n.large && (!n.negativ
 func within(n number, low, high int64) (int64, error) {
 	x, ok := n.int64()
 	if !ok || x < low || x > high {
-		return 0, fmt.Errorf("seed %v, want a number from %d to %d", n, low, high)
+		return 0, partError(fmt.Sprintf("a number from %d to %d", low, high), "seed %v", n)
 	}
 	return x, nil
 }
@@ -282,7 +287,7 @@ func within(n number, low, high int64) (int64, error) {
 func unsigned(n number) (uint64, error) {
 	x, ok := n.uint64()
 	if !ok {
-		return 0, fmt.Errorf("seed %v, want a number from 0 to 2⁶⁴−1", n)
+		return 0, partError("a number from 0 to 2⁶⁴−1", "seed %v", n)
 	}
 	return x, nil
 }
@@ -294,7 +299,7 @@ func torchSeed(n number) (uint64, error) {
 	}
 	x, ok := n.uint64()
 	if !ok {
-		return 0, fmt.Errorf("seed %v, want a number from −2⁶³ to 2⁶⁴−1", n)
+		return 0, partError("a number from −2⁶³ to 2⁶⁴−1", "seed %v", n)
 	}
 	return x, nil
 }

@@ -39,7 +39,7 @@ func (t tensorFlow) String() string {
 // checkType returns an error unless the type is known.
 func checkType(stream string, t Type) error {
 	if t >= dtype.Count {
-		return streamError(stream, fmt.Sprintf("numbers of %v, want float32, float64, float16 or bfloat16", t))
+		return streamError(stream, "float32, float64, float16 or bfloat16", "numbers of %v", t)
 	}
 	return nil
 }

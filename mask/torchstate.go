@@ -136,7 +136,7 @@ func PyTorchState(stream Stream, at Place) ([]byte, error) {
 		if missing.In(stream) {
 			return nil, &ArgumentError{"stream", "no stream", "one of PyTorch"}
 		}
-		return nil, streamError(stream.String(), "its state is not that of PyTorch's generator, want a stream of PyTorch")
+		return nil, streamError(stream.String(), "a stream of PyTorch", "its state is not that of PyTorch's generator")
 	}
 	s := sequence{seed: uint32(seed), start: start.state}
 	left, next := uint64(1), uint64(0)
@@ -169,20 +169,20 @@ func parseTorch(n number, mkl bool, o options) (Stream, error) {
 	if o.state != "" {
 		b, err := base64.RawURLEncoding.Strict().DecodeString(o.state)
 		if err != nil || len(b) != 4*blockWords || strings.ContainsAny(o.state, "\r\n") {
-			return nil, fmt.Errorf("state %s, want 624 words of 32 bits in base64", excerpt.Quote(o.state))
+			return nil, partError("624 words of 32 bits in base64", "state %s", excerpt.Quote(o.state))
 		}
 		start.state = new([blockWords]uint32)
 		for i := range start.state {
 			start.state[i] = binary.LittleEndian.Uint32(b[4*i:])
 		}
 		if !turns(start.state) || start.from == 0 {
-			return nil, fmt.Errorf("state %s from word %d, want words that are not 0, and one before", excerpt.Quote(o.state), start.from)
+			return nil, partError("words that are not 0, and one before", "state %s from word %d", excerpt.Quote(o.state), start.from)
 		}
 	}
 	if o.normal != "" {
 		b, err := hex.DecodeString(o.normal)
 		if err != nil || len(b) != torchBytes-torchNormal || o.normal != hex.EncodeToString(b) {
-			return nil, fmt.Errorf("normal %s, want 40 bytes in hexadecimal", excerpt.Quote(o.normal))
+			return nil, partError("40 bytes in hexadecimal", "normal %s", excerpt.Quote(o.normal))
 		}
 		start.normal = string(b)
 	}

@@ -16,21 +16,24 @@ type Reach struct {
 	Dst, Src, Factors int
 }
 
-// Measure returns the reach of loops, and the reason if they cannot be run, with ", want " between what was given
-// and what was expected: if
-// they are more than [layout.MaxLoops], a number is negative or too great, or a
-// step in dst is shorter than all that lies inside it, so that an element could be
-// written twice.
-func Measure(loops []layout.Loop) (r Reach, reason string) {
+// Refusal says why loops cannot be run: what is wrong with them, and what was expected.
+type Refusal struct {
+	Given, Want string
+}
+
+// Measure returns the reach of loops, and why they cannot be run if they are more than
+// [layout.MaxLoops], a number is negative or too great, or a step in dst is shorter than all
+// that lies inside it, so that an element could be written twice.
+func Measure(loops []layout.Loop) (r Reach, refusal *Refusal) {
 	if len(loops) > layout.MaxLoops {
-		return Reach{}, fmt.Sprintf("%d loops, want at most %d", len(loops), layout.MaxLoops)
+		return Reach{}, &Refusal{fmt.Sprintf("%d loops", len(loops)), fmt.Sprintf("at most %d", layout.MaxLoops)}
 	}
 	empty := false
 	r = Reach{1, 1, 1}
 	for i := len(loops) - 1; i >= 0; i-- {
 		l := loops[i]
 		if l.Size < 0 || l.Dst < 0 || l.Src < 0 || l.Factor < 0 {
-			return Reach{}, fmt.Sprintf("loop %d has a negative number, want 0 or more", i)
+			return Reach{}, &Refusal{fmt.Sprintf("loop %d has a negative number", i), "0 or more"}
 		}
 		if l.Size == 0 {
 			empty = true
@@ -39,16 +42,16 @@ func Measure(loops []layout.Loop) (r Reach, reason string) {
 			continue
 		}
 		if l.Dst < r.Dst {
-			return Reach{}, fmt.Sprintf("loop %d has stride %d, want at least the %d elements inside it", i, l.Dst, r.Dst)
+			return Reach{}, &Refusal{fmt.Sprintf("loop %d has stride %d", i, l.Dst), fmt.Sprintf("at least the %d elements inside it", r.Dst)}
 		}
 		if !further(&r.Dst, l.Size, l.Dst) || !further(&r.Src, l.Size, l.Src) || !further(&r.Factors, l.Size, l.Factor) {
-			return Reach{}, fmt.Sprintf("loop %d reaches further than an int counts, want fewer or shorter steps", i)
+			return Reach{}, &Refusal{fmt.Sprintf("loop %d reaches further than an int counts", i), "fewer or shorter steps"}
 		}
 	}
 	if empty {
-		return Reach{}, ""
+		return Reach{}, nil
 	}
-	return r, ""
+	return r, nil
 }
 
 const maxInt = int(^uint(0) >> 1)

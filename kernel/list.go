@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/spatialdropout/spatialdropout/internal/loop"
@@ -24,8 +25,24 @@ func AsList[T Float | Half](kind *Kind, list [][]T) Vector {
 		v.vector = erase(list[0])
 	} else {
 		v.vector = vector{unsafe.Pointer(unsafe.SliceData(list)), -len(list)}
+		serveLists()
 	}
 	return v
+}
+
+// lister is the type of [listRun].
+type lister func(kind *Kind, op Op, dst, src, factors, shifts vector, first unsafe.Pointer, depth int, begin place, workers int) error
+
+// listRunner points to [listRun] once there has been a list: a program that makes none does not link it.
+var listRunner atomic.Pointer[lister]
+
+var runner lister = listRun
+
+//go:noinline
+func serveLists() {
+	if listRunner.Load() == nil {
+		listRunner.Store(&runner)
+	}
 }
 
 // Slices returns the number of slices of a list, 0 if v is one slice.
@@ -47,6 +64,7 @@ func (v vector) list() loop.Memory { return loop.Memory{Data: v.data, Slices: -v
 // lists is a call whose dst or src is a list. Its nest lies within one slice of each, and loops
 // around it go from one such place to the next. Calls are kept for reuse.
 type lists struct {
+	self             walker // l itself, which a nest points to
 	dst, src         loop.Memory
 	aux              loop.Memory // of a fused call: a tensor that lies as dst does
 	dstUnit, srcUnit int         // see [unit]
@@ -60,8 +78,19 @@ var listCalls = sync.Pool{New: func() any { return new(lists) }}
 // span returns the number of elements that dst extends over.
 func (l *lists) span() int { return max(l.dst.Slices, 1) * l.dst.Length }
 
-// runList is run where a vector is a list, from a place on.
+// runList is run where a vector is a list, from a place on. What it calls keeps no loops, which the compiler cannot see:
+// they stay on the stack of the caller, see [hide].
+//
+//go:noinline
+//go:nocheckptr
 func runList(kind *Kind, op Op, dst, src, factors, shifts vector, loops []layout.Loop, begin place, workers int) error {
+	run := *listRunner.Load()
+	return run(kind, op, dst, src, factors, shifts, hide(unsafe.Pointer(unsafe.SliceData(loops))), len(loops), begin, workers)
+}
+
+// listRun is what runList calls. The loops are so many from an address on.
+func listRun(kind *Kind, op Op, dst, src, factors, shifts vector, first unsafe.Pointer, depth int, begin place, workers int) error {
+	loops := unsafe.Slice((*layout.Loop)(first), depth)
 	if op >= ops {
 		return unknown("op", op)
 	}
@@ -96,7 +125,7 @@ func (l *lists) set(n *nest, kind *Kind, op Op, dst, src, factors, shifts vector
 	if r.Dst == 0 {
 		return 0, nil
 	}
-	l.begin = begin
+	l.self, l.begin = l, begin
 	if l.dst, err = memoryOf("dst", kind, dst, begin.dst+r.Dst); err != nil {
 		return 0, err
 	}
@@ -268,8 +297,9 @@ func common(a, b int) int {
 	return a
 }
 
-// walk does the visited elements lo to hi of the nest n, as [nest.walk] does.
-func (l *lists) walk(n *nest, lo, hi int) {
+// walk does the visited elements lo to hi of a nest, as [nest.walk] does.
+func (l *lists) walk(p unsafe.Pointer, _ place, lo, hi int) {
+	n := (*nest)(p)
 	inside, shift := *n, n.kind.shift
 	inside.lists, inside.listed = nil, true
 	loops := l.outer[:l.depth]

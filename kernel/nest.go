@@ -26,8 +26,8 @@ type nest struct {
 	outer  [layout.MaxLoops]layout.Loop
 }
 
-// walker walks a nest of a family that is not the one of [Op]. It is an interface so that a program
-// links the families that it calls, and no others.
+// walker walks a nest of a family that is not the one of [Op], or of lists. It is an interface so that a program
+// links the families that it calls, and no others, and what lists need if it makes one.
 type walker interface {
 	// walk does the visited elements lo to hi of n, a nest whose loops begin at a place. The compiler must not see
 	// the type, or n would not stay on the stack of the call.
@@ -129,7 +129,7 @@ func (n *nest) total() int {
 func (n *nest) walk(lo, hi int) {
 	switch {
 	case n.lists != nil:
-		n.lists.walk(n, lo, hi)
+		n.lists.self.walk(n.hidden(), place{}, lo, hi)
 	case n.family != nil:
 		(*n.family).walk(n.hidden(), place{}, lo, hi)
 	default:

@@ -36,7 +36,7 @@ func Apply[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error 
 	if direct(kernel.Scale, kernel.Of(dst), kernel.Of(src), &g, m, 0) {
 		return nil
 	}
-	return apply(kernel.Scale, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)
+	return applySlices(kernel.Scale, kernel.Of(dst), kernel.Of(src), &g, m)
 }
 
 // AddTo adds what [Apply] would write to dst: for tapes that accumulate gradients. Product
@@ -49,7 +49,7 @@ func AddTo[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error 
 	if direct(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, m, 0) {
 		return nil
 	}
-	return apply(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, &g, m, false, 0)
+	return applySlices(kernel.Add, kernel.Of(dst), kernel.Of(src), &g, m)
 }
 
 // ApplyTensor is [Apply] on tensors of any kind. dst and src may lie differently: dropout and
@@ -85,11 +85,30 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 	if err != nil {
 		return err
 	}
+	return multiply(op, dst, src, g, nestOf(joined), m, gradient, workers)
+}
+
+// applySlices is apply of two slices of one kind that lie alike. A program that calls no more than [Apply] and [AddTo]
+// links neither what joins tensors nor what lists need.
+func applySlices(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *mask.Mask) error {
+	if err := checkSlice("dst", dst, g); err != nil {
+		return err
+	}
+	if err := checkSlice("src", src, g); err != nil {
+		return err
+	}
+	return multiply(op, dst, src, g, nil, m, false, 0)
+}
+
+// multiply is apply after the checks of the tensors. The joined nest must not be used afterwards.
+func multiply(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, joined nested, m *mask.Mask, gradient bool, workers int) error {
 	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() {
 		return maskError(m, g)
 	}
 	if g.Len() == 0 {
-		release(joined)
+		if joined != nil {
+			joined.release()
+		}
 		return nil
 	}
 	if gradient {
@@ -100,7 +119,7 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 	}
 	kind := dst.Kind()
 	action := m.Action(kind.Type())
-	op, err = operation(op, action)
+	op, err := operation(op, action)
 	if err != nil {
 		return err
 	}

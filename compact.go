@@ -388,7 +388,7 @@ func (c *Compaction) move(op kernel.Compaction, dst, src kernel.Vector, workers 
 		if err != nil {
 			return err
 		}
-		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, joined, workers)
+		return run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, to, nestOf(joined), workers)
 	}
 	room := c.fill(kind)
 	defer scratch.Put(room)

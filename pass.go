@@ -107,7 +107,7 @@ func (p *Pass) prepare(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.
 	}
 	if _, scaled := p.drop.arithmetic.Evaluation(); p.evaluation && !scaled && op == kernel.Scale && !padded(joined) {
 		// The identity.
-		return true, run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, g, joined, p.drop.workers)
+		return true, run(kernel.Copy, dst, src, kernel.Vector{}, kernel.Vector{}, g, nestOf(joined), p.drop.workers)
 	}
 	if p.drop.gen.once {
 		// A refused call must not take numbers that cannot be drawn again.

@@ -46,6 +46,11 @@ func check(name string, v kernel.Vector, g *layout.Geometry) error {
 	if v.Slices() > 0 {
 		return checkList(name, v, g)
 	}
+	return checkSlice(name, v, g)
+}
+
+// checkSlice is check for one slice.
+func checkSlice(name string, v kernel.Vector, g *layout.Geometry) error {
 	if v.Len() < g.Len() || v.Len() > g.Len() && !g.View() {
 		return lengthError(name, v.Len(), g)
 	}
@@ -108,13 +113,37 @@ func padded(joined *layout.Nest) bool {
 
 // run does op on every element of a geometry, or of the joined nest. What is padding in dst
 // alone is dropped. The joined nest must not be used afterwards.
-func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, g *layout.Geometry, joined *layout.Nest, workers int) error {
+func run(op kernel.Op, dst, src, factors, shifts kernel.Vector, g *layout.Geometry, joined nested, workers int) error {
 	if joined == nil {
 		return kernel.Run(op, dst, src, factors, shifts, g.Loops(), workers)
 	}
+	return joined.run(op, dst, src, factors, shifts, workers)
+}
+
+// nested is a joined nest. It is an interface so that a program that joins no tensors does not link what runs one.
+type nested interface {
+	// run does op on every element, and releases the nest.
+	run(op kernel.Op, dst, src, factors, shifts kernel.Vector, workers int) error
+	release()
+}
+
+// nestOf returns a joined nest as what it is to run, nil if there is none.
+func nestOf(joined *layout.Nest) nested {
+	if joined == nil {
+		return nil
+	}
+	return (*joinedNest)(joined)
+}
+
+type joinedNest layout.Nest
+
+func (n *joinedNest) release() { release((*layout.Nest)(n)) }
+
+func (n *joinedNest) run(op kernel.Op, dst, src, factors, shifts kernel.Vector, workers int) error {
+	joined := (*layout.Nest)(n)
 	defer nests.Put(joined)
 	if !listed(dst, src) || len(joined.Parts()) > 1 {
-		if err := apart(dst, src, g, joined); err != nil {
+		if err := apart(dst, src, nil, joined); err != nil {
 			return err // before one of several parts is written
 		}
 	}

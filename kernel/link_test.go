@@ -44,7 +44,13 @@ func linkedBy(t *testing.T, tool, tags, statement string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := write("main.go", []byte("package main\n\nimport (\n\"fmt\"\n\"github.com/spatialdropout/spatialdropout/kernel\"\n)\n\nfunc main() { fmt.Println(); "+statement+" }\n"))
+	imports := `"fmt"`
+	for _, path := range []string{"spatialdropout", "spatialdropout/layout", "spatialdropout/kernel"} {
+		if strings.Contains(statement, filepath.Base(path)+".") {
+			imports += "; \"github.com/spatialdropout/" + path + `"`
+		}
+	}
+	program := write("main.go", []byte("package main\n\nimport ("+imports+")\n\nfunc main() { fmt.Println(); "+statement+" }\n"))
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "testdata", "linked", "main.go"): program}})
 	if err != nil {
 		t.Fatal(err)
@@ -143,6 +149,36 @@ func TestProgramsContainOnlyTheFamiliesTheyCall(t *testing.T) {
 		}
 		if strings.Join(got, ", ") != c.want {
 			t.Errorf("%s: a program with %v, want %s", c.statement, got, c.want)
+		}
+	}
+}
+
+// A program contains what runs lists only if it makes one, and what joins tensors only if it has any.
+func TestProgramsContainOnlyTheTensorsTheyMake(t *testing.T) {
+	tool, err := exec.LookPath("go") // which "go test" puts on the path
+	if err != nil {
+		t.Skip("NOT TESTED: there is no go tool to link programs with")
+	}
+	if kernel.Instrumented {
+		return // the programs are the same
+	}
+	const x, g = `x := []float32{1}; `, `x := []float32{1}; g, _ := layout.NC.Of(1, 1); `
+	for _, c := range []struct{ statement, want string }{
+		{x + `v := kernel.Of(x); fmt.Println(kernel.RunOf(kernel.Scale, v, v, v, kernel.Vector{}, nil, 0))`, ""},
+		{x + `v := kernel.OfList([][]float32{x, x}); fmt.Println(kernel.RunOf(kernel.Scale, v, v, kernel.Of(x), kernel.Vector{}, nil, 0))`, "kernel.listRun"},
+		{g + `fmt.Println(spatialdropout.Apply(x, x, nil, g))`, ""},
+		{g + `t := spatialdropout.Of(x, g); fmt.Println(spatialdropout.ApplyTensor(t, t, nil, 0))`, "layout.Join"},
+		{g + `t := spatialdropout.OfList([][]float32{x}, g); fmt.Println(spatialdropout.ApplyTensor(t, t, nil, 0))`, "kernel.listRun layout.Join"},
+	} {
+		var got []string
+		for _, m := range regexp.MustCompile(`/(kernel\.listRun|layout\.Join)\b`).FindAllSubmatch(linkedBy(t, tool, buildTags(), c.statement), -1) {
+			if name := string(m[1]); !slices.Contains(got, name) {
+				got = append(got, name)
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: a program with %v, want %q", c.statement, got, c.want)
 		}
 	}
 }

@@ -11,15 +11,17 @@ func (g *Geometry) Divides(n int) bool {
 	switch {
 	case n < 1 || g.length == 0:
 		return n >= 0 && g.length == 0
-	case g.length != g.samples*g.padded*g.positions:
+	case g.length != g.samples*g.PaddedChannels()*g.positions:
 		return n == 1
 	}
+	var sizes [levels]int
+	g.sizes(&sizes)
 	for nest := g.nest; nest != 0 && n > 1; nest >>= levelBits {
-		level := uint8(nest & (seamless - 1))
+		level := nest & levelMask
 		if level != sampleLevel && level != channelLevel {
 			break
 		}
-		size := g.loop(level).Size
+		size := sizes[level]
 		if n%size != 0 {
 			return size%n == 0
 		}

@@ -26,41 +26,46 @@ const maxSpatial = 6
 type Geometry struct {
 	counts
 	form
-	nest uint64 // the axes of the loops, outermost first, levelBits each
-	// The strides of the logical axes. A stride is 0 if the axis has a single step or
-	// the tensor is empty, so that equal tensors are equal values. In a blocked order
-	// the channels' is that of a group.
-	sampleStride, channelStride int
-	spatial                     [maxSpatial]axis // those longer than 1 and empty ones, the last first
+	dims    uint64            // of the spatial axes longer than 1 and empty ones, the last in the lowest bits
+	nest    uint64            // the axes of the loops, outermost first, levelBits each
+	strides [MaxLoops - 1]int // of the loops, outermost first: that of a sixth follows from the length
 }
 
-// counts and form are apart from Geometry, and have four fields at most, because the
-// compiler copies the receiver of a method that it inlines: of all of a Geometry that took
-// longer than a small call of a kernel. A struct of more fields goes through memory. For
-// the same reason a Geometry does not hold its loops: they would double its size. It has no
-// padding, so that two are compared as memory.
+// A Geometry is copied with each tensor, which may take longer than a small call of a kernel, and so it is small: it has
+// the strides of its loops alone, and spatial dims in as many bits as they have. (Their product fits in an int.)
+//
+// counts and form are apart from it, and have four fields at most, because the compiler copies the
+// receiver of a method that it inlines, and a struct of more fields goes through memory.
 type counts struct {
-	samples, channels, padded, length int
+	samples, positions, length int
 }
 
 type form struct {
-	positions int
-	shape     shape
-	rank      uint16 // spatial axes
-	block     uint16 // channels of a group; 0 if not blocked
+	channels int
+	axes     uint64
 }
 
-type axis struct{ size, stride int }
-
-// shape says whether a tensor is a single block without gaps, and whether its buffer may be
-// longer.
-type shape uint32
-
+// The bits of form.axes, from the lowest up: how many bits each spatial dim takes in Geometry.dims, in widthBits; how many
+// spatial dims there are; the binary logarithm of the channels of a group, 0 if they are not blocked; whether the tensor is
+// a single block without gaps; and whether its buffer may be longer. The uppermost bit of a dim is left out. A dim
+// without any is 0, since those of 1 are not among them.
 const (
-	planes shape = 1 << iota // a factor for each plane
-	pixels                   // a factor for each channel of a row
-	view
+	widthBits  = 6
+	widthMask  = 1<<widthBits - 1
+	rankShift  = maxSpatial * widthBits
+	rankMask   = 1<<3 - 1
+	groupShift = rankShift + 3
+	groupMask  = 1<<3 - 1
+	planes     = 1 << (groupShift + 3) // a factor for each plane
+	pixels     = 1 << (groupShift + 4) // a factor for each channel of a row
+	view       = 1 << (groupShift + 5)
+	spatial    = 1<<groupShift - 1 // what tells spatial dims apart
 )
+
+func (g form) rank() int { return int(g.axes >> rankShift & rankMask) }
+
+// group returns the binary logarithm of the channels of a group.
+func (g form) group() uint64 { return g.axes >> groupShift & groupMask }
 
 // A level of a nest is a number that says which axis it is. The spatial axes follow
 // spatialLevel.
@@ -69,6 +74,7 @@ const (
 	channelLevel // the groups, if the channels are blocked
 	groupLevel   // the channels of a group
 	spatialLevel
+	levels    = spatialLevel + maxSpatial
 	levelMask = 1<<4 - 1
 	// seamless marks a level without a gap between it and the one around it: both
 	// are one loop.
@@ -92,9 +98,10 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 		return Geometry{}, err
 	}
 	rank := len(dims)
-	g := scalar()
-	g.block = uint16(orders[o].block)
-	group := max(int(g.block), 1)
+	group := 1 << orders[o].group
+	d := scalar()
+	d.axes = uint64(orders[o].group) << groupShift
+	d.levels[groupLevel] = axis{group, 1}
 	// From the innermost axis outwards, each stride is the product of the sizes
 	// inside it.
 	stride, ok := group, true
@@ -105,13 +112,14 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 		}
 		switch o.axis(i, rank) {
 		case 'N':
-			g.samples, g.sampleStride = size, stride
+			d.samples = size
+			d.levels[sampleLevel] = axis{size, stride}
 		case 'C':
-			g.channels, g.channelStride = size, stride
+			d.channels = size
 			size = size/group + min(size%group, 1) // groups
-			g.padded = size * group                // wraps only if the number of elements overflows, too
+			d.levels[channelLevel] = axis{size, stride}
 		default:
-			if !g.put(size, stride) {
+			if !d.put(size, stride) {
 				return Geometry{}, refused("dims", o, dims, "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 			}
 		}
@@ -120,8 +128,8 @@ func (o Order) Of(dims ...int) (Geometry, error) {
 	if !ok {
 		return Geometry{}, refused("dims", o, dims, "", "a number of elements that fits in an int")
 	}
-	g.finish() // dense axes nest, and are at most four loops
-	return g, nil
+	d.finish() // dense axes nest, and are at most four loops
+	return d.Geometry, nil
 }
 
 // accepts returns an error unless o is known and takes so many dims, an argument of a name.
@@ -149,7 +157,7 @@ func (o Order) Strided(shape, strides []int) (Geometry, error) {
 	if err := o.accepts("shape", shape); err != nil {
 		return Geometry{}, err
 	}
-	if orders[o].block > 0 {
+	if orders[o].group > 0 {
 		return Geometry{}, refused("order", o, shape, " with strides", "an order that is not blocked")
 	}
 	sample, channel := Unbatched, 0
@@ -202,7 +210,7 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 	if sampleAxis == channelAxis {
 		return refuse("sampleAxis", fmt.Sprintf(", axis %d for both samples and channels", channelAxis), "two axes")
 	}
-	g := scalar()
+	d := scalar()
 	elements, longest, ok := 1, 0, true
 	for i := rank - 1; i >= 0; i-- {
 		size, stride := shape[i], strides[i]
@@ -217,11 +225,13 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 		longest = max(longest, stride)
 		switch i {
 		case channelAxis:
-			g.channels, g.padded, g.channelStride = size, size, stride
+			d.channels = size
+			d.levels[channelLevel] = axis{size, stride}
 		case sampleAxis:
-			g.samples, g.sampleStride = size, stride
+			d.samples = size
+			d.levels[sampleLevel] = axis{size, stride}
 		default:
-			if !g.put(size, stride) {
+			if !d.put(size, stride) {
 				return refuse("shape", "", fmt.Sprintf("at most %d spatial dims longer than 1", maxSpatial))
 			}
 		}
@@ -229,138 +239,163 @@ func Strided(shape, strides []int, sampleAxis, channelAxis int) (Geometry, error
 	if !ok {
 		return refuse("shape", "", "a number of elements that fits in an int")
 	}
-	if wrong := g.finish(); wrong != "" {
+	if wrong := d.finish(); wrong != "" {
 		return refuse("strides", ", "+wrong, "axes that nest, each stride at least as long as what lies inside it")
 	}
-	if longest > elements || g.length > elements {
-		g.shape |= view
+	if longest > elements || d.length > elements {
+		d.axes |= view
 	}
-	return g, nil
+	return d.Geometry, nil
 }
 
-// scalar returns a geometry of one element that has no loops yet.
-func scalar() Geometry {
-	return Geometry{counts: counts{samples: 1, channels: 1, padded: 1}, form: form{positions: 1}}
+// draft is a Geometry that is being made, with its axes by their levels.
+type draft struct {
+	Geometry
+	levels [levels]axis
 }
 
-// put adds a spatial axis outside those that g has. It returns false if they are
+type axis struct{ size, stride int }
+
+// scalar returns the draft of one element.
+func scalar() draft {
+	one := axis{1, 1}
+	return draft{
+		Geometry: Geometry{counts: counts{samples: 1, positions: 1}, form: form{channels: 1}},
+		levels:   [levels]axis{sampleLevel: one, channelLevel: one, groupLevel: one},
+	}
+}
+
+// put adds a spatial axis outside those that d has. It returns false if they are
 // too many.
-func (g *Geometry) put(size, stride int) bool {
-	g.positions *= size // wraps only if the number of elements overflows, too
+func (d *draft) put(size, stride int) bool {
+	d.positions *= size // wraps only if the number of elements overflows, too
 	if size == 1 {
 		return true
 	}
-	if g.rank == maxSpatial {
+	rank := d.rank()
+	if rank == maxSpatial {
 		return false
 	}
-	g.spatial[g.rank] = axis{size, stride}
-	g.rank++
+	d.levels[spatialLevel+rank] = axis{size, stride}
+	used := uint64(0)
+	for widths := d.axes & (1<<rankShift - 1); widths > 0; widths >>= widthBits {
+		used += widths & widthMask
+	}
+	width := bits.Len(uint(size) / 2)
+	// Bits are lost only if the number of elements overflows.
+	d.dims |= (uint64(size) &^ (1 << width)) << used
+	d.axes += uint64(width)<<(widthBits*rank) + 1<<rankShift
 	return true
 }
 
-// finish completes a geometry that has its axes: it sets the nest and measures
+// finish completes a draft that has its axes: it sets the nest and the strides and measures
 // the buffer. It returns what is wrong with the axes, if anything is.
-func (g *Geometry) finish() (wrong string) {
-	if g.samples == 0 || g.channels == 0 || g.positions == 0 {
-		g.sampleStride, g.channelStride = 0, 0
-		for i := range g.spatial {
-			g.spatial[i].stride = 0
-		}
+func (d *draft) finish() (wrong string) {
+	if d.samples == 0 || d.channels == 0 || d.positions == 0 {
 		return ""
 	}
-	if g.samples == 1 {
-		g.sampleStride = 0
-	}
-	if g.padded == max(int(g.block), 1) {
-		g.channelStride = 0
-	}
-	count := g.sort()
+	var room [MaxLoops]Loop
+	count := d.sort(&room)
 	if count > MaxLoops {
 		return fmt.Sprintf("%d axes with gaps between them, at most %d fit", count, MaxLoops)
 	}
-	g.length = 1
-	loops := g.Loops()
-	for i := len(loops) - 1; i >= 0; i-- {
-		l := loops[i]
-		if l.Dst < g.length {
-			return fmt.Sprintf("%d steps of stride %d overlap what lies inside them, %d elements long", l.Size, l.Dst, g.length)
+	d.length = 1
+	for i := count - 1; i >= 0; i-- {
+		l := &room[i]
+		if l.Dst < d.length {
+			return fmt.Sprintf("%d steps of stride %d overlap what lies inside them, %d elements long", l.Size, l.Dst, d.length)
 		}
 		reach, ok := mul(l.Size-1, l.Dst, true)
-		if !ok || reach > maxInt-g.length {
+		if !ok || reach > maxInt-d.length {
 			return fmt.Sprintf("%d steps of stride %d overflow an int", l.Size, l.Dst)
 		}
-		g.length += reach
+		d.length += reach
+		if i < len(d.strides) {
+			d.strides[i] = l.Dst
+		}
 	}
-	if outer, last := loops[0], loops[len(loops)-1]; len(loops) <= 2 && g.length == g.samples*g.padded*g.positions {
-		if len(loops) == 1 || outer.Factor == 1 && last.Factor == 0 {
-			g.shape = planes
-		} else if outer.Factor == 0 && last.Factor == 1 {
-			g.shape = pixels
+	if count <= 2 && d.length == d.samples*d.PaddedChannels()*d.positions {
+		if count < 2 || room[0].Factor == 1 && room[1].Factor == 0 {
+			d.axes |= planes
+		} else if room[0].Factor == 0 && room[1].Factor == 1 {
+			d.axes |= pixels
 		}
 	}
 	return ""
 }
 
 // sort sets the nest: the axes of more than one step, those of longer strides around
-// the others. It returns the number of loops.
-func (g *Geometry) sort() (count int) {
-	var room [spatialLevel + maxSpatial]uint8
-	levels := room[:0]
-	for level := uint8(sampleLevel); level < spatialLevel+uint8(g.rank); level++ {
-		if level == groupLevel && g.block == 0 {
+// the others. It sets the loops, as many as there is room for, and returns their number.
+func (d *draft) sort(loops *[MaxLoops]Loop) (count int) {
+	var room [levels]uint8
+	sorted := room[:0]
+	for level := uint8(sampleLevel); level < spatialLevel+uint8(d.rank()); level++ {
+		a := d.levels[level]
+		if a.size == 1 {
 			continue
 		}
-		l := g.loop(level)
-		if l.Size == 1 {
-			continue
+		i := len(sorted)
+		sorted = sorted[:i+1]
+		for ; i > 0 && d.levels[sorted[i-1]].stride < a.stride; i-- {
+			sorted[i] = sorted[i-1]
 		}
-		i := len(levels)
-		levels = levels[:i+1]
-		for ; i > 0 && g.loop(levels[i-1]).Dst < l.Dst; i-- {
-			levels[i] = levels[i-1]
-		}
-		levels[i] = level
+		sorted[i] = level
 	}
 	var around Loop
-	for i, level := range levels {
-		l := g.loop(level)
+	for i, level := range sorted {
+		a := d.levels[level]
+		l := Loop{a.size, a.stride, a.stride, d.factor(uint64(level))}
+		merged := l
 		if i > 0 && around.Dst == l.Size*l.Dst && around.Factor == l.Size*l.Factor {
 			level |= seamless
-		} else {
-			count++
+			count--
+			merged.Size *= loops[count%MaxLoops].Size
 		}
-		g.nest |= uint64(level) << (levelBits * i)
+		loops[count%MaxLoops] = merged // beyond MaxLoops they are refused
+		count++
+		d.nest |= uint64(level) << (levelBits * i)
 		around = l
 	}
 	return count
 }
 
-// loop returns the loop of a level.
-func (g *Geometry) loop(level uint8) Loop {
+// factor returns how many entries of a list of factors a step of a level moves on by.
+func (g *Geometry) factor(level uint64) int {
 	switch level {
 	case sampleLevel:
-		return Loop{g.samples, g.sampleStride, g.sampleStride, g.padded}
+		return g.PaddedChannels()
 	case channelLevel:
-		if g.block > 0 {
-			return Loop{g.padded / int(g.block), g.channelStride, g.channelStride, int(g.block)}
-		}
-		return Loop{g.padded, g.channelStride, g.channelStride, 1}
+		return 1 << g.group()
 	case groupLevel:
-		return Loop{int(g.block), 1, 1, 1}
+		return 1
 	}
-	a := &g.spatial[level-spatialLevel]
-	return Loop{a.size, a.stride, a.stride, 0}
+	return 0
+}
+
+// sizes sets the number of steps of each level.
+func (g *Geometry) sizes(sizes *[levels]int) {
+	group := g.group()
+	sizes[sampleLevel], sizes[channelLevel], sizes[groupLevel] = g.samples, g.PaddedChannels()>>group, 1<<group
+	dims, widths := g.dims, g.axes
+	for i := range g.rank() {
+		width := widths & widthMask
+		if width > 0 {
+			sizes[spatialLevel+i] = int(1<<width | dims&(1<<width-1))
+		}
+		dims >>= width
+		widths >>= widthBits
+	}
 }
 
 // Samples returns N; 1 for an unbatched tensor.
 func (g counts) Samples() int { return g.samples }
 
 // Channels returns C.
-func (g counts) Channels() int { return g.channels }
+func (g form) Channels() int { return g.channels }
 
 // Spatial returns the number of positions of a feature map: the product of the
 // spatial dims, 1 if there are none.
-func (g form) Spatial() int { return g.positions }
+func (g counts) Spatial() int { return g.positions }
 
 // Len returns the number of elements from the first to the last in the buffer.
 // For the dense orders it is N·C·spatial, with C rounded up to a full group in
@@ -372,21 +407,24 @@ func (g counts) Len() int { return g.length }
 // also so if [Strided] got a stride longer than the whole tensor, even for an axis of a
 // single step, as the samples of a channel slice have. The buffer of any other tensor has
 // exactly Len elements.
-func (g form) View() bool { return g.shape&view != 0 }
+func (g form) View() bool { return g.axes&view != 0 }
 
 // PaddedChannels returns the number of channels that a sample has in memory: C,
 // rounded up to a full group in the blocked orders.
-func (g counts) PaddedChannels() int { return g.padded }
+func (g form) PaddedChannels() int {
+	rest := 1<<g.group() - 1
+	return (g.channels + rest) &^ rest
+}
 
 // Planes reports whether the tensor is planes of [Geometry.Spatial] elements and nothing
 // else, one after the other in the order n·PaddedChannels+c, as kernel.Planes takes them.
 // A tensor without elements is neither planes nor pixels.
-func (g form) Planes() bool { return g.shape&planes != 0 }
+func (g form) Planes() bool { return g.axes&planes != 0 }
 
 // Pixels reports whether the tensor is rows of Samples·PaddedChannels elements and
 // nothing else, one after the other in the order n·PaddedChannels+c, as kernel.Pixels
 // takes them: one for each spatial position, of which there are two or more.
-func (g form) Pixels() bool { return g.shape&pixels != 0 }
+func (g form) Pixels() bool { return g.axes&pixels != 0 }
 
 // Loops returns the loops that visit every element once, outermost first. There
 // are 1 to [MaxLoops] of them. An element's place in the buffer is Σ index·Dst,
@@ -409,15 +447,29 @@ func (g *Geometry) list(loops *[MaxLoops]Loop) int {
 		loops[0] = Loop{Size: g.length, Dst: g.length, Src: g.length}
 		return 1
 	}
+	var sizes [levels]int
+	g.sizes(&sizes)
 	n := 0
 	for nest := g.nest; nest != 0; nest >>= levelBits {
-		l := g.loop(uint8(nest & levelMask))
+		level := nest & levelMask
+		size := sizes[level]
 		if nest&seamless != 0 {
 			n--
-			l.Size *= loops[n].Size
+			size *= loops[n].Size
 		}
-		loops[n] = l
+		loops[n] = Loop{Size: size, Factor: g.factor(level)}
 		n++
+	}
+	rest := g.length - 1
+	for i := range n {
+		l := &loops[i]
+		if i < len(g.strides) {
+			l.Dst = g.strides[i]
+		} else {
+			l.Dst = rest / (l.Size - 1)
+		}
+		l.Src = l.Dst
+		rest -= (l.Size - 1) * l.Dst
 	}
 	return n
 }
@@ -425,13 +477,15 @@ func (g *Geometry) list(loops *[MaxLoops]Loop) int {
 // String describes the geometry for messages.
 func (g Geometry) String() string {
 	s := fmt.Sprintf("%d×%d channels of ", g.samples, g.channels)
-	for i := int(g.rank) - 1; i >= 0; i-- {
-		s += fmt.Sprint(g.spatial[i].size)
+	var sizes [levels]int
+	g.sizes(&sizes)
+	for i := g.rank() - 1; i >= 0; i-- {
+		s += fmt.Sprint(sizes[spatialLevel+i])
 		if i > 0 {
 			s += "×"
 		}
 	}
-	if g.rank == 0 {
+	if g.rank() == 0 {
 		s += fmt.Sprint(g.positions)
 	}
 	if g.View() {

@@ -70,14 +70,15 @@ func Join(dst, src Geometry) (Nest, error) {
 
 	// Channels go in groups of the greater of two blocks, the rest in groups of
 	// the smaller one, and what is left over one by one.
-	wide, narrow := int(max(dst.block, src.block, 1)), int(max(min(dst.block, src.block), 1))
+	to, from := laidOut(&dst), laidOut(&src)
+	wide, narrow := 1<<max(to.group, from.group), 1<<min(to.group, from.group)
 	channels := dst.channels
 	rest := channels % wide
-	ok := joined.add(&dst, &src, 0, steps{channels / wide, wide}, steps{wide / narrow, narrow}, steps{narrow, 1}) &&
-		joined.add(&dst, &src, channels-rest, steps{rest / narrow, narrow}, steps{narrow, 1}) &&
-		joined.add(&dst, &src, channels-rest%narrow, steps{rest % narrow, 1})
-	if ok && dst.padded > channels {
-		ok = joined.add(&dst, &dst, channels, steps{dst.padded - channels, 1})
+	ok := joined.add(&to, &from, 0, steps{channels / wide, wide}, steps{wide / narrow, narrow}, steps{narrow, 1}) &&
+		joined.add(&to, &from, channels-rest, steps{rest / narrow, narrow}, steps{narrow, 1}) &&
+		joined.add(&to, &from, channels-rest%narrow, steps{rest % narrow, 1})
+	if padding := dst.PaddedChannels() - channels; ok && padding > 0 {
+		ok = joined.add(&to, &to, channels, steps{padding, 1})
 		joined.parts[joined.n-1].Padding = true
 	}
 	if !ok {
@@ -88,15 +89,44 @@ func Join(dst, src Geometry) (Nest, error) {
 
 // fits reports whether two geometries have the same shape.
 func (g *Geometry) fits(other *Geometry) bool {
-	if g.samples != other.samples || g.channels != other.channels || g.rank != other.rank {
-		return false
+	return g.samples == other.samples && g.channels == other.channels && g.dims == other.dims && (g.axes^other.axes)&spatial == 0
+}
+
+// laid is a geometry with all its axes: what it is made of, but for the sizes of the channels.
+type laid struct {
+	samples, padded int
+	group           uint64 // see form.group
+	spatial         int    // how many axes are spatial
+	levels          [levels]axis
+}
+
+// laidOut returns the axes of a geometry.
+func laidOut(g *Geometry) (l laid) {
+	l.samples, l.padded, l.group, l.spatial = g.samples, g.PaddedChannels(), g.group(), g.rank()
+	var sizes [levels]int
+	g.sizes(&sizes)
+	for i, size := range sizes {
+		l.levels[i].size = size
 	}
-	for i, a := range g.spatial {
-		if a.size != other.spatial[i].size {
-			return false
+	// From the innermost axis outwards: one without a gap in it has the stride of a whole inner one.
+	var loops [MaxLoops]Loop
+	k := g.list(&loops) - 1
+	inner, joined := axis{}, false
+	for i := levels - 1; i >= 0; i-- {
+		level := g.nest >> (levelBits * i)
+		if level&levelMask == 0 {
+			continue
 		}
+		a := &l.levels[level&levelMask]
+		if joined {
+			a.stride = inner.size * inner.stride
+		} else {
+			a.stride = loops[k].Dst
+			k--
+		}
+		inner, joined = *a, level&seamless != 0
 	}
-	return true
+	return l
 }
 
 // steps is a loop over channels: so many steps, each of so many channels.
@@ -104,26 +134,24 @@ type steps struct{ size, channels int }
 
 // place returns the offset of channel c in a sample. It is also the distance from
 // any channel to c channels further, if both lie in one group or both begin one.
-func (g *Geometry) place(c int) int {
-	if g.block == 0 {
-		return c * g.channelStride
-	}
-	return c/int(g.block)*g.channelStride + c%int(g.block)
+func (l *laid) place(c int) int {
+	return c>>l.group*l.levels[channelLevel].stride + c&(1<<l.group-1)
 }
 
 // add adds a part for channels from first up, given as loops over them, unless
 // one of those has no steps. It returns false if the loops are too many.
-func (joined *Nest) add(dst, src *Geometry, first int, channels ...steps) bool {
+func (joined *Nest) add(dst, src *laid, first int, channels ...steps) bool {
 	var n nest
-	n.add(dst.samples, dst.sampleStride, src.sampleStride, dst.padded)
+	n.add(dst.samples, dst.levels[sampleLevel].stride, src.levels[sampleLevel].stride, dst.padded)
 	for _, c := range channels {
 		if c.size == 0 {
 			return true
 		}
 		n.add(c.size, dst.place(c.channels), src.place(c.channels), c.channels)
 	}
-	for i, a := range dst.spatial[:dst.rank] {
-		n.add(a.size, a.stride, src.spatial[i].stride, 0)
+	for i := range dst.spatial {
+		a := dst.levels[spatialLevel+i]
+		n.add(a.size, a.stride, src.levels[spatialLevel+i].stride, 0)
 	}
 	loops := n.merged()
 	if len(loops) > MaxLoops {

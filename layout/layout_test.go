@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -661,5 +662,87 @@ func TestNoAllocations(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("Strided, NoiseShape and Join allocate %v times", allocs)
+	}
+}
+
+// gapped returns strides of a shape whose axes nest in a random order with gaps of any length between them, and the
+// number of elements from the first to the last. It returns false if an int does not count them.
+func gapped(r *rand.Rand, shape []int) (strides []int, length int, ok bool) {
+	strides = make([]int, len(shape))
+	length, inside := 1, 0
+	for _, axis := range r.Perm(len(shape)) {
+		gap := 1 + uint(r.Uint64()>>(1+r.IntN(63))>>(64-bits.UintSize))
+		stride, carry := bits.Add(uint(inside), gap, 0)
+		if carry != 0 || stride > math.MaxInt {
+			return nil, 0, false
+		}
+		over, reach := bits.Mul(uint(shape[axis]), stride)
+		if over != 0 || reach > math.MaxInt {
+			return nil, 0, false
+		}
+		strides[axis], inside = int(stride), int(reach)
+		length += (shape[axis] - 1) * int(stride)
+	}
+	return strides, length, true
+}
+
+// Dims and strides may be as long as an int, whatever room they take in a Geometry.
+func TestLongDimsAndStrides(t *testing.T) {
+	accepted, long := [layout.MaxLoops + 1]int{}, 0
+	for seed := range uint64(40000) {
+		r := rand.New(rand.NewPCG(7, seed))
+		shape := make([]int, 1+r.IntN(layout.MaxLoops))
+		for i := range shape {
+			shape[i] = 2 + r.IntN(1<<r.IntN(1+r.IntN(bits.UintSize/2)))
+		}
+		strides, length, ok := gapped(r, shape)
+		from, _, fromOK := gapped(r, shape)
+		if !ok || !fromOK {
+			continue
+		}
+		channel, sample := r.IntN(len(shape)), r.IntN(len(shape))
+		if sample == channel {
+			sample = layout.Unbatched
+		}
+		accepted[len(shape)]++
+		want := make([]layout.Loop, len(shape))
+		for i, size := range shape {
+			want[i] = layout.Loop{Size: size, Dst: strides[i], Src: strides[i]}
+			if i == channel {
+				want[i].Factor = 1
+			} else if i == sample {
+				want[i].Factor = shape[channel]
+			}
+			if strides[i] > math.MaxInt>>8 {
+				long++
+			}
+		}
+		slices.SortFunc(want, func(a, b layout.Loop) int { return b.Dst - a.Dst })
+		g, err := layout.Strided(shape, strides, sample, channel)
+		if err != nil || g.Len() != length || !slices.Equal(g.Loops(), want) {
+			t.Fatalf("Strided(%v, %v, %d, %d) has length %d and loops %v, want %d and %v: %v", shape, strides, sample, channel, g.Len(), g.Loops(), length, want, err)
+		}
+		src, err := layout.Strided(shape, from, sample, channel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (g == src) != slices.Equal(strides, from) {
+			t.Fatalf("geometries of %v with strides %v and %v are equal: %v", shape, strides, from, g == src)
+		}
+		for i := range want {
+			want[i].Src = from[slices.Index(strides, want[i].Dst)]
+		}
+		joined, err := layout.Join(g, src)
+		if err != nil || len(joined.Parts()) != 1 || !slices.Equal(joined.Parts()[0].Loops(), want) {
+			t.Fatalf("strides %v and %v of %v join as %v, want %v: %v", strides, from, shape, joined.Parts(), want, err)
+		}
+	}
+	for depth, n := range accepted {
+		if depth > 0 && n < 20 {
+			t.Errorf("%d tensors of %d loops, want 20", n, depth)
+		}
+	}
+	if long < 10 {
+		t.Errorf("%d strides near the greatest int, want 10", long)
 	}
 }

@@ -40,7 +40,7 @@ const (
 var orders = [...]struct {
 	name  string
 	axes  string // N, C, or S for spatial; empty for any rank
-	block uint8  // channels of a group; 0 if not blocked
+	group uint8  // binary logarithm of the channels of a group; 0 if not blocked
 }{
 	NCHW:          {name: "NCHW", axes: "NCSS"},
 	NHWC:          {name: "NHWC", axes: "NSSC"},
@@ -55,8 +55,8 @@ var orders = [...]struct {
 	CDHW:          {name: "CDHW", axes: "CSSS"},
 	DHWC:          {name: "DHWC", axes: "SSSC"},
 	NC:            {name: "NC", axes: "NC"},
-	NCHW8c:        {name: "NCHW8c", axes: "NCSS", block: 8},
-	NCHW16c:       {name: "NCHW16c", axes: "NCSS", block: 16},
+	NCHW8c:        {name: "NCHW8c", axes: "NCSS", group: 3},
+	NCHW16c:       {name: "NCHW16c", axes: "NCSS", group: 4},
 	ChannelsFirst: {name: "channels_first"},
 	ChannelsLast:  {name: "channels_last"},
 }

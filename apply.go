@@ -5,6 +5,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -61,26 +62,44 @@ func AddTo[T kernel.Float](dst, src []T, m *mask.Mask, g layout.Geometry) error 
 // calling one among them. 0 stands for GOMAXPROCS, and a negative number is a
 // [*kernel.ArgumentError]. The result does not depend on it.
 func ApplyTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	return apply(kernel.Scale, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
+	return applyTensors(kernel.Scale, &dst, &src, m, workers)
 }
 
 // AddToTensor is [AddTo] on tensors of any kind, which may lie differently, see
 // [ApplyTensor].
 func AddToTensor(dst, src Tensor, m *mask.Mask, workers int) error {
-	return apply(kernel.Add, dst.Data, src.Data, &dst.Geometry, &src.Geometry, m, false, workers)
+	return applyTensors(kernel.Add, &dst, &src, m, workers)
+}
+
+// applyTensors does what a mask makes of Scale or Add. In a small call the tensors stay in memory: to pass on what they
+// consist of takes longer.
+func applyTensors(op kernel.Op, dst, src *Tensor, m *mask.Mask, workers int) error {
+	if workers < 0 {
+		return negative(workers)
+	}
+	g, from := &dst.Geometry, &src.Geometry
+	if loop.Alike(g, from) {
+		if direct(op, dst.Data, src.Data, g, m, workers) {
+			return nil
+		}
+		from = g
+	}
+	return general(op, dst.Data, src.Data, g, from, m, false, workers)
 }
 
 // apply does what a mask makes of Scale or Add, or what of it belongs to a gradient.
 func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
-	if workers < 0 {
-		return negative(workers)
-	}
-	if g == srcGeom || *g == *srcGeom {
+	if g == srcGeom || loop.Alike(g, srcGeom) {
+		if direct(op, dst, src, g, m, workers) {
+			return nil
+		}
 		srcGeom = g
 	}
-	if g == srcGeom && direct(op, dst, src, g, m, workers) {
-		return nil
-	}
+	return general(op, dst, src, g, srcGeom, m, gradient, workers)
+}
+
+// general is apply in the way that serves all calls.
+func general(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m *mask.Mask, gradient bool, workers int) error {
 	joined, err := pair(dst, src, g, srcGeom)
 	if err != nil {
 		return err
@@ -88,7 +107,7 @@ func apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Geometry, m 
 	return multiply(op, dst, src, g, nestOf(joined), m, gradient, workers)
 }
 
-// applySlices is apply of two slices of one kind that lie alike. A program that calls no more than [Apply] and [AddTo]
+// applySlices is general for two slices of one kind that lie alike. A program that calls no more than [Apply] and [AddTo]
 // links neither what joins tensors nor what lists need.
 func applySlices(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *mask.Mask) error {
 	if err := checkSlice("dst", dst, g); err != nil {
@@ -100,7 +119,7 @@ func applySlices(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *ma
 	return multiply(op, dst, src, g, nil, m, false, 0)
 }
 
-// multiply is apply after the checks of the tensors. The joined nest must not be used afterwards.
+// multiply is general after the checks of the tensors. The joined nest must not be used afterwards.
 func multiply(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, joined nested, m *mask.Mask, gradient bool, workers int) error {
 	if m == nil || m.Samples() != g.Samples() || m.Channels() != g.Channels() {
 		return maskError(m, g)

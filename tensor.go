@@ -37,7 +37,15 @@ func Of[T kernel.Float](data []T, g layout.Geometry) Tensor { return Tensor{kern
 // rounded once to the nearest half, ties to even. As panics with a [*kernel.ArgumentError] if
 // the elements of the kind have another size. The kind must not be nil.
 func As[T kernel.Float | kernel.Half](kind *kernel.Kind, data []T, g layout.Geometry) Tensor {
-	return Tensor{kernel.As(kind, data), g}
+	return Tensor{vectorOf(kind, data), g}
+}
+
+// vectorOf is [kernel.As] as a call, whose operands are in registers: As is inlined then, and its geometry is not copied
+// to the arguments of a call and its tensor from the results.
+//
+//go:noinline
+func vectorOf[T kernel.Float | kernel.Half](kind *kernel.Kind, data []T) kernel.Vector {
+	return kernel.As(kind, data)
 }
 
 // check returns an error unless v holds a tensor of geometry g. The name is that of the
@@ -80,7 +88,7 @@ func pair(dst, src kernel.Vector, dstGeom, srcGeom *layout.Geometry) (*layout.Ne
 	if dst.Kind() != src.Kind() && (dst.Len() > 0 || lists && dstGeom.Len() > 0) {
 		return nil, mixed(dst, src)
 	}
-	if !lists && (dstGeom == srcGeom || *dstGeom == *srcGeom) {
+	if !lists && (dstGeom == srcGeom || loop.Alike(dstGeom, srcGeom)) {
 		return nil, nil
 	}
 	joined := nests.Get().(*layout.Nest)

@@ -3,6 +3,7 @@ package spatialdropout
 import (
 	"sync"
 
+	"github.com/spatialdropout/spatialdropout/internal/loop"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 	"github.com/spatialdropout/spatialdropout/mask"
@@ -77,7 +78,7 @@ func (p *Pass) apply(op kernel.Op, dst, src kernel.Vector, g, srcGeom *layout.Ge
 	if p.mask != nil {
 		return apply(op, dst, src, g, srcGeom, p.mask, gradient, p.drop.workers)
 	}
-	if g != srcGeom && *g == *srcGeom {
+	if g != srcGeom && loop.Alike(g, srcGeom) {
 		srcGeom = g // the same for what is called, but found at once
 	}
 	if p.evaluation || p.drop.gen.once || g != srcGeom || !fills(dst, g) || !fills(src, g) || dst.Kind() != src.Kind() {

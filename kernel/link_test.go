@@ -164,11 +164,11 @@ func TestProgramsContainOnlyTheTensorsTheyMake(t *testing.T) {
 	}
 	const x, g = `x := []float32{1}; `, `x := []float32{1}; g, _ := layout.NC.Of(1, 1); `
 	for _, c := range []struct{ statement, want string }{
-		{x + `v := kernel.Of(x); fmt.Println(kernel.RunOf(kernel.Scale, v, v, v, kernel.Vector{}, nil, 0))`, ""},
-		{x + `v := kernel.OfList([][]float32{x, x}); fmt.Println(kernel.RunOf(kernel.Scale, v, v, kernel.Of(x), kernel.Vector{}, nil, 0))`, "kernel.listRun"},
+		{x + `v := kernel.Of(x); fmt.Println(kernel.Run(kernel.Scale, v, v, v, kernel.Vector{}, nil, 0))`, ""},
+		{x + `v := kernel.OfList([][]float32{x, x}); fmt.Println(kernel.Run(kernel.Scale, v, v, kernel.Of(x), kernel.Vector{}, nil, 0))`, "kernel.listRun"},
 		{g + `fmt.Println(spatialdropout.Apply(x, x, nil, g))`, ""},
 		{g + `t := spatialdropout.Of(x, g); fmt.Println(spatialdropout.ApplyTensor(t, t, nil, 0))`, "layout.Join"},
-		{g + `t := spatialdropout.OfList([][]float32{x}, g); fmt.Println(spatialdropout.ApplyTensor(t, t, nil, 0))`, "kernel.listRun layout.Join"},
+		{g + `t := spatialdropout.Tensor{Data: kernel.OfList([][]float32{x}), Geometry: g}; fmt.Println(spatialdropout.ApplyTensor(t, t, nil, 0))`, "kernel.listRun layout.Join"},
 	} {
 		var got []string
 		for _, m := range regexp.MustCompile(`/(kernel\.listRun|layout\.Join)\b`).FindAllSubmatch(linkedBy(t, tool, buildTags(), c.statement), -1) {

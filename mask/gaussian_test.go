@@ -205,6 +205,21 @@ func TestChannelsAreDroppedFromGaussianNoiseByHand(t *testing.T) {
 	}
 }
 
+// A mask that is reset to what it is has no noise of an earlier draw.
+func TestResetForgetsNoise(t *testing.T) {
+	m, a := noisy(t, 3, 7, 0.3, 5, mask.Place{Step: 2}), mask.Arithmetic{Rule: mask.Gaussian}
+	if err := m.Reset(3, 7, 0.3, a); err != nil {
+		t.Fatal(err)
+	}
+	want, err := mask.New(3, 7, 0.3, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if everything(m) != everything(want) || !m.Equal(want) {
+		t.Errorf("%v\nafter noise, want\n%v", m, want)
+	}
+}
+
 // Reset forgets noise, and noise forgets a fixed count.
 func TestGaussianNoiseIsForgotten(t *testing.T) {
 	m := sharedBy(t, mask.Philox(0), mask.FixedCount, 3, 7, 0.3, mask.Place{})

@@ -69,7 +69,7 @@ func New(samples, channels int, rate float64, a Arithmetic) (*Mask, error) {
 // On an error m is unchanged.
 func (m *Mask) Reset(samples, channels int, rate float64, a Arithmetic) error {
 	// A mask that is used again mostly is all of this. One with a count, or with noise, has more to forget.
-	if m.samples != samples || m.channels != channels || m.rate != rate || m.arithmetic != a || m.count|m.whole != 0 || m.factor == 0 || a.Rule == Gaussian {
+	if m.samples != samples || m.channels != channels || m.rate != rate || m.arithmetic != a || m.factor == 0 || m.count|m.whole != 0 || a.Rule == Gaussian {
 		if err := m.become(samples, channels, rate, a); err != nil {
 			return err
 		}

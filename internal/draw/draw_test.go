@@ -389,6 +389,22 @@ func TestDrawsWriteEveryBit(t *testing.T) {
 	})
 }
 
+// TestBlocksOfAStep compares PhiloxStep with Philox of the same blocks.
+func TestBlocksOfAStep(t *testing.T) {
+	const key, step, threshold = 0x0123456789abcdef, 0xfedcba9876543210, 3 << 30
+	spec := Spec{Counter: [4]uint32{2: 0x76543210, 3: 0xfedcba98}, Stride: [4]uint32{1}, Key: [2]uint32{0x89abcdef, 0x01234567}, Threshold: threshold}
+	machine.EachTier(func(tier string) {
+		for _, words := range []int{0, 1, 2, 3, 6, philoxCall, philoxCall + 1, 2*philoxCall + 3} {
+			got, want := make([]uint64, words), make([]uint64, words)
+			PhiloxStep(got, key, step, threshold)
+			Philox(want, &spec)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %d words are %x, want %x", tier, words, got, want)
+			}
+		}
+	})
+}
+
 func TestPairsOfDifferentLengthsAreRefused(t *testing.T) {
 	first, second := []uint64{1, 2, 3}, []uint64{4, 5}
 	for _, threshold := range []uint32{0, 1 << 31} {

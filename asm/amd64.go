@@ -144,6 +144,9 @@ type x86 struct {
 
 	fetches int           // calls of whereAhead, to name labels
 	ahead   reg.GPVirtual // bytes from a store to the line that is prefetched with it
+	loads   reg.GPVirtual // likewise from a load under a mask
+
+	quarters reg.GPVirtual // where src is prefetched of rows in quarters
 
 	factor int                      // the register with the plane's factor
 	held   held                     // the registers with factors, scales and shifts of several rows
@@ -181,6 +184,10 @@ func (p *x86) begin() {
 	if p.prefetches() {
 		p.ahead = p.GP64()
 		p.MOVQ(variable("storeAhead"), p.ahead)
+	}
+	if p.fetchesLoads() {
+		p.loads = p.GP64()
+		p.MOVQ(variable("loadAhead"), p.loads)
 	}
 	p.from = p.src
 	p.VXORPS(reg.X13, reg.X13, reg.X13)

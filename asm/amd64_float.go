@@ -261,12 +261,25 @@ func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Reg
 // memory, on average 1.0, and 0.97 to 1.04 times in the cache.
 const loadAhead = 2048
 
-// fetchAhead prefetches what lies loadAhead bytes after x, if x is in memory.
+// fetchesLoads reports whether the kernel loads under the masks of a row, and so prefetches ahead of its loads. How
+// far ahead is a variable of package kernel, since processors differ.
+func (p *x86) fetchesLoads() bool {
+	return p.family == core && p.masks && p.pixels && p.drops()
+}
+
+// fetchAhead prefetches what lies that far after x, if x is in memory. Where it is not far at all, the line is
+// the one that is loaded next.
 func (p *x86) fetchAhead(x operand.Op) {
-	if from, ok := x.(operand.Mem); ok {
-		from.Disp += loadAhead
-		p.PREFETCHT0(from)
+	from, ok := x.(operand.Mem)
+	switch {
+	case !ok:
+		return
+	case from.Index == nil:
+		from.Index, from.Scale = p.loads, 1
+	default:
+		from.Base = p.quarters
 	}
+	p.PREFETCHT0(from)
 }
 
 // dividend returns a register with x: only a divisor may be in memory. It loads x to

@@ -124,7 +124,8 @@ func (p *x86) walkFourPlanes(l *loops) {
 
 // walkQuarters walks rows of whole cache lines: the four quarters of the rows side by
 // side, then the rows that are left. In the cache this saves loads of factors, which
-// four rows share.
+// four rows share. Past the cache, rows are walked one after the other if quarters are shorter than a variable of
+// package kernel says: to begin with a quarter takes a while.
 func (p *x86) walkQuarters(l *loops) {
 	rowBytes, quarter, one, three := p.GP64(), p.GP64(), p.GP64(), p.GP64()
 	p.MOVQ(p.length, rowBytes)
@@ -134,6 +135,10 @@ func (p *x86) walkQuarters(l *loops) {
 	p.JZ(operand.LabelRef("rest"))
 	p.MOVQ(quarter, one)
 	p.IMULQ(rowBytes, one)
+	if p.stream {
+		p.CMPQ(one, variable("quarterBytes"))
+		p.JB(operand.LabelRef("single"))
+	}
 	p.LEAQ(operand.Mem{Base: one, Index: one, Scale: 2}, three)
 	row := func(base reg.GPVirtual, r, at int) operand.Mem {
 		return quarterOf(r, block{at: at}, base, one, three)
@@ -185,6 +190,10 @@ func (p *x86) rowLines(l *loops, rows int, row func(base reg.GPVirtual, r, at in
 				p.PREFETCHT0(row(ahead, r, 0))
 			}
 		})
+	}
+	if p.fetchesLoads() && rows > 1 {
+		p.quarters = p.GP64()
+		p.LEAQ(operand.Mem{Base: p.src, Index: p.loads, Scale: 1}, p.quarters)
 	}
 	if p.half {
 		for at := 0; at < lineBytes; at += p.tier.width {

@@ -11941,6 +11941,8 @@ TEXT ·streamScalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	JZ           rest
 	MOVQ         R8, R9
 	IMULQ        DI, R9
+	CMPQ         R9, ·quarterBytes+0(SB)
+	JB           single
 	LEAQ         (R9)(R9*2), DI
 
 quarters:
@@ -12787,6 +12789,8 @@ TEXT ·streamMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	JZ           rest
 	MOVQ         R8, R9
 	IMULQ        DI, R9
+	CMPQ         R9, ·quarterBytes+0(SB)
+	JB           single
 	LEAQ         (R9)(R9*2), DI
 
 quarters:
@@ -13729,6 +13733,8 @@ TEXT ·streamDividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	JZ           rest
 	MOVQ         R8, R9
 	IMULQ        DI, R9
+	CMPQ         R9, ·quarterBytes+0(SB)
+	JB           single
 	LEAQ         (R9)(R9*2), DI
 
 quarters:

@@ -1072,51 +1072,53 @@ TEXT ·scalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
 	MOVQ         ·storeAhead+0(SB), R8
+	MOVQ         ·loadAhead+0(SB), CX
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, CX
-	VMOVD        CX, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00010001, CX
-	VMOVD        CX, X10
+	MOVL         $0x00010001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Z11
 	TESTQ        $+31, SI
 	JNZ          row
 	CMPQ         AX, DX
 	JEQ          inQuarters
-	MOVQ         SI, CX
-	SHLQ         $0x01, CX
-	CMPQ         CX, ·quarterRows+0(SB)
+	MOVQ         SI, R9
+	SHLQ         $0x01, R9
+	CMPQ         R9, ·quarterRows+0(SB)
 	JAE          row
 
 inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x01, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  SI, R9
+	SHLQ  $0x01, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	LEAQ  (R11)(R11*2), R9
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R9*1)
 
 prefetched1:
-	VMOVUPS     (R12), Z4
+	LEAQ        (DX)(CX*1), R14
+	VMOVUPS     (R13), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
@@ -1136,7 +1138,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (DX)(R10*1), Z1
+	VMOVUPS     (DX)(R11*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
@@ -1151,7 +1153,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (DX)(R10*2), Z1
+	VMOVUPS     (DX)(R11*2), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
@@ -1166,7 +1168,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (DX)(CX*1), Z1
+	VMOVUPS     (DX)(R9*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
@@ -1182,18 +1184,18 @@ prefetched1:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z15
 	VMOVUPS     Z5, (AX)
-	VMOVUPS     Z12, (AX)(R10*1)
-	VMOVUPS     Z14, (AX)(R10*2)
-	VMOVUPS     Z15, (AX)(CX*1)
+	VMOVUPS     Z12, (AX)(R11*1)
+	VMOVUPS     Z14, (AX)(R11*2)
+	VMOVUPS     Z15, (AX)(R9*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R12
-	SUBQ        $+32, R11
+	ADDQ        $+64, R13
+	SUBQ        $+32, R12
 	JNZ         quartersLine
-	DECQ        R9
+	DECQ        R10
 	JNZ         quarters
-	ADDQ        CX, AX
-	ADDQ        CX, DX
+	ADDQ        R9, AX
+	ADDQ        R9, DX
 
 rest:
 	ANDQ $+3, DI
@@ -3591,51 +3593,53 @@ TEXT ·dividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
 	MOVQ         ·storeAhead+0(SB), R8
+	MOVQ         ·loadAhead+0(SB), CX
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, CX
-	VMOVD        CX, X9
+	MOVL         $0x00007fff, R9
+	VMOVD        R9, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00010001, CX
-	VMOVD        CX, X10
+	MOVL         $0x00010001, R9
+	VMOVD        R9, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, CX
-	VMOVD        CX, X11
+	MOVL         $0xffff0000, R9
+	VMOVD        R9, X11
 	VPBROADCASTD X11, Z11
 	TESTQ        $+31, SI
 	JNZ          row
 	CMPQ         AX, DX
 	JEQ          inQuarters
-	MOVQ         SI, CX
-	SHLQ         $0x01, CX
-	CMPQ         CX, ·quarterRows+0(SB)
+	MOVQ         SI, R9
+	SHLQ         $0x01, R9
+	CMPQ         R9, ·quarterRows+0(SB)
 	JAE          row
 
 inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x01, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  SI, R9
+	SHLQ  $0x01, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	LEAQ  (R11)(R11*2), R9
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R9*1)
 
 prefetched1:
-	VMOVUPS     (R12), Z4
+	LEAQ        (DX)(CX*1), R14
+	VMOVUPS     (R13), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
@@ -3655,7 +3659,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (DX)(R10*1), Z1
+	VMOVUPS     (DX)(R11*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
@@ -3670,7 +3674,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (DX)(R10*2), Z1
+	VMOVUPS     (DX)(R11*2), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
@@ -3685,7 +3689,7 @@ prefetched1:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (DX)(CX*1), Z1
+	VMOVUPS     (DX)(R9*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
@@ -3701,18 +3705,18 @@ prefetched1:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z15
 	VMOVUPS     Z5, (AX)
-	VMOVUPS     Z12, (AX)(R10*1)
-	VMOVUPS     Z14, (AX)(R10*2)
-	VMOVUPS     Z15, (AX)(CX*1)
+	VMOVUPS     Z12, (AX)(R11*1)
+	VMOVUPS     Z14, (AX)(R11*2)
+	VMOVUPS     Z15, (AX)(R9*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R12
-	SUBQ        $+32, R11
+	ADDQ        $+64, R13
+	SUBQ        $+32, R12
 	JNZ         quartersLine
-	DECQ        R9
+	DECQ        R10
 	JNZ         quarters
-	ADDQ        CX, AX
-	ADDQ        CX, DX
+	ADDQ        R9, AX
+	ADDQ        R9, DX
 
 rest:
 	ANDQ $+3, DI
@@ -4830,6 +4834,7 @@ TEXT ·addPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), BX
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
+	MOVQ         ·loadAhead+0(SB), CX
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -6709,6 +6714,7 @@ TEXT ·addDividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), BX
 	MOVQ         length+32(FP), SI
 	MOVQ         count+24(FP), DI
+	MOVQ         ·loadAhead+0(SB), CX
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -7942,6 +7948,7 @@ TEXT ·affinePixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         shifts+24(FP), DI
 	MOVQ         count+32(FP), R8
 	MOVQ         ·storeAhead+0(SB), R9
+	MOVQ         ·loadAhead+0(SB), CX
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -9976,6 +9983,7 @@ TEXT ·affineMaxPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         shifts+24(FP), DI
 	MOVQ         count+32(FP), R8
 	MOVQ         ·storeAhead+0(SB), R9
+	MOVQ         ·loadAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	MOVL         $0x00007fff, CX
 	VMOVD        CX, X9
@@ -9989,18 +9997,18 @@ TEXT ·affineMaxPixelsBF16AVX512(SB), NOSPLIT, $0-48
 	MOVL         $0x08080800, CX
 	VMOVD        CX, X15
 	VPBROADCASTD X15, Z15
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	MOVQ         SI, R11
+	ANDQ         $+31, R11
+	MOVQ         R11, CX
+	MOVL         $0x00000001, R12
+	SHLL         CL, R12
+	DECL         R12
+	KMOVD        R12, K1
+	SHLQ         $0x01, R11
 
 next:
-	MOVQ BX, R11
-	MOVQ DI, R12
+	MOVQ BX, R12
+	MOVQ DI, R13
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
@@ -10015,13 +10023,13 @@ rowTurn:
 	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS     (R12), Z5
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R13), Z5
+	VMOVUPS     (R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2048(DX)
+	PREFETCHT0  (DX)(R10*1)
 	VMOVDQU16.Z (DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10050,13 +10058,13 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z5
-	VMOVUPS     64(R11), Z4
+	VMOVUPS     64(R13), Z5
+	VMOVUPS     64(R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2112(DX)
+	PREFETCHT0  64(DX)(R10*1)
 	VMOVDQU16.Z 64(DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10085,13 +10093,13 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 64(AX)
-	VMOVUPS     128(R12), Z5
-	VMOVUPS     128(R11), Z4
+	VMOVUPS     128(R13), Z5
+	VMOVUPS     128(R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2176(DX)
+	PREFETCHT0  128(DX)(R10*1)
 	VMOVDQU16.Z 128(DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10120,13 +10128,13 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, 128(AX)
-	VMOVUPS     192(R12), Z5
-	VMOVUPS     192(R11), Z4
+	VMOVUPS     192(R13), Z5
+	VMOVUPS     192(R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2240(DX)
+	PREFETCHT0  192(DX)(R10*1)
 	VMOVDQU16.Z 192(DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10157,8 +10165,8 @@ prefetched1:
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, DX
-	ADDQ        $+256, R11
 	ADDQ        $+256, R12
+	ADDQ        $+256, R13
 	SUBQ        $+128, CX
 	CMPQ        CX, $+128
 	JGE         rowTurn
@@ -10172,13 +10180,13 @@ rowRest:
 	PREFETCHT0 64(AX)(R9*1)
 
 prefetched2:
-	VMOVUPS     (R12), Z5
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R13), Z5
+	VMOVUPS     (R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2048(DX)
+	PREFETCHT0  (DX)(R10*1)
 	VMOVDQU16.Z (DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10207,13 +10215,13 @@ prefetched2:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVUPS     Z4, (AX)
-	VMOVUPS     64(R12), Z5
-	VMOVUPS     64(R11), Z4
+	VMOVUPS     64(R13), Z5
+	VMOVUPS     64(R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2112(DX)
+	PREFETCHT0  64(DX)(R10*1)
 	VMOVDQU16.Z 64(DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10244,8 +10252,8 @@ prefetched2:
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, DX
-	ADDQ        $+128, R11
 	ADDQ        $+128, R12
+	ADDQ        $+128, R13
 
 rowBelow128:
 	TESTQ      $+32, CX
@@ -10255,13 +10263,13 @@ rowBelow128:
 	PREFETCHT0 (AX)(R9*1)
 
 prefetched3:
-	VMOVUPS     (R12), Z5
-	VMOVUPS     (R11), Z4
+	VMOVUPS     (R13), Z5
+	VMOVUPS     (R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2048(DX)
+	PREFETCHT0  (DX)(R10*1)
 	VMOVDQU16.Z (DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10292,19 +10300,19 @@ prefetched3:
 	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
-	ADDQ        $+64, R11
 	ADDQ        $+64, R12
+	ADDQ        $+64, R13
 
 rowBelow64:
 	ANDQ        $+31, CX
 	JZ          rowEnd
-	VMOVDQU16.Z (R12), K1, Z5
-	VMOVDQU16.Z (R11), K1, Z4
+	VMOVDQU16.Z (R13), K1, Z5
+	VMOVDQU16.Z (R12), K1, Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
 	VPTESTMW    Z6, Z6, K4
-	PREFETCHT0  2048(DX)
+	PREFETCHT0  (DX)(R10*1)
 	VMOVDQU16.Z (DX), K4, Z4
 	VPSLLD      $0x10, Z4, Z0
 	VPANDD      Z4, Z11, Z1
@@ -10333,10 +10341,10 @@ rowBelow64:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16   Z4, K1, (AX)
-	ADDQ        R10, AX
-	ADDQ        R10, DX
-	ADDQ        R10, R11
-	ADDQ        R10, R12
+	ADDQ        R11, AX
+	ADDQ        R11, DX
+	ADDQ        R11, R12
+	ADDQ        R11, R13
 
 rowEnd:
 	DECQ R8
@@ -11114,32 +11122,36 @@ TEXT ·streamScalePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·loadAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00010001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00010001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
+	MOVQ         BX, R8
+	SHLQ         $0x01, R8
+	MOVQ         SI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	LEAQ         (R9)(R9*2), DI
+	MOVQ         R9, R10
+	IMULQ        R8, R10
+	CMPQ         R10, ·quarterBytes+0(SB)
+	JB           single
+	LEAQ         (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS     (R11), Z4
+	LEAQ        (CX)(DI*1), R13
+	VMOVUPS     (R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
@@ -11159,7 +11171,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (CX)(R9*1), Z1
+	VMOVUPS     (CX)(R10*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
@@ -11174,7 +11186,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (CX)(R9*2), Z1
+	VMOVUPS     (CX)(R10*2), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
@@ -11189,7 +11201,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (CX)(DI*1), Z1
+	VMOVUPS     (CX)(R8*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VMULPS      Z2, Z0, Z0
@@ -11205,18 +11217,18 @@ quartersLine:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z15
 	VMOVNTPS    Z5, (AX)
-	VMOVNTPS    Z12, (AX)(R9*1)
-	VMOVNTPS    Z14, (AX)(R9*2)
-	VMOVNTPS    Z15, (AX)(DI*1)
+	VMOVNTPS    Z12, (AX)(R10*1)
+	VMOVNTPS    Z14, (AX)(R10*2)
+	VMOVNTPS    Z15, (AX)(R8*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
-	ADDQ        $+64, R11
-	SUBQ        $+32, R10
+	ADDQ        $+64, R12
+	SUBQ        $+32, R11
 	JNZ         quartersLine
-	DECQ        R8
+	DECQ        R9
 	JNZ         quarters
-	ADDQ        DI, AX
-	ADDQ        DI, CX
+	ADDQ        R8, AX
+	ADDQ        R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -11927,6 +11939,8 @@ TEXT ·streamMultiplyPixelsBF16AVX512(SB), NOSPLIT, $0-40
 	JZ           rest
 	MOVQ         R8, R9
 	IMULQ        DI, R9
+	CMPQ         R9, ·quarterBytes+0(SB)
+	JB           single
 	LEAQ         (R9)(R9*2), DI
 
 quarters:
@@ -12818,32 +12832,36 @@ TEXT ·streamDividePixelsBF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         factors+16(FP), DX
 	MOVQ         length+32(FP), BX
 	MOVQ         count+24(FP), SI
+	MOVQ         ·loadAhead+0(SB), DI
 	VXORPS       X13, X13, X13
-	MOVL         $0x00007fff, DI
-	VMOVD        DI, X9
+	MOVL         $0x00007fff, R8
+	VMOVD        R8, X9
 	VPBROADCASTD X9, Z9
-	MOVL         $0x00010001, DI
-	VMOVD        DI, X10
+	MOVL         $0x00010001, R8
+	VMOVD        R8, X10
 	VPBROADCASTD X10, Z10
-	MOVL         $0xffff0000, DI
-	VMOVD        DI, X11
+	MOVL         $0xffff0000, R8
+	VMOVD        R8, X11
 	VPBROADCASTD X11, Z11
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
+	MOVQ         BX, R8
+	SHLQ         $0x01, R8
+	MOVQ         SI, R9
+	SHRQ         $0x02, R9
 	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	LEAQ         (R9)(R9*2), DI
+	MOVQ         R9, R10
+	IMULQ        R8, R10
+	CMPQ         R10, ·quarterBytes+0(SB)
+	JB           single
+	LEAQ         (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS     (R11), Z4
+	LEAQ        (CX)(DI*1), R13
+	VMOVUPS     (R12), Z4
 	VPSLLD      $0x10, Z4, Z2
 	VPANDD      Z4, Z11, Z3
 	VPADDW      Z4, Z4, Z6
@@ -12863,7 +12881,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z5
-	VMOVUPS     (CX)(R9*1), Z1
+	VMOVUPS     (CX)(R10*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
@@ -12878,7 +12896,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z12
-	VMOVUPS     (CX)(R9*2), Z1
+	VMOVUPS     (CX)(R10*2), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
@@ -12893,7 +12911,7 @@ quartersLine:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z14
-	VMOVUPS     (CX)(DI*1), Z1
+	VMOVUPS     (CX)(R8*1), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
 	VDIVPS      Z2, Z0, Z0
@@ -12909,18 +12927,18 @@ quartersLine:
 	VMOVDQU16.Z Z4, K4, Z4
 	VMOVUPS     Z4, Z15
 	VMOVNTPS    Z5, (AX)
-	VMOVNTPS    Z12, (AX)(R9*1)
-	VMOVNTPS    Z14, (AX)(R9*2)
-	VMOVNTPS    Z15, (AX)(DI*1)
+	VMOVNTPS    Z12, (AX)(R10*1)
+	VMOVNTPS    Z14, (AX)(R10*2)
+	VMOVNTPS    Z15, (AX)(R8*1)
 	ADDQ        $+64, AX
 	ADDQ        $+64, CX
-	ADDQ        $+64, R11
-	SUBQ        $+32, R10
+	ADDQ        $+64, R12
+	SUBQ        $+32, R11
 	JNZ         quartersLine
-	DECQ        R8
+	DECQ        R9
 	JNZ         quarters
-	ADDQ        DI, AX
-	ADDQ        DI, CX
+	ADDQ        R8, AX
+	ADDQ        R8, CX
 
 rest:
 	ANDQ $+3, SI

@@ -7999,6 +7999,8 @@ TEXT ·streamScalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:
@@ -8554,6 +8556,8 @@ TEXT ·streamMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:
@@ -9205,6 +9209,8 @@ TEXT ·streamDividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:

@@ -810,42 +810,44 @@ TEXT ·scalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
 	CMPQ   AX, DX
 	JEQ    inQuarters
-	MOVQ   SI, CX
-	SHLQ   $0x01, CX
-	CMPQ   CX, ·quarterRows+0(SB)
+	MOVQ   SI, R9
+	SHLQ   $0x01, R9
+	CMPQ   R9, ·quarterRows+0(SB)
 	JAE    row
 
 inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x01, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  SI, R9
+	SHLQ  $0x01, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	LEAQ  (R11)(R11*2), R9
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R9*1)
 
 prefetched1:
-	VMOVUPS       (R12), Z4
+	LEAQ          (DX)(CX*1), R14
+	VMOVUPS       (R13), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -860,8 +862,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R10*1), Z0
-	VCVTPH2PS     32(DX)(R10*1), Z1
+	VCVTPH2PS     (DX)(R11*1), Z0
+	VCVTPH2PS     32(DX)(R11*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -869,8 +871,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R10*2), Z0
-	VCVTPH2PS     32(DX)(R10*2), Z1
+	VCVTPH2PS     (DX)(R11*2), Z0
+	VCVTPH2PS     32(DX)(R11*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -878,8 +880,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (DX)(CX*1), Z0
-	VCVTPH2PS     32(DX)(CX*1), Z1
+	VCVTPH2PS     (DX)(R9*1), Z0
+	VCVTPH2PS     32(DX)(R9*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -888,18 +890,18 @@ prefetched1:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R10*1)
-	VMOVUPS       Z14, (AX)(R10*2)
-	VMOVUPS       Z15, (AX)(CX*1)
+	VMOVUPS       Z12, (AX)(R11*1)
+	VMOVUPS       Z14, (AX)(R11*2)
+	VMOVUPS       Z15, (AX)(R9*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R12
-	SUBQ          $+32, R11
+	ADDQ          $+64, R13
+	SUBQ          $+32, R12
 	JNZ           quartersLine
-	DECQ          R9
+	DECQ          R10
 	JNZ           quarters
-	ADDQ          CX, AX
-	ADDQ          CX, DX
+	ADDQ          R9, AX
+	ADDQ          R9, DX
 
 rest:
 	ANDQ $+3, DI
@@ -2655,42 +2657,44 @@ TEXT ·dividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
 	CMPQ   AX, DX
 	JEQ    inQuarters
-	MOVQ   SI, CX
-	SHLQ   $0x01, CX
-	CMPQ   CX, ·quarterRows+0(SB)
+	MOVQ   SI, R9
+	SHLQ   $0x01, R9
+	CMPQ   R9, ·quarterRows+0(SB)
 	JAE    row
 
 inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x01, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  SI, R9
+	SHLQ  $0x01, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	LEAQ  (R11)(R11*2), R9
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(R9*1)
 
 prefetched1:
-	VMOVUPS       (R12), Z4
+	LEAQ          (DX)(CX*1), R14
+	VMOVUPS       (R13), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -2705,8 +2709,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R10*1), Z0
-	VCVTPH2PS     32(DX)(R10*1), Z1
+	VCVTPH2PS     (DX)(R11*1), Z0
+	VCVTPH2PS     32(DX)(R11*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2714,8 +2718,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R10*2), Z0
-	VCVTPH2PS     32(DX)(R10*2), Z1
+	VCVTPH2PS     (DX)(R11*2), Z0
+	VCVTPH2PS     32(DX)(R11*2), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2723,8 +2727,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (DX)(CX*1), Z0
-	VCVTPH2PS     32(DX)(CX*1), Z1
+	VCVTPH2PS     (DX)(R9*1), Z0
+	VCVTPH2PS     32(DX)(R9*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2733,18 +2737,18 @@ prefetched1:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R10*1)
-	VMOVUPS       Z14, (AX)(R10*2)
-	VMOVUPS       Z15, (AX)(CX*1)
+	VMOVUPS       Z12, (AX)(R11*1)
+	VMOVUPS       Z14, (AX)(R11*2)
+	VMOVUPS       Z15, (AX)(R9*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R12
-	SUBQ          $+32, R11
+	ADDQ          $+64, R13
+	SUBQ          $+32, R12
 	JNZ           quartersLine
-	DECQ          R9
+	DECQ          R10
 	JNZ           quarters
-	ADDQ          CX, AX
-	ADDQ          CX, DX
+	ADDQ          R9, AX
+	ADDQ          R9, DX
 
 rest:
 	ANDQ $+3, DI
@@ -3508,6 +3512,7 @@ TEXT ·addPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R8
 	ANDQ   $+31, R8
@@ -4774,6 +4779,7 @@ TEXT ·addDividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R8
 	ANDQ   $+31, R8
@@ -5621,6 +5627,7 @@ TEXT ·affinePixelsF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R10
 	ANDQ   $+31, R10
@@ -7038,22 +7045,23 @@ TEXT ·affineMaxPixelsF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         shifts+24(FP), DI
 	MOVQ         count+32(FP), R8
 	MOVQ         ·storeAhead+0(SB), R9
+	MOVQ         ·loadAhead+0(SB), R10
 	VXORPS       X13, X13, X13
 	MOVL         $0x08080800, CX
 	VMOVD        CX, X15
 	VPBROADCASTD X15, Z15
-	MOVQ         SI, R10
-	ANDQ         $+31, R10
-	MOVQ         R10, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVD        R11, K1
-	SHLQ         $0x01, R10
+	MOVQ         SI, R11
+	ANDQ         $+31, R11
+	MOVQ         R11, CX
+	MOVL         $0x00000001, R12
+	SHLL         CL, R12
+	DECL         R12
+	KMOVD        R12, K1
+	SHLQ         $0x01, R11
 
 next:
-	MOVQ BX, R11
-	MOVQ DI, R12
+	MOVQ BX, R12
+	MOVQ DI, R13
 	MOVQ SI, CX
 	CMPQ CX, $+128
 	JL   rowRest
@@ -7068,14 +7076,14 @@ rowTurn:
 	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS       (R12), Z5
-	VMOVUPS       (R11), Z4
+	VMOVUPS       (R13), Z5
+	VMOVUPS       (R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2048(DX)
+	PREFETCHT0    (DX)(R10*1)
 	VMOVDQU16.Z   (DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7097,14 +7105,14 @@ prefetched1:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R12), Z5
-	VMOVUPS       64(R11), Z4
+	VMOVUPS       64(R13), Z5
+	VMOVUPS       64(R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2112(DX)
+	PREFETCHT0    64(DX)(R10*1)
 	VMOVDQU16.Z   64(DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7126,14 +7134,14 @@ prefetched1:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 64(AX)
-	VMOVUPS       128(R12), Z5
-	VMOVUPS       128(R11), Z4
+	VMOVUPS       128(R13), Z5
+	VMOVUPS       128(R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2176(DX)
+	PREFETCHT0    128(DX)(R10*1)
 	VMOVDQU16.Z   128(DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7155,14 +7163,14 @@ prefetched1:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, 128(AX)
-	VMOVUPS       192(R12), Z5
-	VMOVUPS       192(R11), Z4
+	VMOVUPS       192(R13), Z5
+	VMOVUPS       192(R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2240(DX)
+	PREFETCHT0    192(DX)(R10*1)
 	VMOVDQU16.Z   192(DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7186,8 +7194,8 @@ prefetched1:
 	VMOVUPS       Z4, 192(AX)
 	ADDQ          $+256, AX
 	ADDQ          $+256, DX
-	ADDQ          $+256, R11
 	ADDQ          $+256, R12
+	ADDQ          $+256, R13
 	SUBQ          $+128, CX
 	CMPQ          CX, $+128
 	JGE           rowTurn
@@ -7201,14 +7209,14 @@ rowRest:
 	PREFETCHT0 64(AX)(R9*1)
 
 prefetched2:
-	VMOVUPS       (R12), Z5
-	VMOVUPS       (R11), Z4
+	VMOVUPS       (R13), Z5
+	VMOVUPS       (R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2048(DX)
+	PREFETCHT0    (DX)(R10*1)
 	VMOVDQU16.Z   (DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7230,14 +7238,14 @@ prefetched2:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (AX)
-	VMOVUPS       64(R12), Z5
-	VMOVUPS       64(R11), Z4
+	VMOVUPS       64(R13), Z5
+	VMOVUPS       64(R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2112(DX)
+	PREFETCHT0    64(DX)(R10*1)
 	VMOVDQU16.Z   64(DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7261,8 +7269,8 @@ prefetched2:
 	VMOVUPS       Z4, 64(AX)
 	ADDQ          $+128, AX
 	ADDQ          $+128, DX
-	ADDQ          $+128, R11
 	ADDQ          $+128, R12
+	ADDQ          $+128, R13
 
 rowBelow128:
 	TESTQ      $+32, CX
@@ -7272,14 +7280,14 @@ rowBelow128:
 	PREFETCHT0 (AX)(R9*1)
 
 prefetched3:
-	VMOVUPS       (R12), Z5
-	VMOVUPS       (R11), Z4
+	VMOVUPS       (R13), Z5
+	VMOVUPS       (R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2048(DX)
+	PREFETCHT0    (DX)(R10*1)
 	VMOVDQU16.Z   (DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7303,20 +7311,20 @@ prefetched3:
 	VMOVUPS       Z4, (AX)
 	ADDQ          $+64, AX
 	ADDQ          $+64, DX
-	ADDQ          $+64, R11
 	ADDQ          $+64, R12
+	ADDQ          $+64, R13
 
 rowBelow64:
 	ANDQ          $+31, CX
 	JZ            rowEnd
-	VMOVDQU16.Z   (R12), K1, Z5
-	VMOVDQU16.Z   (R11), K1, Z4
+	VMOVDQU16.Z   (R13), K1, Z5
+	VMOVDQU16.Z   (R12), K1, Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
 	VPADDW        Z4, Z4, Z6
 	VPTESTMW      Z6, Z6, K4
-	PREFETCHT0    2048(DX)
+	PREFETCHT0    (DX)(R10*1)
 	VMOVDQU16.Z   (DX), K4, Z4
 	VCVTPH2PS     Y4, Z0
 	VEXTRACTI64X4 $0x01, Z4, Y1
@@ -7338,10 +7346,10 @@ rowBelow64:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16     Z4, K1, (AX)
-	ADDQ          R10, AX
-	ADDQ          R10, DX
-	ADDQ          R10, R11
-	ADDQ          R10, R12
+	ADDQ          R11, AX
+	ADDQ          R11, DX
+	ADDQ          R11, R12
+	ADDQ          R11, R13
 
 rowEnd:
 	DECQ R8
@@ -7865,23 +7873,27 @@ TEXT ·streamScalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·loadAhead+0(SB), DI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x01, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     single
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS       (R11), Z4
+	LEAQ          (CX)(DI*1), R13
+	VMOVUPS       (R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -7896,8 +7908,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (CX)(R9*1), Z0
-	VCVTPH2PS     32(CX)(R9*1), Z1
+	VCVTPH2PS     (CX)(R10*1), Z0
+	VCVTPH2PS     32(CX)(R10*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -7905,8 +7917,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (CX)(R9*2), Z0
-	VCVTPH2PS     32(CX)(R9*2), Z1
+	VCVTPH2PS     (CX)(R10*2), Z0
+	VCVTPH2PS     32(CX)(R10*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -7914,8 +7926,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (CX)(DI*1), Z0
-	VCVTPH2PS     32(CX)(DI*1), Z1
+	VCVTPH2PS     (CX)(R8*1), Z0
+	VCVTPH2PS     32(CX)(R8*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -7924,18 +7936,18 @@ quartersLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVNTPS      Z5, (AX)
-	VMOVNTPS      Z12, (AX)(R9*1)
-	VMOVNTPS      Z14, (AX)(R9*2)
-	VMOVNTPS      Z15, (AX)(DI*1)
+	VMOVNTPS      Z12, (AX)(R10*1)
+	VMOVNTPS      Z14, (AX)(R10*2)
+	VMOVNTPS      Z15, (AX)(R8*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
-	ADDQ          $+64, R11
-	SUBQ          $+32, R10
+	ADDQ          $+64, R12
+	SUBQ          $+32, R11
 	JNZ           quartersLine
-	DECQ          R8
+	DECQ          R9
 	JNZ           quarters
-	ADDQ          DI, AX
-	ADDQ          DI, CX
+	ADDQ          R8, AX
+	ADDQ          R8, CX
 
 rest:
 	ANDQ $+3, SI
@@ -8378,6 +8390,8 @@ TEXT ·streamMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:
@@ -8987,23 +9001,27 @@ TEXT ·streamDividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), DX
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
+	MOVQ   ·loadAhead+0(SB), DI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
+	MOVQ   BX, R8
+	SHLQ   $0x01, R8
+	MOVQ   SI, R9
+	SHRQ   $0x02, R9
 	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	LEAQ   (R9)(R9*2), DI
+	MOVQ   R9, R10
+	IMULQ  R8, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     single
+	LEAQ   (R10)(R10*2), R8
 
 quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ DX, R12
+	MOVQ BX, R11
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS       (R11), Z4
+	LEAQ          (CX)(DI*1), R13
+	VMOVUPS       (R12), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -9018,8 +9036,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (CX)(R9*1), Z0
-	VCVTPH2PS     32(CX)(R9*1), Z1
+	VCVTPH2PS     (CX)(R10*1), Z0
+	VCVTPH2PS     32(CX)(R10*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -9027,8 +9045,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (CX)(R9*2), Z0
-	VCVTPH2PS     32(CX)(R9*2), Z1
+	VCVTPH2PS     (CX)(R10*2), Z0
+	VCVTPH2PS     32(CX)(R10*2), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -9036,8 +9054,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (CX)(DI*1), Z0
-	VCVTPH2PS     32(CX)(DI*1), Z1
+	VCVTPH2PS     (CX)(R8*1), Z0
+	VCVTPH2PS     32(CX)(R8*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -9046,18 +9064,18 @@ quartersLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVNTPS      Z5, (AX)
-	VMOVNTPS      Z12, (AX)(R9*1)
-	VMOVNTPS      Z14, (AX)(R9*2)
-	VMOVNTPS      Z15, (AX)(DI*1)
+	VMOVNTPS      Z12, (AX)(R10*1)
+	VMOVNTPS      Z14, (AX)(R10*2)
+	VMOVNTPS      Z15, (AX)(R8*1)
 	ADDQ          $+64, AX
 	ADDQ          $+64, CX
-	ADDQ          $+64, R11
-	SUBQ          $+32, R10
+	ADDQ          $+64, R12
+	SUBQ          $+32, R11
 	JNZ           quartersLine
-	DECQ          R8
+	DECQ          R9
 	JNZ           quarters
-	ADDQ          DI, AX
-	ADDQ          DI, CX
+	ADDQ          R8, AX
+	ADDQ          R8, CX
 
 rest:
 	ANDQ $+3, SI

@@ -4465,6 +4465,8 @@ TEXT ·streamScalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:
@@ -4792,6 +4794,8 @@ TEXT ·streamMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:
@@ -5217,6 +5221,8 @@ TEXT ·streamDividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:

@@ -582,6 +582,7 @@ TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
+	MOVQ   ·loadAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
@@ -595,48 +596,49 @@ TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
 inQuarters:
 	MOVQ  SI, CX
 	SHLQ  $0x02, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ CX, R11
+	LEAQ  (R11)(R11*2), CX
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(CX*1)
 
 prefetched1:
-	VMOVUPS    (R12), Z8
+	LEAQ       (DX)(R9*1), R14
+	VMOVUPS    (R13), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPS.Z   (DX), Z8, K4, Z0
-	PREFETCHT0 2048(DX)(R10*1)
-	VMULPS.Z   (DX)(R10*1), Z8, K4, Z1
-	PREFETCHT0 2048(DX)(R10*2)
-	VMULPS.Z   (DX)(R10*2), Z8, K4, Z2
-	PREFETCHT0 2048(DX)(CX*1)
+	PREFETCHT0 (R14)(R11*1)
+	VMULPS.Z   (DX)(R11*1), Z8, K4, Z1
+	PREFETCHT0 (R14)(R11*2)
+	VMULPS.Z   (DX)(R11*2), Z8, K4, Z2
+	PREFETCHT0 (R14)(CX*1)
 	VMULPS.Z   (DX)(CX*1), Z8, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z1, (AX)(R11*1)
+	VMOVUPS    Z2, (AX)(R11*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
+	ADDQ       $+64, R13
+	SUBQ       $+16, R12
 	JNZ        quartersLine
-	DECQ       R9
+	DECQ       R10
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -646,25 +648,25 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), R11
+	PREFETCHT0 (R11)
 
 prefetched2:
-	VMOVUPS    (R9), Z8
+	VMOVUPS    (R10), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPS.Z   (DX), Z8, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 	SUBQ       $+16, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -675,17 +677,17 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R9
-	ANDQ  $+15, R9
-	MOVQ  R9, CX
-	MOVL  $0x00000001, R10
-	SHLL  CL, R10
-	DECL  R10
-	KMOVD R10, K1
-	SHLQ  $0x02, R9
+	MOVQ  SI, R10
+	ANDQ  $+15, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x02, R10
 
 next:
-	MOVQ BX, R10
+	MOVQ BX, R11
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
@@ -700,29 +702,29 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPS.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMULPS.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z6
 	VCMPPS     $0x04, Z13, Z6, K6
-	PREFETCHT0 2176(DX)
+	PREFETCHT0 128(DX)(R9*1)
 	VMULPS.Z   128(DX), Z6, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z7
 	VCMPPS     $0x04, Z13, Z7, K7
-	PREFETCHT0 2240(DX)
+	PREFETCHT0 192(DX)(R9*1)
 	VMULPS.Z   192(DX), Z7, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
+	ADDQ       $+256, R11
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -736,19 +738,19 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPS.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMULPS.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 rowBelow128:
 	TESTQ      $+16, CX
@@ -758,26 +760,26 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPS.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R10), K1, Z4
+	VMOVUPS.Z (R11), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
 	VMULPS.Z  Z0, Z4, K4, Z0
 	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
 
 rowEnd:
 	DECQ DI
@@ -1771,6 +1773,7 @@ TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
+	MOVQ   ·loadAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
@@ -1784,52 +1787,53 @@ TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
 inQuarters:
 	MOVQ  SI, CX
 	SHLQ  $0x02, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ CX, R11
+	LEAQ  (R11)(R11*2), CX
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(CX*1)
 
 prefetched1:
-	VMOVUPS    (R12), Z8
+	LEAQ       (DX)(R9*1), R14
+	VMOVUPS    (R13), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z8, Z0, K4, Z0
-	PREFETCHT0 2048(DX)(R10*1)
-	VMOVUPS    (DX)(R10*1), Z1
+	PREFETCHT0 (R14)(R11*1)
+	VMOVUPS    (DX)(R11*1), Z1
 	VDIVPS.Z   Z8, Z1, K4, Z1
-	PREFETCHT0 2048(DX)(R10*2)
-	VMOVUPS    (DX)(R10*2), Z2
+	PREFETCHT0 (R14)(R11*2)
+	VMOVUPS    (DX)(R11*2), Z2
 	VDIVPS.Z   Z8, Z2, K4, Z2
-	PREFETCHT0 2048(DX)(CX*1)
+	PREFETCHT0 (R14)(CX*1)
 	VMOVUPS    (DX)(CX*1), Z3
 	VDIVPS.Z   Z8, Z3, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z1, (AX)(R11*1)
+	VMOVUPS    Z2, (AX)(R11*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+16, R11
+	ADDQ       $+64, R13
+	SUBQ       $+16, R12
 	JNZ        quartersLine
-	DECQ       R9
+	DECQ       R10
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -1839,26 +1843,26 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), R11
+	PREFETCHT0 (R11)
 
 prefetched2:
-	VMOVUPS    (R9), Z8
+	VMOVUPS    (R10), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z8, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 	SUBQ       $+16, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -1869,17 +1873,17 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R9
-	ANDQ  $+15, R9
-	MOVQ  R9, CX
-	MOVL  $0x00000001, R10
-	SHLL  CL, R10
-	DECL  R10
-	KMOVD R10, K1
-	SHLQ  $0x02, R9
+	MOVQ  SI, R10
+	ANDQ  $+15, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x02, R10
 
 next:
-	MOVQ BX, R10
+	MOVQ BX, R11
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
@@ -1894,33 +1898,33 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMOVUPS    64(DX), Z1
 	VDIVPS.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z6
 	VCMPPS     $0x04, Z13, Z6, K6
-	PREFETCHT0 2176(DX)
+	PREFETCHT0 128(DX)(R9*1)
 	VMOVUPS    128(DX), Z2
 	VDIVPS.Z   Z6, Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z7
 	VCMPPS     $0x04, Z13, Z7, K7
-	PREFETCHT0 2240(DX)
+	PREFETCHT0 192(DX)(R9*1)
 	VMOVUPS    192(DX), Z3
 	VDIVPS.Z   Z7, Z3, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
+	ADDQ       $+256, R11
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -1934,21 +1938,21 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPS     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMOVUPS    64(DX), Z1
 	VDIVPS.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 rowBelow128:
 	TESTQ      $+16, CX
@@ -1958,27 +1962,27 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
 	ANDQ      $+15, CX
 	JZ        rowEnd
-	VMOVUPS.Z (R10), K1, Z4
+	VMOVUPS.Z (R11), K1, Z4
 	VCMPPS    $0x04, Z13, Z4, K4
 	VMOVUPS.Z (DX), K1, Z0
 	VDIVPS.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
 
 rowEnd:
 	DECQ DI
@@ -2219,6 +2223,7 @@ TEXT ·addPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R8
 	ANDQ   $+15, R8
@@ -2771,6 +2776,7 @@ TEXT ·addDividePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R8
 	ANDQ   $+15, R8
@@ -3229,6 +3235,7 @@ TEXT ·affinePixelsF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R10
 	ANDQ   $+15, R10
@@ -4005,19 +4012,20 @@ TEXT ·affineMaxPixelsF32AVX512(SB), NOSPLIT, $0-48
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
+	MOVQ   ·loadAhead+0(SB), R10
 	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+15, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x02, R10
+	MOVQ   SI, R11
+	ANDQ   $+15, R11
+	MOVQ   R11, CX
+	MOVL   $0x00000001, R12
+	SHLL   CL, R12
+	DECL   R12
+	KMOVD  R12, K1
+	SHLQ   $0x02, R11
 
 next:
-	MOVQ BX, R11
-	MOVQ DI, R12
+	MOVQ BX, R12
+	MOVQ DI, R13
 	MOVQ SI, CX
 	CMPQ CX, $+64
 	JL   rowRest
@@ -4032,40 +4040,40 @@ rowTurn:
 	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
+	VMOVUPS    (R12), Z4
+	VMOVUPS    (R13), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPS.Z  (DX), K4, Z0
 	VMULPS     Z0, Z4, Z0
 	VADDPS     Z8, Z0, Z0
 	VCMPPS     $0x16, Z13, Z0, K4
 	VMOVUPS.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R13), Z9
 	VCMPPS     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R10*1)
 	VMOVUPS.Z  64(DX), K5, Z1
 	VMULPS     Z1, Z5, Z1
 	VADDPS     Z9, Z1, Z1
 	VCMPPS     $0x16, Z13, Z1, K5
 	VMOVUPS.Z  Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
+	VMOVUPS    128(R12), Z6
+	VMOVUPS    128(R13), Z10
 	VCMPPS     $0x04, Z13, Z6, K6
-	PREFETCHT0 2176(DX)
+	PREFETCHT0 128(DX)(R10*1)
 	VMOVUPS.Z  128(DX), K6, Z2
 	VMULPS     Z2, Z6, Z2
 	VADDPS     Z10, Z2, Z2
 	VCMPPS     $0x16, Z13, Z2, K6
 	VMOVUPS.Z  Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
+	VMOVUPS    192(R12), Z7
+	VMOVUPS    192(R13), Z11
 	VCMPPS     $0x04, Z13, Z7, K7
-	PREFETCHT0 2240(DX)
+	PREFETCHT0 192(DX)(R10*1)
 	VMOVUPS.Z  192(DX), K7, Z3
 	VMULPS     Z3, Z7, Z3
 	VADDPS     Z11, Z3, Z3
@@ -4074,8 +4082,8 @@ prefetched1:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R11
 	ADDQ       $+256, R12
+	ADDQ       $+256, R13
 	SUBQ       $+64, CX
 	CMPQ       CX, $+64
 	JGE        rowTurn
@@ -4089,20 +4097,20 @@ rowRest:
 	PREFETCHT0 64(AX)(R9*1)
 
 prefetched2:
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
+	VMOVUPS    (R12), Z4
+	VMOVUPS    (R13), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPS.Z  (DX), K4, Z0
 	VMULPS     Z0, Z4, Z0
 	VADDPS     Z8, Z0, Z0
 	VCMPPS     $0x16, Z13, Z0, K4
 	VMOVUPS.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R13), Z9
 	VCMPPS     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R10*1)
 	VMOVUPS.Z  64(DX), K5, Z1
 	VMULPS     Z1, Z5, Z1
 	VADDPS     Z9, Z1, Z1
@@ -4111,8 +4119,8 @@ prefetched2:
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R11
 	ADDQ       $+128, R12
+	ADDQ       $+128, R13
 
 rowBelow128:
 	TESTQ      $+16, CX
@@ -4122,10 +4130,10 @@ rowBelow128:
 	PREFETCHT0 (AX)(R9*1)
 
 prefetched3:
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
+	VMOVUPS    (R12), Z4
+	VMOVUPS    (R13), Z8
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPS.Z  (DX), K4, Z0
 	VMULPS     Z0, Z4, Z0
 	VADDPS     Z8, Z0, Z0
@@ -4134,26 +4142,26 @@ prefetched3:
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
 	ADDQ       $+64, R12
+	ADDQ       $+64, R13
 
 rowBelow64:
 	ANDQ       $+15, CX
 	JZ         rowEnd
-	VMOVUPS.Z  (R11), K1, Z4
-	VMOVUPS.Z  (R12), K1, Z8
+	VMOVUPS.Z  (R12), K1, Z4
+	VMOVUPS.Z  (R13), K1, Z8
 	VCMPPS     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPS.Z  (DX), K4, Z0
 	VMULPS     Z0, Z4, Z0
 	VADDPS     Z8, Z0, Z0
 	VCMPPS     $0x16, Z13, Z0, K4
 	VMOVUPS.Z  Z0, K4, Z0
 	VMOVUPS    Z0, K1, (AX)
-	ADDQ       R10, AX
-	ADDQ       R10, DX
-	ADDQ       R10, R11
-	ADDQ       R10, R12
+	ADDQ       R11, AX
+	ADDQ       R11, DX
+	ADDQ       R11, R12
+	ADDQ       R11, R13
 
 rowEnd:
 	DECQ R8

@@ -4061,6 +4061,8 @@ TEXT ·streamScalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:
@@ -4350,6 +4352,8 @@ TEXT ·streamMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:
@@ -4722,6 +4726,8 @@ TEXT ·streamDividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	JZ     rest
 	MOVQ   R8, R9
 	IMULQ  DI, R9
+	CMPQ   R9, ·quarterBytes+0(SB)
+	JB     single
 	LEAQ   (R9)(R9*2), DI
 
 quarters:

@@ -549,6 +549,7 @@ TEXT ·scalePixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
+	MOVQ   ·loadAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
@@ -562,48 +563,49 @@ TEXT ·scalePixelsF64AVX512(SB), NOSPLIT, $0-40
 inQuarters:
 	MOVQ  SI, CX
 	SHLQ  $0x03, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ CX, R11
+	LEAQ  (R11)(R11*2), CX
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x * f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(CX*1)
 
 prefetched1:
-	VMOVUPS    (R12), Z8
+	LEAQ       (DX)(R9*1), R14
+	VMOVUPS    (R13), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPD.Z   (DX), Z8, K4, Z0
-	PREFETCHT0 2048(DX)(R10*1)
-	VMULPD.Z   (DX)(R10*1), Z8, K4, Z1
-	PREFETCHT0 2048(DX)(R10*2)
-	VMULPD.Z   (DX)(R10*2), Z8, K4, Z2
-	PREFETCHT0 2048(DX)(CX*1)
+	PREFETCHT0 (R14)(R11*1)
+	VMULPD.Z   (DX)(R11*1), Z8, K4, Z1
+	PREFETCHT0 (R14)(R11*2)
+	VMULPD.Z   (DX)(R11*2), Z8, K4, Z2
+	PREFETCHT0 (R14)(CX*1)
 	VMULPD.Z   (DX)(CX*1), Z8, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z1, (AX)(R11*1)
+	VMOVUPS    Z2, (AX)(R11*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
+	ADDQ       $+64, R13
+	SUBQ       $+8, R12
 	JNZ        quartersLine
-	DECQ       R9
+	DECQ       R10
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -613,25 +615,25 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 
 	// y = x * f; where f = 0: y = 0
 singleLine:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), R11
+	PREFETCHT0 (R11)
 
 prefetched2:
-	VMOVUPS    (R9), Z8
+	VMOVUPS    (R10), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPD.Z   (DX), Z8, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 	SUBQ       $+8, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -642,17 +644,17 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R9
-	ANDQ  $+7, R9
-	MOVQ  R9, CX
-	MOVL  $0x00000001, R10
-	SHLL  CL, R10
-	DECL  R10
-	KMOVD R10, K1
-	SHLQ  $0x03, R9
+	MOVQ  SI, R10
+	ANDQ  $+7, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x03, R10
 
 next:
-	MOVQ BX, R10
+	MOVQ BX, R11
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
@@ -667,29 +669,29 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPD.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMULPD.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z6
 	VCMPPD     $0x04, Z13, Z6, K6
-	PREFETCHT0 2176(DX)
+	PREFETCHT0 128(DX)(R9*1)
 	VMULPD.Z   128(DX), Z6, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z7
 	VCMPPD     $0x04, Z13, Z7, K7
-	PREFETCHT0 2240(DX)
+	PREFETCHT0 192(DX)(R9*1)
 	VMULPD.Z   192(DX), Z7, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
+	ADDQ       $+256, R11
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -703,19 +705,19 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPD.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMULPD.Z   64(DX), Z5, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 rowBelow128:
 	TESTQ      $+8, CX
@@ -725,26 +727,26 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMULPD.Z   (DX), Z4, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R10), K1, Z4
+	VMOVUPD.Z (R11), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
 	VMULPD.Z  Z0, Z4, K4, Z0
 	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
 
 rowEnd:
 	DECQ DI
@@ -1679,6 +1681,7 @@ TEXT ·dividePixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
 	MOVQ   ·storeAhead+0(SB), R8
+	MOVQ   ·loadAhead+0(SB), R9
 	VXORPS X13, X13, X13
 	TESTQ  $+7, SI
 	JNZ    row
@@ -1692,52 +1695,53 @@ TEXT ·dividePixelsF64AVX512(SB), NOSPLIT, $0-40
 inQuarters:
 	MOVQ  SI, CX
 	SHLQ  $0x03, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
+	MOVQ  DI, R10
+	SHRQ  $0x02, R10
 	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
+	MOVQ  R10, R11
+	IMULQ CX, R11
+	LEAQ  (R11)(R11*2), CX
 
 quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ BX, R13
+	MOVQ SI, R12
 
 	// y = x / f; where f = 0: y = 0
 quartersLine:
 	TESTQ      R8, R8
 	JZ         prefetched1
-	LEAQ       (AX)(R8*1), R13
-	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	LEAQ       (AX)(R8*1), R14
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R11*1)
+	PREFETCHT0 (R14)(R11*2)
+	PREFETCHT0 (R14)(CX*1)
 
 prefetched1:
-	VMOVUPS    (R12), Z8
+	LEAQ       (DX)(R9*1), R14
+	VMOVUPS    (R13), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z8, Z0, K4, Z0
-	PREFETCHT0 2048(DX)(R10*1)
-	VMOVUPD    (DX)(R10*1), Z1
+	PREFETCHT0 (R14)(R11*1)
+	VMOVUPD    (DX)(R11*1), Z1
 	VDIVPD.Z   Z8, Z1, K4, Z1
-	PREFETCHT0 2048(DX)(R10*2)
-	VMOVUPD    (DX)(R10*2), Z2
+	PREFETCHT0 (R14)(R11*2)
+	VMOVUPD    (DX)(R11*2), Z2
 	VDIVPD.Z   Z8, Z2, K4, Z2
-	PREFETCHT0 2048(DX)(CX*1)
+	PREFETCHT0 (R14)(CX*1)
 	VMOVUPD    (DX)(CX*1), Z3
 	VDIVPD.Z   Z8, Z3, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R10*1)
-	VMOVUPS    Z2, (AX)(R10*2)
+	VMOVUPS    Z1, (AX)(R11*1)
+	VMOVUPS    Z2, (AX)(R11*2)
 	VMOVUPS    Z3, (AX)(CX*1)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R12
-	SUBQ       $+8, R11
+	ADDQ       $+64, R13
+	SUBQ       $+8, R12
 	JNZ        quartersLine
-	DECQ       R9
+	DECQ       R10
 	JNZ        quarters
 	ADDQ       CX, AX
 	ADDQ       CX, DX
@@ -1747,26 +1751,26 @@ rest:
 	JZ   done
 
 single:
-	MOVQ BX, R9
+	MOVQ BX, R10
 	MOVQ SI, CX
 
 	// y = x / f; where f = 0: y = 0
 singleLine:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), R11
+	PREFETCHT0 (R11)
 
 prefetched2:
-	VMOVUPS    (R9), Z8
+	VMOVUPS    (R10), Z8
 	VCMPPD     $0x04, Z13, Z8, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z8, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R9
+	ADDQ       $+64, R10
 	SUBQ       $+8, CX
 	JNZ        singleLine
 	DECQ       DI
@@ -1777,17 +1781,17 @@ done:
 	RET
 
 row:
-	MOVQ  SI, R9
-	ANDQ  $+7, R9
-	MOVQ  R9, CX
-	MOVL  $0x00000001, R10
-	SHLL  CL, R10
-	DECL  R10
-	KMOVD R10, K1
-	SHLQ  $0x03, R9
+	MOVQ  SI, R10
+	ANDQ  $+7, R10
+	MOVQ  R10, CX
+	MOVL  $0x00000001, R11
+	SHLL  CL, R11
+	DECL  R11
+	KMOVD R11, K1
+	SHLQ  $0x03, R10
 
 next:
-	MOVQ BX, R10
+	MOVQ BX, R11
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
@@ -1802,33 +1806,33 @@ rowTurn:
 	PREFETCHT0 192(AX)(R8*1)
 
 prefetched3:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMOVUPD    64(DX), Z1
 	VDIVPD.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R10), Z6
+	VMOVUPS    128(R11), Z6
 	VCMPPD     $0x04, Z13, Z6, K6
-	PREFETCHT0 2176(DX)
+	PREFETCHT0 128(DX)(R9*1)
 	VMOVUPD    128(DX), Z2
 	VDIVPD.Z   Z6, Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R10), Z7
+	VMOVUPS    192(R11), Z7
 	VCMPPD     $0x04, Z13, Z7, K7
-	PREFETCHT0 2240(DX)
+	PREFETCHT0 192(DX)(R9*1)
 	VMOVUPD    192(DX), Z3
 	VDIVPD.Z   Z7, Z3, K7, Z3
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R10
+	ADDQ       $+256, R11
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -1842,21 +1846,21 @@ rowRest:
 	PREFETCHT0 64(AX)(R8*1)
 
 prefetched4:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R10), Z5
+	VMOVUPS    64(R11), Z5
 	VCMPPD     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R9*1)
 	VMOVUPD    64(DX), Z1
 	VDIVPD.Z   Z5, Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R10
+	ADDQ       $+128, R11
 
 rowBelow128:
 	TESTQ      $+8, CX
@@ -1866,27 +1870,27 @@ rowBelow128:
 	PREFETCHT0 (AX)(R8*1)
 
 prefetched5:
-	VMOVUPS    (R10), Z4
+	VMOVUPS    (R11), Z4
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R9*1)
 	VMOVUPD    (DX), Z0
 	VDIVPD.Z   Z4, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R10
+	ADDQ       $+64, R11
 
 rowBelow64:
 	ANDQ      $+7, CX
 	JZ        rowEnd
-	VMOVUPD.Z (R10), K1, Z4
+	VMOVUPD.Z (R11), K1, Z4
 	VCMPPD    $0x04, Z13, Z4, K4
 	VMOVUPD.Z (DX), K1, Z0
 	VDIVPD.Z  Z4, Z0, K4, Z0
 	VMOVUPD   Z0, K1, (AX)
-	ADDQ      R9, AX
-	ADDQ      R9, DX
-	ADDQ      R9, R10
+	ADDQ      R10, AX
+	ADDQ      R10, DX
+	ADDQ      R10, R11
 
 rowEnd:
 	DECQ DI
@@ -2105,6 +2109,7 @@ TEXT ·addPixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R8
 	ANDQ   $+7, R8
@@ -2624,6 +2629,7 @@ TEXT ·addDividePixelsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ   factors+16(FP), BX
 	MOVQ   length+32(FP), SI
 	MOVQ   count+24(FP), DI
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R8
 	ANDQ   $+7, R8
@@ -3055,6 +3061,7 @@ TEXT ·affinePixelsF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
+	MOVQ   ·loadAhead+0(SB), CX
 	VXORPS X13, X13, X13
 	MOVQ   SI, R10
 	ANDQ   $+7, R10
@@ -3790,19 +3797,20 @@ TEXT ·affineMaxPixelsF64AVX512(SB), NOSPLIT, $0-48
 	MOVQ   shifts+24(FP), DI
 	MOVQ   count+32(FP), R8
 	MOVQ   ·storeAhead+0(SB), R9
+	MOVQ   ·loadAhead+0(SB), R10
 	VXORPS X13, X13, X13
-	MOVQ   SI, R10
-	ANDQ   $+7, R10
-	MOVQ   R10, CX
-	MOVL   $0x00000001, R11
-	SHLL   CL, R11
-	DECL   R11
-	KMOVD  R11, K1
-	SHLQ   $0x03, R10
+	MOVQ   SI, R11
+	ANDQ   $+7, R11
+	MOVQ   R11, CX
+	MOVL   $0x00000001, R12
+	SHLL   CL, R12
+	DECL   R12
+	KMOVD  R12, K1
+	SHLQ   $0x03, R11
 
 next:
-	MOVQ BX, R11
-	MOVQ DI, R12
+	MOVQ BX, R12
+	MOVQ DI, R13
 	MOVQ SI, CX
 	CMPQ CX, $+32
 	JL   rowRest
@@ -3817,40 +3825,40 @@ rowTurn:
 	PREFETCHT0 192(AX)(R9*1)
 
 prefetched1:
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
+	VMOVUPS    (R12), Z4
+	VMOVUPS    (R13), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPD.Z  (DX), K4, Z0
 	VMULPD     Z0, Z4, Z0
 	VADDPD     Z8, Z0, Z0
 	VCMPPD     $0x16, Z13, Z0, K4
 	VMOVUPD.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R13), Z9
 	VCMPPD     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R10*1)
 	VMOVUPD.Z  64(DX), K5, Z1
 	VMULPD     Z1, Z5, Z1
 	VADDPD     Z9, Z1, Z1
 	VCMPPD     $0x16, Z13, Z1, K5
 	VMOVUPD.Z  Z1, K5, Z1
 	VMOVUPS    Z1, 64(AX)
-	VMOVUPS    128(R11), Z6
-	VMOVUPS    128(R12), Z10
+	VMOVUPS    128(R12), Z6
+	VMOVUPS    128(R13), Z10
 	VCMPPD     $0x04, Z13, Z6, K6
-	PREFETCHT0 2176(DX)
+	PREFETCHT0 128(DX)(R10*1)
 	VMOVUPD.Z  128(DX), K6, Z2
 	VMULPD     Z2, Z6, Z2
 	VADDPD     Z10, Z2, Z2
 	VCMPPD     $0x16, Z13, Z2, K6
 	VMOVUPD.Z  Z2, K6, Z2
 	VMOVUPS    Z2, 128(AX)
-	VMOVUPS    192(R11), Z7
-	VMOVUPS    192(R12), Z11
+	VMOVUPS    192(R12), Z7
+	VMOVUPS    192(R13), Z11
 	VCMPPD     $0x04, Z13, Z7, K7
-	PREFETCHT0 2240(DX)
+	PREFETCHT0 192(DX)(R10*1)
 	VMOVUPD.Z  192(DX), K7, Z3
 	VMULPD     Z3, Z7, Z3
 	VADDPD     Z11, Z3, Z3
@@ -3859,8 +3867,8 @@ prefetched1:
 	VMOVUPS    Z3, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
-	ADDQ       $+256, R11
 	ADDQ       $+256, R12
+	ADDQ       $+256, R13
 	SUBQ       $+32, CX
 	CMPQ       CX, $+32
 	JGE        rowTurn
@@ -3874,20 +3882,20 @@ rowRest:
 	PREFETCHT0 64(AX)(R9*1)
 
 prefetched2:
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
+	VMOVUPS    (R12), Z4
+	VMOVUPS    (R13), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPD.Z  (DX), K4, Z0
 	VMULPD     Z0, Z4, Z0
 	VADDPD     Z8, Z0, Z0
 	VCMPPD     $0x16, Z13, Z0, K4
 	VMOVUPD.Z  Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    64(R11), Z5
-	VMOVUPS    64(R12), Z9
+	VMOVUPS    64(R12), Z5
+	VMOVUPS    64(R13), Z9
 	VCMPPD     $0x04, Z13, Z5, K5
-	PREFETCHT0 2112(DX)
+	PREFETCHT0 64(DX)(R10*1)
 	VMOVUPD.Z  64(DX), K5, Z1
 	VMULPD     Z1, Z5, Z1
 	VADDPD     Z9, Z1, Z1
@@ -3896,8 +3904,8 @@ prefetched2:
 	VMOVUPS    Z1, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
-	ADDQ       $+128, R11
 	ADDQ       $+128, R12
+	ADDQ       $+128, R13
 
 rowBelow128:
 	TESTQ      $+8, CX
@@ -3907,10 +3915,10 @@ rowBelow128:
 	PREFETCHT0 (AX)(R9*1)
 
 prefetched3:
-	VMOVUPS    (R11), Z4
-	VMOVUPS    (R12), Z8
+	VMOVUPS    (R12), Z4
+	VMOVUPS    (R13), Z8
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPD.Z  (DX), K4, Z0
 	VMULPD     Z0, Z4, Z0
 	VADDPD     Z8, Z0, Z0
@@ -3919,26 +3927,26 @@ prefetched3:
 	VMOVUPS    Z0, (AX)
 	ADDQ       $+64, AX
 	ADDQ       $+64, DX
-	ADDQ       $+64, R11
 	ADDQ       $+64, R12
+	ADDQ       $+64, R13
 
 rowBelow64:
 	ANDQ       $+7, CX
 	JZ         rowEnd
-	VMOVUPD.Z  (R11), K1, Z4
-	VMOVUPD.Z  (R12), K1, Z8
+	VMOVUPD.Z  (R12), K1, Z4
+	VMOVUPD.Z  (R13), K1, Z8
 	VCMPPD     $0x04, Z13, Z4, K4
-	PREFETCHT0 2048(DX)
+	PREFETCHT0 (DX)(R10*1)
 	VMOVUPD.Z  (DX), K4, Z0
 	VMULPD     Z0, Z4, Z0
 	VADDPD     Z8, Z0, Z0
 	VCMPPD     $0x16, Z13, Z0, K4
 	VMOVUPD.Z  Z0, K4, Z0
 	VMOVUPD    Z0, K1, (AX)
-	ADDQ       R10, AX
-	ADDQ       R10, DX
-	ADDQ       R10, R11
-	ADDQ       R10, R12
+	ADDQ       R11, AX
+	ADDQ       R11, DX
+	ADDQ       R11, R12
+	ADDQ       R11, R13
 
 rowEnd:
 	DECQ R8

@@ -50,21 +50,21 @@ func reported(t *testing.T, f func()) string {
 func TestDefaultStrategyFollowsFromTheProcessor(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		processor                                            tier.Processor
-		streamPlanes, streamInPlace, storeAhead, quarterRows int
+		processor                                                                     tier.Processor
+		streamPlanes, streamInPlace, storeAhead, loadAhead, quarterRows, quarterBytes int
 	}{
-		{tier.Processor{}, 32 * mib, 32 * mib, 512, math.MaxInt},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 0},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 8 << 10},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 26}, 32 * mib, 32 * mib, 0, 0},
-		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 10 * mib, 0, 8 << 10},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512, math.MaxInt},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512, math.MaxInt},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512, math.MaxInt},
-		{tier.Processor{Vendor: "other", Cache: 24 * mib}, 9 * mib, 15 * mib, 512, math.MaxInt},
+		{tier.Processor{}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 2048, 0, 0},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 0, 8 << 10, 16 << 10},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 26}, 32 * mib, 32 * mib, 0, 2048, 0, 0},
+		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 10 * mib, 0, 0, 8 << 10, 16 << 10},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512, 2048, math.MaxInt, 0},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
+		{tier.Processor{Vendor: "other", Cache: 24 * mib}, 9 * mib, 15 * mib, 512, 2048, math.MaxInt, 0},
 	} {
 		s := strategyFor(c.processor)
-		if s.StreamPlanes != c.streamPlanes || s.StreamRows != c.streamPlanes || s.StreamInPlace != c.streamInPlace || s.StoreAhead != c.storeAhead || s.QuarterRows != c.quarterRows {
+		if s.StreamPlanes != c.streamPlanes || s.StreamRows != c.streamPlanes || s.StreamInPlace != c.streamInPlace || s.StoreAhead != c.storeAhead || s.LoadAhead != c.loadAhead || s.QuarterRows != c.quarterRows || s.QuarterBytes != c.quarterBytes {
 			t.Errorf("%+v: %v, want %+v", c.processor, s, c)
 		}
 		if err := s.check(); err != nil {
@@ -80,8 +80,8 @@ func TestTextOfAStrategyComesBack(t *testing.T) {
 	for _, s := range []Strategy{
 		defaultStrategy(),
 		{Grain: 1},
-		{1, 2, 3, 4, 5, 6, 7, 8, 9 * time.Microsecond},
-		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
+		{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 * time.Microsecond},
+		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, 4096, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
 	} {
 		if got, err := ParseStrategy(s.String()); err != nil || got != s {
 			t.Errorf("%v came back as %v, %v", s, got, err)
@@ -106,13 +106,14 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		"stream-rows=8M":         "stream-rows=8M\", want a number of bytes",
 		"stream-in-place= 1":     "stream-in-place= 1\", want a number of bytes",
 		"store-ahead=4097":       "store-ahead=4097\", want a number of bytes from 0 to 4096",
+		"load-ahead=4097":        "load-ahead=4097\", want a number of bytes from 0 to 4096",
 		"grain=0":                "grain=0\", want a number of bytes, 1 or more",
 		"share=" + long:          "… (1048582 bytes), want a number",
 		"linger=1":               "linger=1\", want a time from 0s to 1s in whole microseconds, such as 50us",
 		"linger=-1us":            "linger=-1us\", want a time from 0s",
 		"linger=1500ns":          "linger=1500ns\", want a time from 0s to 1s in whole",
 		"linger=1001ms":          "linger=1001ms\", want a time from 0s to 1s",
-		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, quarter-rows, share, grain, wake, linger",
+		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, load-ahead, quarter-rows, quarter-bytes, share, grain, wake, linger",
 		"wake=1,":                "",
 		"wake=1,,":               "=\", want one of the fields",
 		long:                     "… (1048577 bytes), want one of the fields",
@@ -151,9 +152,9 @@ func TestSetStrategySetsWhatIsInUse(t *testing.T) {
 	if want := strategyFrom(os.Getenv(strategyVariable), os.Getenv(streamVariable)); before != want {
 		t.Errorf("%v at the start, want %v", before, want)
 	}
-	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, QuarterRows: 9, Grain: 5}
-	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 || quarterRows != 9 {
-		t.Errorf("%v, %v, %d and %d in use, want %v", err, CurrentStrategy(), streamLeast.Load(), storeAhead, s)
+	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, LoadAhead: 32, QuarterRows: 9, QuarterBytes: 7, Grain: 5}
+	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 || loadAhead != 32 || quarterRows != 9 || quarterBytes != 7 {
+		t.Errorf("%v, %v, %d, %d, %d and %d in use, want %v", err, CurrentStrategy(), streamLeast.Load(), storeAhead, loadAhead, quarterBytes, s)
 	}
 }
 
@@ -184,8 +185,9 @@ func TestFirstCallTakesAStrategyIntoUse(t *testing.T) {
 			inUse.Store(nil)
 			streamLeast.Store(0)
 			tellAssembly(4096, 1)
+			loadAhead, quarterBytes = 1, 1
 			if call(); inUse.Load() == nil || !inUseIs(defaultStrategy()) {
-				t.Errorf("%s of %d elements: %d and %d in use, want %v", name, 4*n, storeAhead, quarterRows, defaultStrategy())
+				t.Errorf("%s of %d elements: %d, %d, %d and %d in use, want %v", name, 4*n, storeAhead, loadAhead, quarterRows, quarterBytes, defaultStrategy())
 			}
 		}
 	}

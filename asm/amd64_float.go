@@ -249,7 +249,8 @@ func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Reg
 	set.mulZ(p.Context, x, factor, mask, to)
 }
 
-// loadAhead is how many bytes ahead of a load under a mask its cache line is prefetched.
+// loadAhead is how many bytes ahead of a load under a mask its cache line is prefetched. In rows of the core it is what
+// a strategy says, and this is the default but for some processors.
 // The processor does not do so by itself on Zen 5: rows of which half of the channels are
 // dropped, in no cache before, take 1.5 times as long as without a mask (0.8 to 6 MB,
 // float32, AVX-512). Prefetched, they take as long as without, and in the cache 1.0 to 1.07
@@ -267,8 +268,8 @@ func (p *x86) fetchesLoads() bool {
 	return p.family == core && p.masks && p.pixels && p.drops()
 }
 
-// fetchAhead prefetches what lies that far after x, if x is in memory. Where it is not far at all, the line is
-// the one that is loaded next.
+// fetchAhead prefetches what lies that far after x, if x is in memory. At a distance of 0 that is the line that is
+// loaded next.
 func (p *x86) fetchAhead(x operand.Op) {
 	from, ok := x.(operand.Mem)
 	switch {

@@ -78,30 +78,33 @@ type Strategy struct {
 	StoreAhead int
 	// LoadAhead is how many bytes ahead of the loads of rows their cache lines are prefetched with AVX-512, which
 	// loads under a mask where channels may be dropped. Some processors do not fetch ahead for such loads. 0 prefetches
-	// nothing.
+	// the line that is loaded next, which is nothing.
 	//
 	// The default is 2048, and 0 on processors by AMD before Zen 5. In no cache before, rows take 1.5 times as long on
 	// Zen 5 without it as without a mask (0.8 to 6 MB), and with it as long. Distances from 256 to 4096 bytes bring the
-	// same from memory, and 2048 costs least in the cache. Zen 4 fetches ahead under a mask as it does without one.
-	// There 2048 makes rows of 64 channels in place 0.98 times as fast at 0.8 MB, 0.88 times at 2.4 and 5.6 MB, 0.91
-	// times at 12 MB, and 0.75 to 0.9 times from memory.
+	// same from memory, and 2048 costs least in the cache. Zen 4 fetches ahead under a mask as it does without one, from
+	// the cache and from memory. There 2048 makes rows of 64 channels in place 0.98 times as fast at 0.8 MB, 0.88 times at
+	// 2.4 and 5.6 MB, 0.91 times at 12 MB, and 0.9 times at 51 MB. 512 loses half of that. Out of place, in one
+	// sample of 0.8 MB that is walked row by row, it makes them 0.87 times as fast.
 	LoadAhead int
 	// QuarterRows is the length in bytes below which rows of whole cache lines are walked in
 	// four quarters side by side on amd64, out of place and in the cache. Longer ones are walked
 	// one after the other. (In place, and past the cache, rows of any length are walked in
 	// quarters.)
 	//
-	// The default is 0 on Zen 5, 8 KiB on other processors by AMD, and math.MaxInt elsewhere. One
-	// after the other, rows of 256 bytes to 16 KiB of float32 are 1.0 to 1.5 times as fast on Zen
-	// 5 from 0.3 to 6 MB, and 1.2 to 2 times in samples of 7×7. But rows of 384 and 512 bytes that
-	// all fit the first cache are 0.8 times as fast. On Zen 4 rows of 8 KiB are 1.3 times as
-	// fast, and shorter ones lose.
+	// The default is 0 on processors by AMD, and math.MaxInt elsewhere. One after the other, rows of 256 bytes to 16 KiB
+	// of float32 are 1.0 to 1.5 times as fast on Zen 5 from 0.3 to 6 MB, and 1.2 to 2 times in samples of 7×7. But rows
+	// of 384 and 512 bytes that all fit the first cache are 0.8 times as fast. On Zen 4 rows of 256 bytes are 1.1 times
+	// as fast in one sample of 0.8 MB, with AVX-512 and with AVX2, and rows of 256 bytes and 1 KiB are 0.96 to 1.08 times
+	// in samples of 14×14 from 0.2 to 6.4 MB. With a LoadAhead of 2048, shorter rows than 8 KiB would lose there.
 	QuarterRows int
 	// QuarterBytes is the least length of the four quarters in which rows are walked past the cache on amd64. Where a
 	// quarter of a sample is shorter, its rows are walked one after the other. (To begin with a quarter takes a while,
 	// since the processor does not fetch ahead yet.)
 	//
-	// The default is 16 KiB on processors by AMD before Zen 5, and 0 elsewhere, where it was not measured.
+	// The default is 16 KiB on processors by AMD before Zen 5, and 0 elsewhere, where it was not measured. On Zen 4, one
+	// after the other, pixels of 3 channels of 56×56 float32 (quarters of 9 KiB) are 1.1 times as fast, those of 5 (15
+	// KiB) 1.02 times, those of 8 (25 KiB) 0.89 times, and those of 64 (quarters of a call, 64 KiB) 0.8 times.
 	QuarterBytes int
 	// Share is the size of dst in bytes from which [Run] shares the work among goroutines. A
 	// smaller call stays on the calling one, whatever its workers. The default is 512 KiB.
@@ -149,9 +152,9 @@ func strategyFor(p tier.Processor) Strategy {
 	amd := p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine"
 	if amd {
 		s.StoreAhead = 0
-		s.LoadAhead, s.QuarterRows, s.QuarterBytes = 0, 8<<10, 16<<10
+		s.LoadAhead, s.QuarterRows, s.QuarterBytes = 0, 0, 16<<10
 		if p.Family >= zen5 {
-			s.LoadAhead, s.QuarterRows, s.QuarterBytes = 2048, 0, 0
+			s.LoadAhead, s.QuarterBytes = 2048, 0
 		}
 	}
 	if p.Cache > 0 {

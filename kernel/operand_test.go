@@ -16,16 +16,30 @@ import (
 // bothWalks calls f with rows walked one after the other, and again with rows in quarters if
 // kernel k chooses between them.
 func bothWalks(k routine, f func()) {
-	defer func(rows uint64) { quarterRows = rows }(quarterRows)
-	quarterRows = 0
+	defer anyWalk()()
+	walkInQuarters(false)
 	f()
 	if Tier() != tier.Generic && walksQuarters()[k.name] {
-		quarterRows = math.MaxInt
+		walkInQuarters(true)
 		f()
 	}
 }
 
-// walksQuarters has the kernels of which some tier of this architecture reads quarterRows.
+// walkInQuarters has rows walked in quarters, or one after the other.
+func walkInQuarters(yes bool) {
+	quarterRows, quarterBytes = 0, math.MaxInt
+	if yes {
+		quarterRows, quarterBytes = math.MaxInt, 0
+	}
+}
+
+// anyWalk returns what ends the effect of walkInQuarters.
+func anyWalk() func() {
+	rows, bytes := quarterRows, quarterBytes
+	return func() { quarterRows, quarterBytes = rows, bytes }
+}
+
+// walksQuarters has the kernels of which some tier of this architecture reads quarterRows or quarterBytes.
 var walksQuarters = sync.OnceValue(func() map[string]bool {
 	all := map[string]bool{}
 	files, err := filepath.Glob("*_" + runtime.GOARCH + ".s")
@@ -38,7 +52,7 @@ var walksQuarters = sync.OnceValue(func() map[string]bool {
 			panic(err)
 		}
 		for _, function := range strings.Split(string(text), "\nTEXT ·")[1:] {
-			if strings.Contains(function, "·quarterRows") {
+			if strings.Contains(function, "·quarter") {
 				name, _, _ := strings.Cut(function, "(")
 				for _, suffix := range machine.Suffixes[runtime.GOARCH] {
 					name = strings.TrimSuffix(name, suffix)

@@ -102,7 +102,7 @@ type way struct {
 	workers int
 }
 
-// modes counts the calls of everyMode: every other one walks rows in the cache in quarters.
+// modes counts the calls of everyMode: every other one walks rows in quarters.
 var modes int
 
 // everyMode calls f on every tier, first without and then with stores past the cache,
@@ -111,8 +111,9 @@ func everyMode(f func(mode string)) {
 	defer use(CurrentStrategy())
 	defer func(far int) { farBytes = far }(farBytes)
 	s := CurrentStrategy()
-	if s.QuarterRows = 0; modes%2 == 0 {
-		s.QuarterRows = math.MaxInt
+	s.QuarterRows, s.QuarterBytes = 0, math.MaxInt
+	if modes%2 == 0 {
+		s.QuarterRows, s.QuarterBytes = math.MaxInt, 0
 	}
 	modes++
 	use(s)

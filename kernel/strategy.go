@@ -78,7 +78,7 @@ type Strategy struct {
 	StoreAhead int
 	// LoadAhead is how many bytes ahead of the loads of rows their cache lines are prefetched with AVX-512, which
 	// loads under a mask where channels may be dropped. Some processors do not fetch ahead for such loads. 0 prefetches
-	// the line that is loaded next, which is nothing.
+	// what is loaded next anyway.
 	//
 	// The default is 2048, and 0 on processors by AMD before Zen 5. In no cache before, rows take 1.5 times as long on
 	// Zen 5 without it as without a mask (0.8 to 6 MB), and with it as long. Distances from 256 to 4096 bytes bring the

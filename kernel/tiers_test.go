@@ -221,6 +221,7 @@ func sources(r *rand.Rand, c routine, length int) []int {
 // surrounds dst must stay, also where src is the neighbour of dst. known has what is expected of
 // routines that do the same, of which first is the first.
 func testKernel[T number](t *testing.T, k, first routine, known map[conditions]any) {
+	defer anyWalk()()
 	r := rand.New(rand.NewPCG(1, k.number))
 	size := k.typ.Size()
 	lanes := 64 / size
@@ -295,6 +296,7 @@ func testKernel[T number](t *testing.T, k, first routine, known map[conditions]a
 									wanted[i+c] = column[i+c]
 								}
 							}
+							walkInQuarters(r.IntN(2) == 0)
 							k.exec(arguments{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&aux[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&scales[0]), unsafe.Pointer(&shifts[0]), unsafe.Pointer(&limit)}, count, length)
 							loose := func(i int) bool {
 								i -= guard + shift

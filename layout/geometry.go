@@ -80,6 +80,8 @@ const (
 	// are one loop.
 	seamless  = 1 << 4
 	levelBits = 5
+	// allSeamless is that mark of as many levels as there may be.
+	allSeamless = (1<<(levelBits*levels) - 1) / (1<<levelBits - 1) * seamless
 )
 
 // Of returns the geometry of a dense tensor. The dims are in the order that o
@@ -344,7 +346,7 @@ func (d *draft) sort(loops *[MaxLoops]Loop) (count int) {
 	var around Loop
 	for i, level := range sorted {
 		a := d.levels[level]
-		l := Loop{a.size, a.stride, a.stride, d.factor(uint64(level))}
+		l := Loop{a.size, a.stride, a.stride, d.factor(level)}
 		merged := l
 		if i > 0 && around.Dst == l.Size*l.Dst && around.Factor == l.Size*l.Factor {
 			level |= seamless
@@ -360,7 +362,7 @@ func (d *draft) sort(loops *[MaxLoops]Loop) (count int) {
 }
 
 // factor returns how many entries of a list of factors a step of a level moves on by.
-func (g *Geometry) factor(level uint64) int {
+func (g *Geometry) factor(level uint8) int {
 	switch level {
 	case sampleLevel:
 		return g.PaddedChannels()
@@ -372,19 +374,24 @@ func (g *Geometry) factor(level uint64) int {
 	return 0
 }
 
+// spatialDims sets the spatial dims that are kept, the last first.
+func (g *Geometry) spatialDims(dims *[maxSpatial]int) {
+	kept, widths := g.dims, g.axes
+	for i := range g.rank() {
+		width := widths & widthMask
+		if width > 0 {
+			dims[i] = int(1<<width | kept&(1<<width-1))
+		}
+		kept >>= width
+		widths >>= widthBits
+	}
+}
+
 // sizes sets the number of steps of each level.
 func (g *Geometry) sizes(sizes *[levels]int) {
 	group := g.group()
 	sizes[sampleLevel], sizes[channelLevel], sizes[groupLevel] = g.samples, g.PaddedChannels()>>group, 1<<group
-	dims, widths := g.dims, g.axes
-	for i := range g.rank() {
-		width := widths & widthMask
-		if width > 0 {
-			sizes[spatialLevel+i] = int(1<<width | dims&(1<<width-1))
-		}
-		dims >>= width
-		widths >>= widthBits
-	}
+	g.spatialDims((*[maxSpatial]int)(sizes[spatialLevel:]))
 }
 
 // Samples returns N; 1 for an unbatched tensor.
@@ -447,40 +454,62 @@ func (g *Geometry) list(loops *[MaxLoops]Loop) int {
 		loops[0] = Loop{Size: g.length, Dst: g.length, Src: g.length}
 		return 1
 	}
-	var sizes [levels]int
-	g.sizes(&sizes)
-	n := 0
+	group, padded := g.group(), g.PaddedChannels()
+	entries := g.samples * padded
+	if g.Pixels() {
+		loops[0] = Loop{g.positions, entries, entries, 0}
+		loops[1] = Loop{entries, 1, 1, 1}
+		return 2
+	}
+	if g.Planes() && entries > 1 && g.positions > 1 {
+		loops[0] = Loop{entries, g.positions, g.positions, 1}
+		loops[1] = Loop{g.positions, 1, 1, 0}
+		return 2
+	}
+	var dims [maxSpatial]int
+	g.spatialDims(&dims)
+	n := -1
 	for nest := g.nest; nest != 0; nest >>= levelBits {
-		level := nest & levelMask
-		size := sizes[level]
+		size, factor, stride := 0, 0, 0
+		switch level := nest & levelMask; level {
+		case sampleLevel:
+			size, factor = g.samples, padded
+		case channelLevel:
+			size, factor = padded>>group, 1<<group
+		case groupLevel:
+			size, factor = 1<<group, 1
+		default:
+			size = dims[level-spatialLevel]
+		}
 		if nest&seamless != 0 {
-			n--
 			size *= loops[n].Size
-		}
-		loops[n] = Loop{Size: size, Factor: g.factor(level)}
-		n++
-	}
-	rest := g.length - 1
-	for i := range n {
-		l := &loops[i]
-		if i < len(g.strides) {
-			l.Dst = g.strides[i]
 		} else {
-			l.Dst = rest / (l.Size - 1)
+			n++
 		}
-		l.Src = l.Dst
-		rest -= (l.Size - 1) * l.Dst
+		if n < len(g.strides) {
+			stride = g.strides[n]
+		}
+		loops[n] = Loop{size, stride, stride, factor}
 	}
-	return n
+	if n == len(g.strides) {
+		rest := g.length - 1
+		for i := range g.strides {
+			rest -= (loops[i].Size - 1) * loops[i].Dst
+		}
+		l := &loops[n]
+		l.Dst = rest / (l.Size - 1)
+		l.Src = l.Dst
+	}
+	return n + 1
 }
 
 // String describes the geometry for messages.
 func (g Geometry) String() string {
 	s := fmt.Sprintf("%d×%d channels of ", g.samples, g.channels)
-	var sizes [levels]int
-	g.sizes(&sizes)
+	var dims [maxSpatial]int
+	g.spatialDims(&dims)
 	for i := g.rank() - 1; i >= 0; i-- {
-		s += fmt.Sprint(sizes[spatialLevel+i])
+		s += fmt.Sprint(dims[i])
 		if i > 0 {
 			s += "×"
 		}

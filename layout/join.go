@@ -1,6 +1,9 @@
 package layout
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // Nest is what [Join] returns: loops over two buffers that hold tensors of one
 // shape in different ways.
@@ -70,7 +73,9 @@ func Join(dst, src Geometry) (Nest, error) {
 
 	// Channels go in groups of the greater of two blocks, the rest in groups of
 	// the smaller one, and what is left over one by one.
-	to, from := laidOut(&dst), laidOut(&src)
+	var to, from laid
+	to.set(&dst)
+	from.set(&src)
 	wide, narrow := 1<<max(to.group, from.group), 1<<min(to.group, from.group)
 	channels := dst.channels
 	rest := channels % wide
@@ -92,41 +97,43 @@ func (g *Geometry) fits(other *Geometry) bool {
 	return g.samples == other.samples && g.channels == other.channels && g.dims == other.dims && (g.axes^other.axes)&spatial == 0
 }
 
-// laid is a geometry with all its axes: what it is made of, but for the sizes of the channels.
+// laid is how a geometry lies: the stride of each level, 0 if it has a single step.
 type laid struct {
 	samples, padded int
 	group           uint64 // see form.group
 	spatial         int    // how many axes are spatial
-	levels          [levels]axis
+	sizes, strides  [levels]int
 }
 
-// laidOut returns the axes of a geometry.
-func laidOut(g *Geometry) (l laid) {
+// set sets l, which is zero, to how g lies.
+func (l *laid) set(g *Geometry) {
 	l.samples, l.padded, l.group, l.spatial = g.samples, g.PaddedChannels(), g.group(), g.rank()
-	var sizes [levels]int
-	g.sizes(&sizes)
-	for i, size := range sizes {
-		l.levels[i].size = size
+	g.sizes(&l.sizes)
+	strides := g.strides[:]
+	var room [MaxLoops]Loop
+	depth := (bits.Len64(g.nest) + levelBits - 1) / levelBits
+	loops := depth - bits.OnesCount64(g.nest&allSeamless)
+	if loops > len(strides) {
+		g.list(&room)
 	}
 	// From the innermost axis outwards: one without a gap in it has the stride of a whole inner one.
-	var loops [MaxLoops]Loop
-	k := g.list(&loops) - 1
-	inner, joined := axis{}, false
-	for i := levels - 1; i >= 0; i-- {
+	stride, joined := 0, false
+	for i := depth - 1; i >= 0; i-- {
 		level := g.nest >> (levelBits * i)
-		if level&levelMask == 0 {
-			continue
+		switch {
+		case joined:
+		case loops > len(strides):
+			loops--
+			stride = room[loops].Dst
+		default:
+			loops--
+			stride = strides[loops]
 		}
-		a := &l.levels[level&levelMask]
-		if joined {
-			a.stride = inner.size * inner.stride
-		} else {
-			a.stride = loops[k].Dst
-			k--
-		}
-		inner, joined = *a, level&seamless != 0
+		axis := level & levelMask
+		l.strides[axis] = stride
+		stride *= l.sizes[axis]
+		joined = level&seamless != 0
 	}
-	return l
 }
 
 // steps is a loop over channels: so many steps, each of so many channels.
@@ -135,23 +142,24 @@ type steps struct{ size, channels int }
 // place returns the offset of channel c in a sample. It is also the distance from
 // any channel to c channels further, if both lie in one group or both begin one.
 func (l *laid) place(c int) int {
-	return c>>l.group*l.levels[channelLevel].stride + c&(1<<l.group-1)
+	return c>>l.group*l.strides[channelLevel] + c&(1<<l.group-1)
 }
 
 // add adds a part for channels from first up, given as loops over them, unless
 // one of those has no steps. It returns false if the loops are too many.
 func (joined *Nest) add(dst, src *laid, first int, channels ...steps) bool {
-	var n nest
-	n.add(dst.samples, dst.levels[sampleLevel].stride, src.levels[sampleLevel].stride, dst.padded)
 	for _, c := range channels {
 		if c.size == 0 {
 			return true
 		}
+	}
+	var n nest
+	n.add(dst.samples, dst.strides[sampleLevel], src.strides[sampleLevel], dst.padded)
+	for _, c := range channels {
 		n.add(c.size, dst.place(c.channels), src.place(c.channels), c.channels)
 	}
-	for i := range dst.spatial {
-		a := dst.levels[spatialLevel+i]
-		n.add(a.size, a.stride, src.levels[spatialLevel+i].stride, 0)
+	for level := spatialLevel; level < spatialLevel+dst.spatial; level++ {
+		n.add(dst.sizes[level], dst.strides[level], src.strides[level], 0)
 	}
 	loops := n.merged()
 	if len(loops) > MaxLoops {

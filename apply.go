@@ -193,7 +193,16 @@ func direct(op kernel.Op, dst, src kernel.Vector, g *layout.Geometry, m *mask.Ma
 		factors = *many
 	}
 	op, err := operation(op, m.Fill(kind.Type(), factors, nil, pitch))
-	if f := kernel.OfBytes(kind, factors); err == nil && g.Planes() {
+	var f kernel.Vector // by a conversion that is inlined, which kernel.OfBytes is not
+	switch p, n := unsafe.Pointer(unsafe.SliceData(factors)), g.Samples()*pitch; kind.Size() {
+	case 2:
+		f = kernel.As(kind, unsafe.Slice((*uint16)(p), n))
+	case 4:
+		f = kernel.As(kind, unsafe.Slice((*float32)(p), n))
+	default:
+		f = kernel.As(kind, unsafe.Slice((*float64)(p), n))
+	}
+	if err == nil && g.Planes() {
 		kernel.PlanesOf(op, dst, src, f, kernel.Vector{}, g.Spatial())
 	} else if err == nil {
 		kernel.PixelsOf(op, dst, src, f, kernel.Vector{})

@@ -183,6 +183,46 @@ func TestHelpersRestThatAreInTheWay(t *testing.T) {
 	}
 }
 
+// A helper that begins late rests: another goroutine has its processor. A call does not count on one that has been on
+// its way for long.
+func TestNobodyCountsOnALateHelper(t *testing.T) {
+	ShareAll(t)
+	ended(t)
+	var late helper
+	if late.started.Store(now() - 2*promptly); late.resting.Load() != 0 {
+		t.Fatal("a new helper rests")
+	}
+	if late.work(); late.resting.Load() < now()-int64(time.Minute) || late.rest.Load() != leastRest {
+		t.Errorf("a helper that began late rests for %v, want %v", time.Duration(late.rest.Load()), time.Duration(leastRest))
+	}
+	defer rested()
+	defer crew[0].state.Store(asleep)
+	for _, c := range []struct {
+		state uint32
+		since time.Duration
+		bytes int
+		want  bool
+	}{
+		{waiting, 0, joinBytes, true}, {waiting, 0, joinBytes - 1, false}, {waiting, 2 * time.Duration(suspended), joinBytes, false},
+		{ready, 0, 1, true}, {ready, time.Hour, 1, true},
+	} {
+		s, got := CurrentStrategy(), false
+		s.Wake = joinBytes
+		for range 100 { // another program may interrupt a call
+			rested()
+			var help [1]bool
+			crew[0].started.Store(now() - int64(c.since))
+			crew[0].state.Store(c.state)
+			if got = muster(&s, help[:], c.bytes); got == c.want {
+				break
+			}
+		}
+		if got != c.want {
+			t.Errorf("%+v: asked %v", c, got)
+		}
+	}
+}
+
 // The end of a call is the end of what it has asked of helpers.
 func TestNobodyIsAskedAfterACall(t *testing.T) {
 	ShareAll(t)

@@ -57,14 +57,27 @@ type Strategy struct {
 	// that size on [Copy] stores past the cache, too.
 	// In place that needs dropped planes: where a quarter of the planes is dropped or fewer,
 	// they are processed one after the other. The default is five eighths of the largest
-	// cache, from 8 to 32 MiB, and 32 MiB if the size of the cache is unknown.
+	// cache, three quarters on processors by AMD other than Zen 5, from 8 to 32 MiB, and 32 MiB if the
+	// size of the cache is unknown.
 	//
-	// Half of the planes of 56×56 float32 dropped: 12.8 MB are 1.3 times as fast on Zen 4 and 1.0
-	// times on Zen 5, and 26 MB 1.8 and 1.5 times. If the result is read right afterwards, 17 MB
-	// take 1.1 to 1.4 times as long on Zen 5, and 21 MB 0.9 times. With a tenth of the planes
-	// dropped, 17 to 51 MB are 0.9 to 1.0 times as fast on Zen 5, with a fifth 0.8 to 1.1 times,
-	// and with three tenths 1.0 to 1.2 times. Sums are 0.8 times as fast at 6 MB, and 1.05 to 1.1
-	// times from 13 MB up.
+	// Half of the planes of 56×56 float32 dropped, one core, 32 MiB of L3: how many times as fast
+	// that is, alone and if all of the result is read right afterwards, with the time to read it.
+	//
+	//	                13 MB  16 MB  17 MB       21 MB  23 MB  26 MB        28 MB  51 MB
+	//	Zen 4           0.55   0.65               0.8    0.95   1.0 to 1.1   1.1    1.2
+	//	Zen 4 and read  0.6    0.6                0.65   0.85   0.85 to 1.0  0.95   1.1
+	//	Zen 5           1.0                                     1.5
+	//	Zen 5 and read                0.7 to 0.9  1.1
+	//
+	// On Zen 4 other planes are dropped in each call. Where they are the same in all calls nothing
+	// reads them again, and 20, 26 and 32 MB are 2.0, 1.5 and 1.2 times as fast. If all of src was
+	// written right before, as in training, 20 MB with the read are 0.75 times as fast, and 24 to
+	// 51 MB 0.95 to 1.05 times.
+	//
+	// With a tenth of the planes dropped, 17 to 51 MB are 0.9 to 1.0 times as fast on Zen 5, with a
+	// fifth 0.8 to 1.1 times, and with three tenths 1.0 to 1.2 times. Sums are 0.8 times as fast at
+	// 6 MB, and 1.05 to 1.1 times from 13 MB up. On Zen 4 they are 1.0 to 1.3 times as fast from 6 MB
+	// up, but 0.8 times at 13 and 20 MB where no plane is dropped.
 	StreamInPlace int
 	// StoreAhead is how many bytes ahead of ordinary stores their cache lines are prefetched
 	// on amd64. A store to a line that is not in the first cache waits for it, and some
@@ -149,18 +162,20 @@ func strategyFor(p tier.Processor) Strategy {
 		Wake:          16 << 20,
 		Linger:        100 * time.Microsecond,
 	}
-	amd := p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine"
-	if amd {
+	inPlace := p.Cache / 8 * 5
+	if p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine" {
 		s.StoreAhead = 0
 		s.LoadAhead, s.QuarterRows, s.QuarterBytes = 0, 0, 16<<10
+		inPlace = p.Cache / 8 * 6
 		if p.Family >= zen5 {
 			s.LoadAhead, s.QuarterBytes = 2048, 0
+			inPlace = p.Cache / 8 * 5
 		}
 	}
 	if p.Cache > 0 {
 		s.StreamPlanes = min(max(leastStream, p.Cache/8*3), mostStream)
 		s.StreamRows = s.StreamPlanes
-		s.StreamInPlace = min(max(leastStreamInPlace, p.Cache/8*5), mostStream)
+		s.StreamInPlace = min(max(leastStreamInPlace, inPlace), mostStream)
 	}
 	return s
 }

@@ -55,9 +55,9 @@ func TestDefaultStrategyFollowsFromTheProcessor(t *testing.T) {
 	}{
 		{tier.Processor{}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
 		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 2048, 0, 0},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 0, 0, 16 << 10},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 24 * mib, 0, 0, 0, 16 << 10},
 		{tier.Processor{Vendor: "AuthenticAMD", Family: 26}, 32 * mib, 32 * mib, 0, 2048, 0, 0},
-		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 10 * mib, 0, 0, 0, 16 << 10},
+		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 12 * mib, 0, 0, 0, 16 << 10},
 		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
 		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512, 2048, math.MaxInt, 0},
 		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},

@@ -216,6 +216,9 @@ const longCopyBytes = 2 << 20
 //	the same with a factor of 1              0.7     0.97, 0.8   1.24         1.3
 //	in place, 56×56                 0.79     0.81    0.85        1.01         1.0
 //
+// On Zen 4 it is 0.95 to 0.97 times as fast in place with planes of 112×112 from 2.5 to 6.4 MB, 0.97 to 1.0
+// times with 256×256, and makes no difference out of place.
+//
 // With nothing in the caches 0.8 MB in place, planes of 112×112, take 0.9 times as long if the runtime clears. What is
 // processed in place has mostly been written just before. Prefetching the first 2 KiB of the next kept plane
 // while a dropped one is cleared, for loads or for stores, brings nothing in the cache and from memory.

@@ -39,10 +39,10 @@ func (p philox) Draw(m *Mask, at Place) error {
 	return nil
 }
 
-// draw decides trial t of m by word first+t of a step. A draw from the first word on, with a counter that does not
-// carry, is little code: where much else has run since the one before, each line of it comes from memory.
+// draw decides trial t of m by word first+t of a step. A draw from the first word on, in one call of the
+// assembly, is little code: where much else has run since the one before, each line of it comes from memory.
 func (p philox) draw(m *Mask, step, first uint64) {
-	if m.count|m.whole == 0 && first == 0 && m.below-1 < math.MaxUint32 && uint(len(m.bits)-1) < 1<<28 {
+	if m.count|m.whole == 0 && first == 0 && m.below-1 < math.MaxUint32 && uint(len(m.bits)-1) < draw.StepWords {
 		draw.PhiloxStep(m.bits, p.seed, step, uint32(m.below))
 		m.trim()
 		return
@@ -100,7 +100,14 @@ func (m *Mask) draws() bool { return m.rate > 0 && m.rate < 1 && len(m.bits) > 0
 
 // ceil returns ⌈p·2^bits⌉ for a probability p, the number of integers k ≥ 0 with
 // k·2^−bits < p. The product is exact.
-func ceil(p float64, bits int) uint64 { return uint64(math.Ceil(p * float64(uint64(1)<<bits))) }
+func ceil(p float64, bits int) uint64 {
+	x := p * float64(uint64(1)<<bits)
+	n := int64(x) // in less code than math.Ceil
+	if float64(n) < x {
+		n++
+	}
+	return uint64(n)
+}
 
 // halves returns the halves of a 64-bit number, the low one first.
 func halves(x uint64) [2]uint32 { return [2]uint32{uint32(x), uint32(x >> 32)} }

@@ -43,10 +43,10 @@ type Shard struct {
 }
 
 // batch returns the samples of the batch that a mask at this place is part of.
-func (p Place) batch(samples int) (uint64, error) {
+func (p *Place) batch(samples int) (uint64, error) {
 	end := p.SampleOffset + uint64(samples)
 	if end < p.SampleOffset || p.Samples != 0 && end > p.Samples {
-		return 0, &PlaceError{p, fmt.Sprintf("%s of a batch of %d", span("samples", p.SampleOffset, samples), p.Samples), "a batch that holds them"}
+		return 0, &PlaceError{*p, fmt.Sprintf("%s of a batch of %d", span("samples", p.SampleOffset, samples), p.Samples), "a batch that holds them"}
 	}
 	return max(end, p.Samples), nil
 }
@@ -60,20 +60,20 @@ func span(what string, first uint64, n int) string {
 }
 
 // width returns the channels of the tensor that a mask at this place is part of.
-func (p Place) width(samples, channels int) (int, error) {
+func (p *Place) width(samples, channels int) (int, error) {
 	end := p.ChannelOffset + uint64(channels)
 	if end < p.ChannelOffset || p.Channels != 0 && end > p.Channels {
-		return 0, &PlaceError{p, fmt.Sprintf("%s of %d", span("channels", p.ChannelOffset, channels), p.Channels), "a tensor that holds them"}
+		return 0, &PlaceError{*p, fmt.Sprintf("%s of %d", span("channels", p.ChannelOffset, channels), p.Channels), "a tensor that holds them"}
 	}
 	whole := max(end, p.Channels)
 	if hi, lo := bits.Mul64(max(uint64(samples), 1), whole); hi != 0 || lo > mostTrials {
-		return 0, &PlaceError{p, fmt.Sprintf("%d of %d channels, of %d samples", channels, whole, samples), fewerTrials()}
+		return 0, &PlaceError{*p, fmt.Sprintf("%d of %d channels, of %d samples", channels, whole, samples), fewerTrials()}
 	}
 	return int(whole), nil
 }
 
 // wide is width where an error does not matter: after a draw that has returned it.
-func (p Place) wide(channels int) int {
+func (p *Place) wide(channels int) int {
 	return int(min(max(p.ChannelOffset+uint64(channels), p.Channels), math.MaxInt))
 }
 

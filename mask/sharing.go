@@ -77,11 +77,11 @@ func Draw(m *Mask, stream Stream, s Sharing, at Place) error {
 		p.draw(m, at.Step, 0)
 		return nil
 	}
-	return drawShared(m, stream, s, at)
+	return drawShared(m, stream, s, &at)
 }
 
 // drawShared is Draw of any stream, sharing and place.
-func drawShared(m *Mask, stream Stream, s Sharing, at Place) error {
+func drawShared(m *Mask, stream Stream, s Sharing, at *Place) error {
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -90,9 +90,6 @@ func drawShared(m *Mask, stream Stream, s Sharing, at Place) error {
 	}
 	if m == nil {
 		return noMask()
-	}
-	if s == Each && !m.special(&at) {
-		return stream.Draw(m, at)
 	}
 	if err := at.holds(m.samples); err != nil {
 		return err
@@ -141,17 +138,17 @@ func drawShared(m *Mask, stream Stream, s Sharing, at Place) error {
 	}
 	count := countOf(m.rate, whole)
 	if at.partial(channels) {
-		return drawPart(m, counter, at, count)
+		return drawPart(m, counter, *at, count)
 	}
-	return counter.DrawCount(m, count, at)
+	return counter.DrawCount(m, count, *at)
 }
 
 // share calls a stream that need not know of shards of the channels and of noise.
-func share(m *Mask, stream Stream, at Place) error {
-	if m.special(&at) {
-		return drawSpecial(m, stream, at)
+func share(m *Mask, stream Stream, at *Place) error {
+	if m.special(at) {
+		return drawSpecial(m, stream, *at)
 	}
-	return stream.Draw(m, at)
+	return stream.Draw(m, *at)
 }
 
 // After returns the place of the draw that follows one for samples×channels at a place,

@@ -29,30 +29,23 @@ func Philox(bits []uint64, s *Spec) {
 	}
 	var t trials
 	s.set(&t)
-	t.philox(bits)
+	for len(bits) > 0 {
+		n := min(len(bits), philoxCall)
+		dispatchPhilox(&bits[0], n, &t)
+		t.skip(n * (64 / 4))
+		bits = bits[n:]
+	}
 }
 
 // PhiloxStep draws bits from Philox4x32-10 as [Philox] does, with all bits of each word: those of the blocks 0, 1, …
-// of a step, which is the upper half of the counter. The threshold must not be 0. Numbers go in registers, and into
-// memory once.
+// of a step, which is the upper half of the counter. The threshold must not be 0, and there are
+// 1 to StepWords words of bits. Numbers go in registers, and into memory once.
 func PhiloxStep(bits []uint64, key, step uint64, threshold uint32) {
 	var t trials // set field by field: the compiler would copy a literal from memory
 	t.counter[2], t.counter[3], t.stride[0] = uint32(step), uint32(step>>32), 1
 	t.key[0], t.key[1] = uint32(key), uint32(key>>32)
 	t.mask, t.threshold = 1<<32-1, threshold
-	t.philox(bits)
-}
-
-// philox draws bits from Philox4x32-10.
-func (t *trials) philox(bits []uint64) {
-	for len(bits) > philoxCall {
-		dispatchPhilox(&bits[0], philoxCall, t)
-		t.skip(philoxCall * (64 / 4))
-		bits = bits[philoxCall:]
-	}
-	if len(bits) > 0 {
-		dispatchPhilox(&bits[0], len(bits), t)
-	}
+	dispatchPhilox(&bits[0], len(bits), &t)
 }
 
 // Threefry draws bits from Threefry2x32-20, a generator of the same paper as
@@ -144,13 +137,16 @@ func threefryRound(x0, x1 uint32, rotation int) (_, _ uint32) {
 	return x0, bits.RotateLeft32(x1, rotation) ^ x0
 }
 
+// StepWords is the greatest number of words of bits of [PhiloxStep].
+const StepWords = 256
+
 // These limit what one call of assembly does, which cannot be preempted, to about
 // 25 µs. A word of bits has 64 trials: 256 words take Philox 7 µs where a trial
 // takes 0.43 ns (AVX2, Zen 4). They take Threefry, whose calls have 64 words,
 // 20 µs where a trial takes 5 ns, which small cores with NEON may need. A trial of
 // MCG31m1 and a comparison may take 1.5 ns there. A call costs less than 30 ns.
 const (
-	philoxCall   = 256
+	philoxCall   = StepWords
 	threefryCall = 64
 	mcg31Call    = 256
 	compareCall  = 1 << 14 // in trials, the others in words of bits

@@ -7307,16 +7307,38 @@ TEXT ·streamFusePixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   R9, R10
 	IMULQ  BX, R10
 	LEAQ   (R10)(R10*2), R11
+	MOVQ   AX, R12
+	SUBQ   CX, R12
+	DECQ   R12
+	ANDQ   $+4095, R12
+	CMPQ   R12, $+512
+	SBBQ   R12, R12
+	ANDQ   $-128, R12
+	ADDQ   $+64, R12
+	MOVQ   R12, R13
+	ADDQ   R13, R13
+	SBBQ   R13, R13
+	ADDQ   $-64, R10
+	ANDQ   R10, R13
+	SUBQ   $-64, R10
+	ADDQ   R13, AX
+	ADDQ   R13, CX
 
 quarters:
-	XORL R12, R12
+	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R12*1), Y4
+	VMOVUPS  (DX)(R13*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R12*1), Y5
-	VMOVUPS  (SI)(R12*1), Y6
+	VMOVUPS  (DI)(R13*1), Y5
+	VMOVUPS  (SI)(R13*1), Y6
 	VMULPS   (CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
@@ -7341,10 +7363,10 @@ quartersLine:
 	VMOVNTPS Y7, (AX)(R10*1)
 	VMOVNTPS Y8, (AX)(R10*2)
 	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R12*1), Y4
+	VMOVUPS  32(DX)(R13*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R12*1), Y5
-	VMOVUPS  32(SI)(R12*1), Y6
+	VMOVUPS  32(DI)(R13*1), Y5
+	VMOVUPS  32(SI)(R13*1), Y6
 	VMULPS   32(CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
@@ -7369,13 +7391,21 @@ quartersLine:
 	VMOVNTPS Y7, 32(AX)(R10*1)
 	VMOVNTPS Y8, 32(AX)(R10*2)
 	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R12
-	CMPQ     R12, BX
+	ADDQ     R12, AX
+	ADDQ     R12, CX
+	ADDQ     R12, R13
+	CMPQ     R13, BX
 	JB       quartersLine
 	DECQ     R9
 	JNZ      quarters
+	MOVQ     R12, R9
+	ADDQ     R9, R9
+	SBBQ     R9, R9
+	ADDQ     $+64, R10
+	ANDQ     R10, R9
+	SUBQ     $+64, R10
+	ADDQ     R9, AX
+	ADDQ     R9, CX
 	ADDQ     R11, AX
 	ADDQ     R11, CX
 	SHRQ     $0x02, BX
@@ -8001,16 +8031,38 @@ TEXT ·streamFuseReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         R8, R10
 	IMULQ        BX, R10
 	LEAQ         (R10)(R10*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, $+512
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R10
+	ANDQ         R10, R13
+	SUBQ         $-64, R10
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
-	XORL R12, R12
+	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R12*1), Y4
+	VMOVUPS  (DX)(R13*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R12*1), Y5
-	VMOVUPS  (SI)(R12*1), Y6
+	VMOVUPS  (DI)(R13*1), Y5
+	VMOVUPS  (SI)(R13*1), Y6
 	VMULPS   (CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -8047,10 +8099,10 @@ quartersLine:
 	VMOVNTPS Y7, (AX)(R10*1)
 	VMOVNTPS Y8, (AX)(R10*2)
 	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R12*1), Y4
+	VMOVUPS  32(DX)(R13*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R12*1), Y5
-	VMOVUPS  32(SI)(R12*1), Y6
+	VMOVUPS  32(DI)(R13*1), Y5
+	VMOVUPS  32(SI)(R13*1), Y6
 	VMULPS   32(CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -8087,13 +8139,21 @@ quartersLine:
 	VMOVNTPS Y7, 32(AX)(R10*1)
 	VMOVNTPS Y8, 32(AX)(R10*2)
 	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R12
-	CMPQ     R12, BX
+	ADDQ     R12, AX
+	ADDQ     R12, CX
+	ADDQ     R12, R13
+	CMPQ     R13, BX
 	JB       quartersLine
 	DECQ     R8
 	JNZ      quarters
+	MOVQ     R12, R8
+	ADDQ     R8, R8
+	SBBQ     R8, R8
+	ADDQ     $+64, R10
+	ANDQ     R10, R8
+	SUBQ     $+64, R10
+	ADDQ     R8, AX
+	ADDQ     R8, CX
 	ADDQ     R11, AX
 	ADDQ     R11, CX
 	SHRQ     $0x02, BX
@@ -8749,16 +8809,38 @@ TEXT ·streamFuseLeakyPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ         R8, R10
 	IMULQ        BX, R10
 	LEAQ         (R10)(R10*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, $+512
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R10
+	ANDQ         R10, R13
+	SUBQ         $-64, R10
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
-	XORL R12, R12
+	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS   (DX)(R12*1), Y4
+	VMOVUPS   (DX)(R13*1), Y4
 	VCMPPS    $0x04, Y13, Y4, Y15
-	VMOVUPS   (DI)(R12*1), Y5
-	VMOVUPS   (SI)(R12*1), Y6
+	VMOVUPS   (DI)(R13*1), Y5
+	VMOVUPS   (SI)(R13*1), Y6
 	VMULPS    (CX), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
@@ -8795,10 +8877,10 @@ quartersLine:
 	VMOVNTPS  Y7, (AX)(R10*1)
 	VMOVNTPS  Y8, (AX)(R10*2)
 	VMOVNTPS  Y9, (AX)(R11*1)
-	VMOVUPS   32(DX)(R12*1), Y4
+	VMOVUPS   32(DX)(R13*1), Y4
 	VCMPPS    $0x04, Y13, Y4, Y15
-	VMOVUPS   32(DI)(R12*1), Y5
-	VMOVUPS   32(SI)(R12*1), Y6
+	VMOVUPS   32(DI)(R13*1), Y5
+	VMOVUPS   32(SI)(R13*1), Y6
 	VMULPS    32(CX), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
@@ -8835,13 +8917,21 @@ quartersLine:
 	VMOVNTPS  Y7, 32(AX)(R10*1)
 	VMOVNTPS  Y8, 32(AX)(R10*2)
 	VMOVNTPS  Y9, 32(AX)(R11*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R12
-	CMPQ      R12, BX
+	ADDQ      R12, AX
+	ADDQ      R12, CX
+	ADDQ      R12, R13
+	CMPQ      R13, BX
 	JB        quartersLine
 	DECQ      R8
 	JNZ       quarters
+	MOVQ      R12, R8
+	ADDQ      R8, R8
+	SBBQ      R8, R8
+	ADDQ      $+64, R10
+	ANDQ      R10, R8
+	SUBQ      $+64, R10
+	ADDQ      R8, AX
+	ADDQ      R8, CX
 	ADDQ      R11, AX
 	ADDQ      R11, CX
 	SHRQ      $0x02, BX
@@ -10757,15 +10847,37 @@ TEXT ·streamGradPixelsF32AVX2(SB), NOSPLIT, $0-72
 	MOVQ   R8, R9
 	IMULQ  BX, R9
 	LEAQ   (R9)(R9*2), R10
+	MOVQ   AX, R11
+	SUBQ   CX, R11
+	DECQ   R11
+	ANDQ   $+4095, R11
+	CMPQ   R11, $+512
+	SBBQ   R11, R11
+	ANDQ   $-128, R11
+	ADDQ   $+64, R11
+	MOVQ   R11, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R9
+	ANDQ   R9, R12
+	SUBQ   $-64, R9
+	ADDQ   R12, AX
+	ADDQ   R12, CX
 
 quarters:
-	XORL R11, R11
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
+	ADDQ $-64, BX
+	ANDQ BX, R12
+	SUBQ $-64, BX
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R11*1), Y4
+	VMOVUPS  (DX)(R12*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  (SI)(R11*1), Y5
+	VMOVUPS  (SI)(R12*1), Y5
 	VMULPS   (CX), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
@@ -10786,9 +10898,9 @@ quartersLine:
 	VMOVNTPS Y7, (AX)(R9*1)
 	VMOVNTPS Y8, (AX)(R9*2)
 	VMOVNTPS Y9, (AX)(R10*1)
-	VMOVUPS  32(DX)(R11*1), Y4
+	VMOVUPS  32(DX)(R12*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(SI)(R11*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y5
 	VMULPS   32(CX), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
@@ -10809,13 +10921,21 @@ quartersLine:
 	VMOVNTPS Y7, 32(AX)(R9*1)
 	VMOVNTPS Y8, 32(AX)(R9*2)
 	VMOVNTPS Y9, 32(AX)(R10*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	CMPQ     R11, BX
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     R11, R12
+	CMPQ     R12, BX
 	JB       quartersLine
 	DECQ     R8
 	JNZ      quarters
+	MOVQ     R11, R8
+	ADDQ     R8, R8
+	SBBQ     R8, R8
+	ADDQ     $+64, R9
+	ANDQ     R9, R8
+	SUBQ     $+64, R9
+	ADDQ     R8, AX
+	ADDQ     R8, CX
 	ADDQ     R10, AX
 	ADDQ     R10, CX
 	SHRQ     $0x02, BX

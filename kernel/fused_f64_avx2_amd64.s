@@ -6628,16 +6628,38 @@ TEXT ·streamFusePixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   R9, R10
 	IMULQ  BX, R10
 	LEAQ   (R10)(R10*2), R11
+	MOVQ   AX, R12
+	SUBQ   CX, R12
+	DECQ   R12
+	ANDQ   $+4095, R12
+	CMPQ   R12, $+512
+	SBBQ   R12, R12
+	ANDQ   $-128, R12
+	ADDQ   $+64, R12
+	MOVQ   R12, R13
+	ADDQ   R13, R13
+	SBBQ   R13, R13
+	ADDQ   $-64, R10
+	ANDQ   R10, R13
+	SUBQ   $-64, R10
+	ADDQ   R13, AX
+	ADDQ   R13, CX
 
 quarters:
-	XORL R12, R12
+	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R12*1), Y4
+	VMOVUPS  (DX)(R13*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R12*1), Y5
-	VMOVUPS  (SI)(R12*1), Y6
+	VMOVUPS  (DI)(R13*1), Y5
+	VMOVUPS  (SI)(R13*1), Y6
 	VMULPD   (CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
@@ -6662,10 +6684,10 @@ quartersLine:
 	VMOVNTPS Y7, (AX)(R10*1)
 	VMOVNTPS Y8, (AX)(R10*2)
 	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R12*1), Y4
+	VMOVUPS  32(DX)(R13*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R12*1), Y5
-	VMOVUPS  32(SI)(R12*1), Y6
+	VMOVUPS  32(DI)(R13*1), Y5
+	VMOVUPS  32(SI)(R13*1), Y6
 	VMULPD   32(CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
@@ -6690,13 +6712,21 @@ quartersLine:
 	VMOVNTPS Y7, 32(AX)(R10*1)
 	VMOVNTPS Y8, 32(AX)(R10*2)
 	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R12
-	CMPQ     R12, BX
+	ADDQ     R12, AX
+	ADDQ     R12, CX
+	ADDQ     R12, R13
+	CMPQ     R13, BX
 	JB       quartersLine
 	DECQ     R9
 	JNZ      quarters
+	MOVQ     R12, R9
+	ADDQ     R9, R9
+	SBBQ     R9, R9
+	ADDQ     $+64, R10
+	ANDQ     R10, R9
+	SUBQ     $+64, R10
+	ADDQ     R9, AX
+	ADDQ     R9, CX
 	ADDQ     R11, AX
 	ADDQ     R11, CX
 	SHRQ     $0x03, BX
@@ -7248,16 +7278,38 @@ TEXT ·streamFuseReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         R8, R10
 	IMULQ        BX, R10
 	LEAQ         (R10)(R10*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, $+512
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R10
+	ANDQ         R10, R13
+	SUBQ         $-64, R10
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
-	XORL R12, R12
+	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R12*1), Y4
+	VMOVUPS  (DX)(R13*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R12*1), Y5
-	VMOVUPS  (SI)(R12*1), Y6
+	VMOVUPS  (DI)(R13*1), Y5
+	VMOVUPS  (SI)(R13*1), Y6
 	VMULPD   (CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
@@ -7294,10 +7346,10 @@ quartersLine:
 	VMOVNTPS Y7, (AX)(R10*1)
 	VMOVNTPS Y8, (AX)(R10*2)
 	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R12*1), Y4
+	VMOVUPS  32(DX)(R13*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R12*1), Y5
-	VMOVUPS  32(SI)(R12*1), Y6
+	VMOVUPS  32(DI)(R13*1), Y5
+	VMOVUPS  32(SI)(R13*1), Y6
 	VMULPD   32(CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
@@ -7334,13 +7386,21 @@ quartersLine:
 	VMOVNTPS Y7, 32(AX)(R10*1)
 	VMOVNTPS Y8, 32(AX)(R10*2)
 	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R12
-	CMPQ     R12, BX
+	ADDQ     R12, AX
+	ADDQ     R12, CX
+	ADDQ     R12, R13
+	CMPQ     R13, BX
 	JB       quartersLine
 	DECQ     R8
 	JNZ      quarters
+	MOVQ     R12, R8
+	ADDQ     R8, R8
+	SBBQ     R8, R8
+	ADDQ     $+64, R10
+	ANDQ     R10, R8
+	SUBQ     $+64, R10
+	ADDQ     R8, AX
+	ADDQ     R8, CX
 	ADDQ     R11, AX
 	ADDQ     R11, CX
 	SHRQ     $0x03, BX
@@ -7919,16 +7979,38 @@ TEXT ·streamFuseLeakyPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ         R8, R10
 	IMULQ        BX, R10
 	LEAQ         (R10)(R10*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, $+512
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R10
+	ANDQ         R10, R13
+	SUBQ         $-64, R10
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
-	XORL R12, R12
+	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS   (DX)(R12*1), Y4
+	VMOVUPS   (DX)(R13*1), Y4
 	VCMPPD    $0x04, Y13, Y4, Y15
-	VMOVUPS   (DI)(R12*1), Y5
-	VMOVUPS   (SI)(R12*1), Y6
+	VMOVUPS   (DI)(R13*1), Y5
+	VMOVUPS   (SI)(R13*1), Y6
 	VMULPD    (CX), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
@@ -7965,10 +8047,10 @@ quartersLine:
 	VMOVNTPS  Y7, (AX)(R10*1)
 	VMOVNTPS  Y8, (AX)(R10*2)
 	VMOVNTPS  Y9, (AX)(R11*1)
-	VMOVUPS   32(DX)(R12*1), Y4
+	VMOVUPS   32(DX)(R13*1), Y4
 	VCMPPD    $0x04, Y13, Y4, Y15
-	VMOVUPS   32(DI)(R12*1), Y5
-	VMOVUPS   32(SI)(R12*1), Y6
+	VMOVUPS   32(DI)(R13*1), Y5
+	VMOVUPS   32(SI)(R13*1), Y6
 	VMULPD    32(CX), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
@@ -8005,13 +8087,21 @@ quartersLine:
 	VMOVNTPS  Y7, 32(AX)(R10*1)
 	VMOVNTPS  Y8, 32(AX)(R10*2)
 	VMOVNTPS  Y9, 32(AX)(R11*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R12
-	CMPQ      R12, BX
+	ADDQ      R12, AX
+	ADDQ      R12, CX
+	ADDQ      R12, R13
+	CMPQ      R13, BX
 	JB        quartersLine
 	DECQ      R8
 	JNZ       quarters
+	MOVQ      R12, R8
+	ADDQ      R8, R8
+	SBBQ      R8, R8
+	ADDQ      $+64, R10
+	ANDQ      R10, R8
+	SUBQ      $+64, R10
+	ADDQ      R8, AX
+	ADDQ      R8, CX
 	ADDQ      R11, AX
 	ADDQ      R11, CX
 	SHRQ      $0x03, BX
@@ -9688,15 +9778,37 @@ TEXT ·streamGradPixelsF64AVX2(SB), NOSPLIT, $0-72
 	MOVQ   R8, R9
 	IMULQ  BX, R9
 	LEAQ   (R9)(R9*2), R10
+	MOVQ   AX, R11
+	SUBQ   CX, R11
+	DECQ   R11
+	ANDQ   $+4095, R11
+	CMPQ   R11, $+512
+	SBBQ   R11, R11
+	ANDQ   $-128, R11
+	ADDQ   $+64, R11
+	MOVQ   R11, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R9
+	ANDQ   R9, R12
+	SUBQ   $-64, R9
+	ADDQ   R12, AX
+	ADDQ   R12, CX
 
 quarters:
-	XORL R11, R11
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
+	ADDQ $-64, BX
+	ANDQ BX, R12
+	SUBQ $-64, BX
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R11*1), Y4
+	VMOVUPS  (DX)(R12*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  (SI)(R11*1), Y5
+	VMOVUPS  (SI)(R12*1), Y5
 	VMULPD   (CX), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
@@ -9717,9 +9829,9 @@ quartersLine:
 	VMOVNTPS Y7, (AX)(R9*1)
 	VMOVNTPS Y8, (AX)(R9*2)
 	VMOVNTPS Y9, (AX)(R10*1)
-	VMOVUPS  32(DX)(R11*1), Y4
+	VMOVUPS  32(DX)(R12*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(SI)(R11*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y5
 	VMULPD   32(CX), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
@@ -9740,13 +9852,21 @@ quartersLine:
 	VMOVNTPS Y7, 32(AX)(R9*1)
 	VMOVNTPS Y8, 32(AX)(R9*2)
 	VMOVNTPS Y9, 32(AX)(R10*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	CMPQ     R11, BX
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     R11, R12
+	CMPQ     R12, BX
 	JB       quartersLine
 	DECQ     R8
 	JNZ      quarters
+	MOVQ     R11, R8
+	ADDQ     R8, R8
+	SBBQ     R8, R8
+	ADDQ     $+64, R9
+	ANDQ     R9, R8
+	SUBQ     $+64, R9
+	ADDQ     R8, AX
+	ADDQ     R8, CX
 	ADDQ     R10, AX
 	ADDQ     R10, CX
 	SHRQ     $0x03, BX

@@ -1,12 +1,16 @@
 package kernel_test
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
+	"github.com/spatialdropout/spatialdropout/internal/dtype"
+	"github.com/spatialdropout/spatialdropout/internal/machine"
 	"github.com/spatialdropout/spatialdropout/kernel"
 	"github.com/spatialdropout/spatialdropout/layout"
 )
@@ -188,6 +192,86 @@ func TestFusedNestsOfAnyLoops(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Fused rows have the same bits wherever dst lies in its page, and src and aux in theirs: floats are walked backward
+// where dst lies a little further in its page than src.
+func TestFusedRowsAnywhereInAPage(t *testing.T) {
+	const page = 4096
+	r := rand.New(rand.NewPCG(72, 1))
+	var memory [3][]byte // of dst, src and aux
+	for i := range memory {
+		all := make([]byte, 6*page)
+		memory[i] = all[-uintptr(unsafe.Pointer(&all[0]))&(page-1):][:5*page]
+	}
+	before := kernel.CurrentStrategy()
+	defer kernel.SetStrategy(before)
+	machine.EveryTier(t, func(t *testing.T) {
+		for run := range 400 {
+			s := before
+			s.StreamRows, s.StoreAhead = r.IntN(2)<<30, r.IntN(2)*512
+			if err := kernel.SetStrategy(s); err != nil {
+				t.Fatal(err)
+			}
+			kind := []*kernel.Kind{kernel.F32, kernel.F64, kernel.F16, kernel.BF16}[run%4]
+			size := []int{4, 8, 2, 2}[run%4]
+			f, row, rows := anyFused(r), 64*(1+r.IntN(9)), 1+r.IntN(14)
+			channels, bytes := row/size, row*rows
+			numbers := func(n int) (all []byte) {
+				for range n {
+					switch x := float64(r.IntN(19) - 9); kind {
+					case kernel.F64:
+						all = binary.NativeEndian.AppendUint64(all, math.Float64bits(x))
+					case kernel.F32:
+						all = binary.NativeEndian.AppendUint32(all, math.Float32bits(float32(x)))
+					case kernel.F16:
+						all = binary.NativeEndian.AppendUint16(all, dtype.Float16.Round(x))
+					default:
+						all = binary.NativeEndian.AppendUint16(all, dtype.BFloat16.Round(x))
+					}
+				}
+				return all
+			}
+			each := func() kernel.Vector { return kernel.OfBytes(kind, numbers(channels)) }
+			call := kernel.Fused{Activation: f.activation(), Backward: f.backward, Output: f.output, Factors: each(), Scales: each(), Shifts: each()}
+			loops := []layout.Loop{{Size: rows, Dst: channels, Src: channels}, {Size: channels, Dst: 1, Src: 1, Factor: 1}}
+			over := r.IntN(3) // src, aux or neither is dst
+			given := [3][]byte{}
+			for i := range given {
+				given[i] = numbers(rows * channels)
+			}
+			result := func(at [3]int) []byte {
+				var vectors [3]kernel.Vector
+				var dst []byte
+				for i, all := range memory {
+					some := all[at[i] : at[i]+bytes]
+					if i > 0 && over == i {
+						copy(dst, given[i])
+						some = dst
+					} else {
+						copy(some, given[i])
+					}
+					if i == 0 {
+						dst = some
+					}
+					vectors[i] = kernel.OfBytes(kind, some)
+				}
+				if f.aux() {
+					call.Aux = vectors[2]
+				}
+				if err := kernel.RunFused(&call, vectors[0], vectors[1], loops, 1); err != nil {
+					t.Fatal(err)
+				}
+				return slices.Clone(dst)
+			}
+			want := result([3]int{})
+			for _, at := range [][3]int{{64, 0, 0}, {0, 64, 0}, {64, 0, 128}, {512, 0, 0}, {2048, 0, 0}, {0, 4032, 64}, {0, 4096 - size, 0}, {1024 + size, 0, 0}} {
+				if !slices.Equal(result(at), want) {
+					t.Fatalf("%+v of %v, %d rows of %d bytes at %d: other bits than at 0", f, kind, rows, row, at)
+				}
+			}
+		}
+	})
 }
 
 // What is wrong with a fused nest is a typed error, and nothing is written.

@@ -159,3 +159,47 @@ func TestAddressOfAnElement(t *testing.T) {
 		}
 	}
 }
+
+// Every slice of a list must be aligned, and not its first one alone.
+func TestAlignedIsAboutEverySlice(t *testing.T) {
+	elements := make([]uint16, 40)
+	for uintptr(unsafe.Pointer(&elements[0]))%8 != 0 {
+		elements = elements[1:]
+	}
+	aligned, odd, even := elements[4:8], elements[13:17], elements[18:22] // 8, 26 and 36 bytes from an address of 8
+	for _, c := range []struct {
+		list [][]uint16
+		most int // the greatest power of two, up to 8, of which all begin at a multiple
+	}{
+		{[][]uint16{aligned}, 8}, {[][]uint16{odd}, 2}, {[][]uint16{even}, 4},
+		{[][]uint16{aligned, elements[24:28]}, 8}, {[][]uint16{aligned, odd}, 2}, {[][]uint16{even, aligned}, 4}, {[][]uint16{aligned, even, odd}, 2},
+	} {
+		m := memoryOf(c.list)
+		for bytes := 1; bytes <= 8; bytes *= 2 {
+			if got := m.Aligned(bytes); got != (bytes <= c.most) {
+				t.Errorf("%d slices, aligned to %d bytes: aligned to %d is %v", len(c.list), c.most, bytes, got)
+			}
+		}
+	}
+}
+
+// Of memory that is not ragged the answer is that of Shared.
+func TestSharedRaggedOfEqualSlicesIsShared(t *testing.T) {
+	buf := make([]uint16, 24)
+	for name, lists := range map[string][2][][]uint16{
+		"apart":    {{buf[:4], buf[8:12]}, {buf[4:8], buf[12:16]}},
+		"with src": {{buf[:4], buf[8:12]}, {buf[16:20], buf[10:14]}},
+		"with dst": {{buf[:4], buf[2:6]}, {buf[12:16], buf[16:20]}},
+		"one each": {{buf[:8]}, {buf[4:12]}},
+	} {
+		dst, src := memoryOf(lists[0]), memoryOf(lists[1])
+		with, elements, distance, shared := loop.SharedRagged(&dst, &src, 2)
+		wantWith, wantDistance, want := loop.Shared(&dst, &src, 2, false)
+		if with != wantWith || distance != wantDistance || shared != want || elements != len(lists[0][0]) {
+			t.Errorf("%s: %q, %d elements, %d, %v, want %q, %d, %d, %v", name, with, elements, distance, shared, wantWith, len(lists[0][0]), wantDistance, want)
+		}
+		if shared == (name == "apart") {
+			t.Errorf("%s: shared is %v", name, shared)
+		}
+	}
+}

@@ -107,11 +107,11 @@ type Strategy struct {
 	//
 	// The default is 0 on processors by AMD, and math.MaxInt elsewhere. One after the other, rows of 256 bytes to 16 KiB
 	// of float32 are 1.0 to 1.5 times as fast on Zen 5 from 0.3 to 6 MB, and 1.2 to 2 times in samples of 7×7. But rows
-	// of 384 and 512 bytes that all fit the first cache are 0.8 times as fast. On Zen 4 rows of float32 of 256 bytes are 1.15
-	// and 1.5 times as fast in one sample of 3 and 4 MB, rows of 4 KiB 2.0 times in one of 0.8 MB, and rows of 1 KiB 1.07 times
+	// of 384 and 512 bytes that all fit the first cache are 0.8 times as fast. On Zen 4 rows of float32 of 256 bytes are 1.5
+	// and 1.15 times as fast in one sample of 3 and 4 MB, rows of 4 KiB 2.0 times in one of 0.8 MB, and rows of 1 KiB 1.07 times
 	// in samples of 14×14, but 0.83 times if dst lies 64 bytes further in its page than src: loads wait for stores to the
-	// same place of another page then, and rows take 1.3 to 2.2 times as long in either way. With a LoadAhead of 2048, shorter
-	// rows than 8 KiB would lose. Halves, which compute for longer, are 0.83 to 1.0 times (bfloat16) and 0.75 to 0.8 times
+	// same place of another page then, and rows take 1.3 to 2.3 times as long one after the other. With a LoadAhead of 2048, shorter
+	// rows than 8 KiB would lose. Halves, which compute for longer, are 0.8 to 1.0 times (bfloat16) and 0.75 to 0.8 times
 	// (float16) as fast one after the other: on Zen 4 they would be better off with 8 KiB, which floats would not.
 	QuarterRows int
 	// QuarterBytes is the least length of the four quarters in which rows are walked past the cache on amd64. Where a

@@ -148,6 +148,9 @@ type x86 struct {
 
 	quarters reg.GPVirtual // where src is prefetched of rows in quarters
 
+	late    bool     // stores wait until all vectors of a turn are computed
+	waiting []func() // those that do
+
 	factor int                      // the register with the plane's factor
 	held   held                     // the registers with factors, scales and shifts of several rows
 	fill   int                      // the register with what a dropped plane is set to
@@ -455,11 +458,28 @@ func (p *x86) each(bytes int, m moves, step func(block)) {
 	if !p.pixels {
 		beside = min(p.sideBySide(), bytes/p.tier.width)
 	}
+	p.late = p.storesLast()
 	for u := 0; u < bytes/p.tier.width; u += beside {
 		step(block{bytes: p.tier.width, vector: u, at: u * p.tier.width, vectors: beside})
 	}
+	for _, store := range p.waiting {
+		store()
+	}
+	p.late, p.waiting = false, nil
 	p.advance(m, operand.I32(bytes))
 }
+
+// storesLast reports whether all vectors of a turn are loaded before the first one is stored, each in a register of its
+// own. A load that follows a store to the same place of another page waits for what is stored. Where dst lies 64 bytes
+// further in its page than src, as tensors often do that a heap has allocated one after the other, each load of 64 bytes
+// would wait for the one before it.
+//
+// There planes of 14×14 to 112×112 float32 are 1.2 to 1.4 times as fast out of place this way at 1.6 to 6.4 MB, and
+// planes of 7×7 1.0 to 1.15 times. Where dst lies 128 bytes further they are 1.05 to 1.15 times as fast, and
+// elsewhere as fast. In place planes of 14×14 to 112×112 are 1.0 to 1.1 times as fast (AVX-512, Zen 4). Vectors of 32
+// bytes do not wait there, and are as fast either way. Eight vectors in a turn would gain 0 to 4 % more with AVX-512, and
+// lose as much in place.
+func (p *x86) storesLast() bool { return p.family == core && !p.pixels && !p.half }
 
 // advance moves pointers.
 func (p *x86) advance(m moves, by operand.Op) {
@@ -549,7 +569,12 @@ func (p *x86) whereAhead(prefetch func()) {
 
 func (p *x86) put(b block) {
 	for _, v := range p.parts(b) {
-		p.store(p.value(v), p.place(toDst, v), v)
+		from, to := p.value(v), p.place(toDst, v)
+		if p.late {
+			p.waiting = append(p.waiting, func() { p.store(from, to, v) })
+		} else {
+			p.store(from, to, v)
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func variable(name string) operand.Mem {
 // walkFourPlanes multiplies four planes, or divides them, and clears others: a cache
 // line of each in turn. Cleared lines are always written past the cache. Loads stay
 // ahead of stores: where planes are whole pages, a load after a store to the same
-// place of another page would wait for it.
+// place of another page would wait for it. places says, too, whether the lines are walked backward.
 func (p *x86) walkFourPlanes(l *loops) {
 	places := func(i int) operand.Mem { return mem(p.extra, 8*i) }
 	planes := [abreast]int{regPlane, regOne, regKeep, regTouch}
@@ -67,6 +67,22 @@ func (p *x86) walkFourPlanes(l *loops) {
 		p.plane(operand.Mem{Base: p.factors, Index: factor, Scale: 1}, operand.Mem{}, planes[i])
 	}
 	p.SUBQ(p.dst, p.src) // the distance
+	step, last := p.GP64(), p.GP64()
+	p.MOVQ(places(3*abreast+1), step) // -1 if backward
+	p.MOVQ(p.length, last)
+	p.SHLQ(p.shift(), last)
+	p.SUBQ(operand.I32(lineBytes), last)
+	p.ANDQ(step, last)
+	p.ANDQ(operand.I32(-2*lineBytes), step)
+	p.ADDQ(operand.I32(lineBytes), step)
+	p.ADDQ(last, p.dst)
+	for i := range to {
+		p.ADDQ(last, to[i])
+	}
+	ahead := p.GP64()
+	if p.half {
+		p.LEAQ(operand.Mem{Base: p.src, Index: step, Scale: aheadBytes / lineBytes}, ahead)
+	}
 	p.Comment(p.formula(choice{}))
 	p.Label("turn")
 	line := lineBytes / p.tier.width
@@ -74,7 +90,7 @@ func (p *x86) walkFourPlanes(l *loops) {
 		p.CMPQ(p.length, operand.I32(aheadBytes/p.size))
 		p.JLE(operand.LabelRef("near"))
 		for i := range to {
-			p.PREFETCHT0(operand.Mem{Base: to[i], Index: p.src, Scale: 1, Disp: aheadBytes})
+			p.PREFETCHT0(operand.Mem{Base: to[i], Index: ahead, Scale: 1})
 		}
 		p.Label("near")
 		for at := 0; at < lineBytes; at += p.tier.width {
@@ -118,9 +134,9 @@ func (p *x86) walkFourPlanes(l *loops) {
 	}
 	p.JMP(operand.LabelRef("fill"))
 	p.Label("filled")
-	p.ADDQ(operand.I32(lineBytes), p.dst)
+	p.ADDQ(step, p.dst)
 	for i := range to {
-		p.ADDQ(operand.I32(lineBytes), to[i])
+		p.ADDQ(step, to[i])
 	}
 	p.SUBQ(operand.I32(lineBytes/p.size), p.length)
 	p.JNZ(operand.LabelRef("turn"))

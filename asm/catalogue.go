@@ -129,7 +129,7 @@ func (k kernel) signature() string {
 	if k.family != core {
 		return fmt.Sprintf("func(%s *%s, count, length int)", k.family.operands, k.typ)
 	}
-	return fmt.Sprintf("func(dst, src, factors *%s%s, count, length int)", k.typ, map[string]string{"": "", "shifts": ", shifts *" + k.typ, "places": ", places *[13]int"}[k.extra()])
+	return fmt.Sprintf("func(dst, src, factors *%s%s, count, length int)", k.typ, map[string]string{"": "", "shifts": ", shifts *" + k.typ, "places": ", places *[14]int"}[k.extra()])
 }
 
 // extra returns the name of the argument that only some kernels have, "" if k has none.
@@ -148,7 +148,7 @@ func (k kernel) extra() string {
 func (k kernel) doc(tier string) []string {
 	name := k.name() + tier
 	if k.fourPlanes {
-		return append([]string{name + " computes " + k.formula(choice{}) + " for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4."}, k.conditions()...)
+		return append([]string{name + " computes " + k.formula(choice{}) + " for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4."}, k.conditions()...)
 	}
 	if k.family == compact {
 		return append(k.compactLoop(name), k.conditions()...)

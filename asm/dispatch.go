@@ -112,7 +112,7 @@ func dispatchFile(arch string) ([]byte, error) {
 			if k.elem != e {
 				continue
 			}
-			extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[13]int)(extra)"}[k.extra()]
+			extra := map[string]string{"": "", "shifts": ", (*" + k.typ + ")(extra)", "places": ", (*[14]int)(extra)"}[k.extra()]
 			fmt.Fprintf(&b, "\tcase %s:\n\t\tswitch {\n", k.name())
 			for _, t := range tiers {
 				if symbol := k.symbol(t.name); symbol != "" {

@@ -13955,7 +13955,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·multiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -13994,15 +13994,28 @@ TEXT ·multiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS  (DI)(CX*1), Y1
@@ -14125,28 +14138,28 @@ near:
 	VMOVUPS  Y3, 32(R8)
 	VMOVUPS  Y5, 32(R9)
 	VMOVUPS  Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·streamMultiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -14185,15 +14198,28 @@ TEXT ·streamMultiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS  (DI)(CX*1), Y1
@@ -14316,28 +14342,28 @@ near:
 	VMOVNTPS Y3, 32(R8)
 	VMOVNTPS Y5, 32(R9)
 	VMOVNTPS Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·addMultiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -14376,15 +14402,28 @@ TEXT ·addMultiplyFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS  (DI)(CX*1), Y1
@@ -14619,28 +14658,28 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func divideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·divideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -14679,15 +14718,28 @@ TEXT ·divideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS  (DI)(CX*1), Y1
@@ -14810,28 +14862,28 @@ near:
 	VMOVUPS  Y3, 32(R8)
 	VMOVUPS  Y5, 32(R9)
 	VMOVUPS  Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·streamDivideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -14870,15 +14922,28 @@ TEXT ·streamDivideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS  (DI)(CX*1), Y1
@@ -15001,28 +15066,28 @@ near:
 	VMOVNTPS Y3, 32(R8)
 	VMOVNTPS Y5, 32(R9)
 	VMOVNTPS Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesBF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·addDivideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -15061,15 +15126,28 @@ TEXT ·addDivideFourPlanesBF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VPSLLD       $0x10, Y7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS  (DI)(CX*1), Y1
@@ -15304,22 +15382,22 @@ near:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER

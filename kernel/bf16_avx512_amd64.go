@@ -343,51 +343,51 @@ func streamDividePlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, cou
 //go:noescape
 func streamDividePixelsBF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
-// multiplyFourPlanesBF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// multiplyFourPlanesBF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to bfloat16.
 // A fence must follow.
 //
 //go:noescape
-func multiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func multiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// streamMultiplyFourPlanesBF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamMultiplyFourPlanesBF16AVX512 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to bfloat16.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// addMultiplyFourPlanesBF16AVX512 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addMultiplyFourPlanesBF16AVX512 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // Each rounding is one to float32 and then one to bfloat16.
 // A fence must follow.
 //
 //go:noescape
-func addMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// divideFourPlanesBF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// divideFourPlanesBF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to bfloat16.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func divideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func divideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// streamDivideFourPlanesBF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamDivideFourPlanesBF16AVX512 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to bfloat16.
 // No factor may be 0.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// addDivideFourPlanesBF16AVX512 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addDivideFourPlanesBF16AVX512 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // Each rounding is one to float32 and then one to bfloat16.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func addDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)

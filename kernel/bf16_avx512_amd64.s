@@ -12983,7 +12983,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·multiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -13022,15 +13022,28 @@ TEXT ·multiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Z7
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS    (DI)(CX*1), Z1
@@ -13093,27 +13106,27 @@ near:
 	VMOVUPS    Z3, (R8)
 	VMOVUPS    Z5, (R9)
 	VMOVUPS    Z8, (R10)
-	MOVQ       96(SI), DX
+	MOVQ       96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -13152,15 +13165,28 @@ TEXT ·streamMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Z7
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS    (DI)(CX*1), Z1
@@ -13223,27 +13249,27 @@ near:
 	VMOVNTPS   Z3, (R8)
 	VMOVNTPS   Z5, (R9)
 	VMOVNTPS   Z8, (R10)
-	MOVQ       96(SI), DX
+	MOVQ       96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·addMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -13282,15 +13308,28 @@ TEXT ·addMultiplyFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Z7
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS    (DI)(CX*1), Z1
@@ -13401,27 +13440,27 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R10)
-	MOVQ       96(SI), DX
+	MOVQ       96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func divideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·divideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -13460,15 +13499,28 @@ TEXT ·divideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Z7
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS    (DI)(CX*1), Z1
@@ -13531,27 +13583,27 @@ near:
 	VMOVUPS    Z3, (R8)
 	VMOVUPS    Z5, (R9)
 	VMOVUPS    Z8, (R10)
-	MOVQ       96(SI), DX
+	MOVQ       96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·streamDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -13590,15 +13642,28 @@ TEXT ·streamDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Z7
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS    (DI)(CX*1), Z1
@@ -13661,27 +13726,27 @@ near:
 	VMOVNTPS   Z3, (R8)
 	VMOVNTPS   Z5, (R9)
 	VMOVNTPS   Z8, (R10)
-	MOVQ       96(SI), DX
+	MOVQ       96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesBF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·addDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -13720,15 +13785,28 @@ TEXT ·addDivideFourPlanesBF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Z7
 	VPSLLD       $0x10, Z7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VMOVUPS    (DI)(CX*1), Z1
@@ -13839,21 +13917,21 @@ near:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVUPS    Z4, (R10)
-	MOVQ       96(SI), DX
+	MOVQ       96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER

@@ -236,55 +236,55 @@ func dispatchF32(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 	case multiplyFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			multiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			streamMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addMultiplyFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			addMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case divideFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			divideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamDivideFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			streamDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addDivideFourPlanesF32:
 		switch {
 		case tier.AVX512:
-			addDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF32AVX2((*float32)(dst), (*float32)(src), (*float32)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	}
@@ -516,55 +516,55 @@ func dispatchF64(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 	case multiplyFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			multiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			streamMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addMultiplyFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			addMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case divideFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			divideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamDivideFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			streamDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addDivideFourPlanesF64:
 		switch {
 		case tier.AVX512:
-			addDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF64AVX2((*float64)(dst), (*float64)(src), (*float64)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	}
@@ -796,55 +796,55 @@ func dispatchF16(k id, dst, src, factors, extra unsafe.Pointer, count, length in
 	case multiplyFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			multiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			streamMultiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addMultiplyFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			addMultiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case divideFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			divideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamDivideFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			streamDivideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addDivideFourPlanesF16:
 		switch {
 		case tier.AVX512:
-			addDivideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	}
@@ -1076,55 +1076,55 @@ func dispatchBF16(k id, dst, src, factors, extra unsafe.Pointer, count, length i
 	case multiplyFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			multiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			multiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			multiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamMultiplyFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			streamMultiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamMultiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamMultiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addMultiplyFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			addMultiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addMultiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addMultiplyFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case divideFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			divideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			divideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			divideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case streamDivideFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			streamDivideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			streamDivideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			streamDivideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	case addDivideFourPlanesBF16:
 		switch {
 		case tier.AVX512:
-			addDivideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesBF16AVX512((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		case tier.AVX2:
-			addDivideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[13]int)(extra), count, length)
+			addDivideFourPlanesBF16AVX2((*uint16)(dst), (*uint16)(src), (*uint16)(factors), (*[14]int)(extra), count, length)
 			return
 		}
 	}

@@ -343,51 +343,51 @@ func streamDividePlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, count 
 //go:noescape
 func streamDividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
 
-// multiplyFourPlanesF16AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// multiplyFourPlanesF16AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to float16.
 // A fence must follow.
 //
 //go:noescape
-func multiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func multiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// streamMultiplyFourPlanesF16AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamMultiplyFourPlanesF16AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to float16.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// addMultiplyFourPlanesF16AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addMultiplyFourPlanesF16AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // Each rounding is one to float32 and then one to float16.
 // A fence must follow.
 //
 //go:noescape
-func addMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// divideFourPlanesF16AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// divideFourPlanesF16AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to float16.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func divideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func divideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// streamDivideFourPlanesF16AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamDivideFourPlanesF16AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Each rounding is one to float32 and then one to float16.
 // No factor may be 0.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func streamDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 
-// addDivideFourPlanesF16AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addDivideFourPlanesF16AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // Each rounding is one to float32 and then one to float16.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func addDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+func addDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)

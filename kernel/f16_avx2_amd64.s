@@ -9375,7 +9375,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·multiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9405,15 +9405,28 @@ TEXT ·multiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), X7
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS   (DI)(CX*1), Y0
@@ -9488,28 +9501,28 @@ near:
 	VMOVUPS     Y3, 32(R8)
 	VMOVUPS     Y5, 32(R9)
 	VMOVUPS     Y8, 32(R10)
-	MOVQ        96(SI), DX
+	MOVQ        96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamMultiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9539,15 +9552,28 @@ TEXT ·streamMultiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), X7
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS   (DI)(CX*1), Y0
@@ -9622,28 +9648,28 @@ near:
 	VMOVNTPS    Y3, 32(R8)
 	VMOVNTPS    Y5, 32(R9)
 	VMOVNTPS    Y8, 32(R10)
-	MOVQ        96(SI), DX
+	MOVQ        96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·addMultiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9673,15 +9699,28 @@ TEXT ·addMultiplyFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), X7
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS    (DI)(CX*1), Y0
@@ -9828,28 +9867,28 @@ near:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 32(R10)
-	MOVQ         96(SI), DX
+	MOVQ         96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func divideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·divideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9879,15 +9918,28 @@ TEXT ·divideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), X7
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS   (DI)(CX*1), Y0
@@ -9962,28 +10014,28 @@ near:
 	VMOVUPS     Y3, 32(R8)
 	VMOVUPS     Y5, 32(R9)
 	VMOVUPS     Y8, 32(R10)
-	MOVQ        96(SI), DX
+	MOVQ        96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·streamDivideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -10013,15 +10065,28 @@ TEXT ·streamDivideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), X7
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS   (DI)(CX*1), Y0
@@ -10096,28 +10161,28 @@ near:
 	VMOVNTPS    Y3, 32(R8)
 	VMOVNTPS    Y5, 32(R9)
 	VMOVNTPS    Y8, 32(R10)
-	MOVQ        96(SI), DX
+	MOVQ        96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesF16AVX2(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·addDivideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -10147,15 +10212,28 @@ TEXT ·addDivideFourPlanesF16AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), X7
 	VCVTPH2PS    X7, Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS    (DI)(CX*1), Y0
@@ -10302,22 +10380,22 @@ near:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, 32(R10)
-	MOVQ         96(SI), DX
+	MOVQ         96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Y13, (AX)(R13*1)
+	VMOVNTPS Y13, 32(AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER

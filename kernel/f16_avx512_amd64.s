@@ -9115,7 +9115,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func multiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·multiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9145,15 +9145,28 @@ TEXT ·multiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS    (DI)(CX*1), Z0
@@ -9192,27 +9205,27 @@ near:
 	VMOVUPS      Z3, (R8)
 	VMOVUPS      Z5, (R9)
 	VMOVUPS      Z8, (R10)
-	MOVQ         96(SI), DX
+	MOVQ         96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·streamMultiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9242,15 +9255,28 @@ TEXT ·streamMultiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS    (DI)(CX*1), Z0
@@ -9289,27 +9315,27 @@ near:
 	VMOVNTPS     Z3, (R8)
 	VMOVNTPS     Z5, (R9)
 	VMOVNTPS     Z8, (R10)
-	MOVQ         96(SI), DX
+	MOVQ         96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·addMultiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9339,15 +9365,28 @@ TEXT ·addMultiplyFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x * f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS     (DI)(CX*1), Z0
@@ -9422,27 +9461,27 @@ near:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (R10)
-	MOVQ          96(SI), DX
+	MOVQ          96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func divideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func divideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·divideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9472,15 +9511,28 @@ TEXT ·divideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS    (DI)(CX*1), Z0
@@ -9519,27 +9571,27 @@ near:
 	VMOVUPS      Z3, (R8)
 	VMOVUPS      Z5, (R9)
 	VMOVUPS      Z8, (R10)
-	MOVQ         96(SI), DX
+	MOVQ         96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·streamDivideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9569,15 +9621,28 @@ TEXT ·streamDivideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS    (DI)(CX*1), Z0
@@ -9616,27 +9681,27 @@ near:
 	VMOVNTPS     Z3, (R8)
 	VMOVNTPS     Z5, (R9)
 	VMOVNTPS     Z8, (R10)
-	MOVQ         96(SI), DX
+	MOVQ         96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[13]int, count int, length int)
+// func addDivideFourPlanesF16AVX512(dst *uint16, src *uint16, factors *uint16, places *[14]int, count int, length int)
 // Requires: AVX, AVX2, AVX512F, MMX+
 TEXT ·addDivideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -9666,15 +9731,28 @@ TEXT ·addDivideFourPlanesF16AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTW (DX)(R11*1), Y7
 	VCVTPH2PS    Y7, Z7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x01, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
+	LEAQ         (CX)(DX*4), R11
 
 	// y = y + x / f
 turn:
 	CMPQ       BX, $+128
 	JLE        near
-	PREFETCHT0 256(DI)(CX*1)
-	PREFETCHT0 256(R8)(CX*1)
-	PREFETCHT0 256(R9)(CX*1)
-	PREFETCHT0 256(R10)(CX*1)
+	PREFETCHT0 (DI)(R11*1)
+	PREFETCHT0 (R8)(R11*1)
+	PREFETCHT0 (R9)(R11*1)
+	PREFETCHT0 (R10)(R11*1)
 
 near:
 	VCVTPH2PS     (DI)(CX*1), Z0
@@ -9749,21 +9827,21 @@ near:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, (R10)
-	MOVQ          96(SI), DX
+	MOVQ          96(SI), R12
 
 fill:
-	DECQ     DX
+	DECQ     R12
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Z13, (AX)(R11*1)
+	MOVQ     64(SI)(R12*8), R13
+	VMOVNTPS Z13, (AX)(R13*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+32, BX
 	JNZ  turn
 	VZEROUPPER

@@ -316,45 +316,45 @@ func streamDividePlanesF32AVX2(dst *float32, src *float32, factors *float32, cou
 //go:noescape
 func streamDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
 
-// multiplyFourPlanesF32AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// multiplyFourPlanesF32AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // A fence must follow.
 //
 //go:noescape
-func multiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func multiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 
-// streamMultiplyFourPlanesF32AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamMultiplyFourPlanesF32AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 
-// addMultiplyFourPlanesF32AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addMultiplyFourPlanesF32AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // A fence must follow.
 //
 //go:noescape
-func addMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func addMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 
-// divideFourPlanesF32AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// divideFourPlanesF32AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func divideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func divideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 
-// streamDivideFourPlanesF32AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamDivideFourPlanesF32AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func streamDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 
-// addDivideFourPlanesF32AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addDivideFourPlanesF32AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func addDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+func addDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)

@@ -5311,7 +5311,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func multiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·multiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5337,6 +5337,18 @@ TEXT ·multiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x02, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x * f
 turn:
@@ -5356,28 +5368,28 @@ turn:
 	VMOVUPS Y5, 32(R9)
 	VMOVUPS Y6, (R10)
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+16, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·streamMultiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5403,6 +5415,18 @@ TEXT ·streamMultiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x02, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x * f
 turn:
@@ -5422,28 +5446,28 @@ turn:
 	VMOVNTPS Y5, 32(R9)
 	VMOVNTPS Y6, (R10)
 	VMOVNTPS Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+16, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·addMultiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5469,6 +5493,18 @@ TEXT ·addMultiplyFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x02, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = y + x * f
 turn:
@@ -5496,28 +5532,28 @@ turn:
 	VMOVUPS Y6, (R10)
 	VADDPS  32(R10), Y8, Y8
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+16, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func divideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func divideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·divideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5543,6 +5579,18 @@ TEXT ·divideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x02, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x / f
 turn:
@@ -5570,28 +5618,28 @@ turn:
 	VMOVUPS Y5, 32(R9)
 	VMOVUPS Y6, (R10)
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+16, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·streamDivideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5617,6 +5665,18 @@ TEXT ·streamDivideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x02, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x / f
 turn:
@@ -5644,28 +5704,28 @@ turn:
 	VMOVNTPS Y5, 32(R9)
 	VMOVNTPS Y6, (R10)
 	VMOVNTPS Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+16, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[13]int, count int, length int)
+// func addDivideFourPlanesF32AVX2(dst *float32, src *float32, factors *float32, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·addDivideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5691,6 +5751,18 @@ TEXT ·addDivideFourPlanesF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSS (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x02, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = y + x / f
 turn:
@@ -5726,22 +5798,22 @@ turn:
 	VMOVUPS Y6, (R10)
 	VADDPS  32(R10), Y8, Y8
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+16, BX
 	JNZ  turn
 	VZEROUPPER

@@ -316,45 +316,45 @@ func streamDividePlanesF64AVX2(dst *float64, src *float64, factors *float64, cou
 //go:noescape
 func streamDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
 
-// multiplyFourPlanesF64AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// multiplyFourPlanesF64AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // A fence must follow.
 //
 //go:noescape
-func multiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func multiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 
-// streamMultiplyFourPlanesF64AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamMultiplyFourPlanesF64AVX2 computes y = x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func streamMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 
-// addMultiplyFourPlanesF64AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addMultiplyFourPlanesF64AVX2 computes y = y + x * f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // A fence must follow.
 //
 //go:noescape
-func addMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func addMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 
-// divideFourPlanesF64AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// divideFourPlanesF64AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func divideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func divideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 
-// streamDivideFourPlanesF64AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// streamDivideFourPlanesF64AVX2 computes y = x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // No factor may be 0.
 // The results, too, are written past the cache.
 // A fence must follow.
 //
 //go:noescape
-func streamDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func streamDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 
-// addDivideFourPlanesF64AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie. In dst each begins on a cache line, and length is whole lines. count is 4.
+// addDivideFourPlanesF64AVX2 computes y = y + x / f for four planes of length elements, each with its factor f, and clears other planes past the cache. places says where they lie, and whether to walk backward. In dst each begins on a cache line, and length is whole lines. count is 4.
 // Every operator rounds: none are fused.
 // No factor may be 0.
 // A fence must follow.
 //
 //go:noescape
-func addDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+func addDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)

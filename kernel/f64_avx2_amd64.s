@@ -4816,7 +4816,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func multiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func multiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·multiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -4842,6 +4842,18 @@ TEXT ·multiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x03, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x * f
 turn:
@@ -4861,28 +4873,28 @@ turn:
 	VMOVUPS Y5, 32(R9)
 	VMOVUPS Y6, (R10)
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+8, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func streamMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·streamMultiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -4908,6 +4920,18 @@ TEXT ·streamMultiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x03, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x * f
 turn:
@@ -4927,28 +4951,28 @@ turn:
 	VMOVNTPS Y5, 32(R9)
 	VMOVNTPS Y6, (R10)
 	VMOVNTPS Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+8, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func addMultiplyFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·addMultiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -4974,6 +4998,18 @@ TEXT ·addMultiplyFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x03, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = y + x * f
 turn:
@@ -5001,28 +5037,28 @@ turn:
 	VMOVUPS Y6, (R10)
 	VADDPD  32(R10), Y8, Y8
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+8, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func divideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func divideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·divideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5048,6 +5084,18 @@ TEXT ·divideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x03, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x / f
 turn:
@@ -5075,28 +5123,28 @@ turn:
 	VMOVUPS Y5, 32(R9)
 	VMOVUPS Y6, (R10)
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+8, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func streamDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func streamDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·streamDivideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5122,6 +5170,18 @@ TEXT ·streamDivideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x03, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = x / f
 turn:
@@ -5149,28 +5209,28 @@ turn:
 	VMOVNTPS Y5, 32(R9)
 	VMOVNTPS Y6, (R10)
 	VMOVNTPS Y8, 32(R10)
-	MOVQ     96(SI), DX
+	MOVQ     96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+8, BX
 	JNZ  turn
 	VZEROUPPER
 	RET
 
-// func addDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[13]int, count int, length int)
+// func addDivideFourPlanesF64AVX2(dst *float64, src *float64, factors *float64, places *[14]int, count int, length int)
 // Requires: AVX
 TEXT ·addDivideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), AX
@@ -5196,6 +5256,18 @@ TEXT ·addDivideFourPlanesF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ         56(SI), R11
 	VBROADCASTSD (DX)(R11*1), Y7
 	SUBQ         AX, CX
+	MOVQ         104(SI), DX
+	MOVQ         BX, R11
+	SHLQ         $0x03, R11
+	SUBQ         $+64, R11
+	ANDQ         DX, R11
+	ANDQ         $-128, DX
+	ADDQ         $+64, DX
+	ADDQ         R11, AX
+	ADDQ         R11, DI
+	ADDQ         R11, R8
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 
 	// y = y + x / f
 turn:
@@ -5231,22 +5303,22 @@ turn:
 	VMOVUPS Y6, (R10)
 	VADDPD  32(R10), Y8, Y8
 	VMOVUPS Y8, 32(R10)
-	MOVQ    96(SI), DX
+	MOVQ    96(SI), R11
 
 fill:
-	DECQ     DX
+	DECQ     R11
 	JL       filled
-	MOVQ     64(SI)(DX*8), R11
-	VMOVNTPS Y13, (AX)(R11*1)
-	VMOVNTPS Y13, 32(AX)(R11*1)
+	MOVQ     64(SI)(R11*8), R12
+	VMOVNTPS Y13, (AX)(R12*1)
+	VMOVNTPS Y13, 32(AX)(R12*1)
 	JMP      fill
 
 filled:
-	ADDQ $+64, AX
-	ADDQ $+64, DI
-	ADDQ $+64, R8
-	ADDQ $+64, R9
-	ADDQ $+64, R10
+	ADDQ DX, AX
+	ADDQ DX, DI
+	ADDQ DX, R8
+	ADDQ DX, R9
+	ADDQ DX, R10
 	SUBQ $+8, BX
 	JNZ  turn
 	VZEROUPPER

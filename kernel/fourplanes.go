@@ -24,6 +24,8 @@ type fourPlaces struct {
 	factor [4]int // from factors to their factors
 	fill   [4]int // from dst to the planes to clear
 	fills  int    // number of planes to clear
+
+	backward int // -1 if lines are walked from the last one to the first, 0 otherwise
 }
 
 // fourAtOnce reports whether elements from to to of the block at a place are processed four
@@ -160,6 +162,9 @@ func (c *collector) four(kept [4]int, dropped []int) {
 			places.factor[i] = kept[i] << shift
 			places.fill[i] = at[4+i] + head[4+i] + done
 		}
+		if past > 0 && places.wait(uintptr(dst)-uintptr(src), strategy().Behind) {
+			places.backward = -1
+		}
 		c.kind.call(routine, dst, src, factors, unsafe.Pointer(&places), 4, min(limit, body-done)>>shift)
 	}
 	if body == bytes {
@@ -171,6 +176,23 @@ func (c *collector) four(kept [4]int, dropped []int) {
 		c.part(from, from+head[i]>>shift)
 		c.part(from+(head[i]+body)>>shift, to)
 	}
+}
+
+// wait reports whether loads would wait for stores to the same place of another page, if lines were walked forward:
+// dst lies up to so many bytes further in its page than src, by a distance, and two of the planes lie at the same place
+// of a page.
+func (p *fourPlaces) wait(distance uintptr, behind int) bool {
+	if (distance-1)%pageBytes >= uintptr(behind) {
+		return false
+	}
+	for i, at := range p.at {
+		for _, other := range p.at[:i] {
+			if (at-other)%pageBytes == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // part does elements from to to of the block, which lie in one plane.

@@ -221,7 +221,7 @@ func fuzzFourPlanes[T number](t *testing.T, k id, lines int, place where, seed u
 		n += length
 	}
 	h := handOf[T](n, n, 2*four, shift, place.src(lanes), place.inPlace(), seed, raw)
-	b := fourPlaces{fills: place.rest(four + 1)}
+	b := fourPlaces{fills: place.rest(four + 1), backward: -int(seed % 2)}
 	for s, f := range r.Perm(len(h.factors))[:four] { // in random order, with others in between
 		// A plane that would be divided by 0 is dropped, and never one of the four.
 		if (c.op == Divide || c.op == AddDivide) && formatOf[T]().zero(bitsOf(h.factors[f])) {

@@ -149,7 +149,7 @@ func coreCall(k id, count, length int, kept [2]bool) machine.Call {
 	case c.shape == fourPlanes:
 		// Four of eight planes are computed, with those at both ends or without.
 		planes, channels = 8, 8
-		b.fills = count
+		b.fills, b.backward = count, -(count / 2 % 2)
 		for i := range 4 {
 			computed, cleared := (i+6)%8, (i+2)%8
 			if count%2 == 0 {

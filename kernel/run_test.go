@@ -102,7 +102,7 @@ type way struct {
 	workers int
 }
 
-// modes counts the calls of everyMode: every other one walks rows in quarters.
+// modes counts the calls of everyMode: every other one walks rows in quarters, and four planes backward.
 var modes int
 
 // everyMode calls f on every tier, first without and then with stores past the cache,
@@ -111,9 +111,9 @@ func everyMode(f func(mode string)) {
 	defer use(CurrentStrategy())
 	defer func(far int) { farBytes = far }(farBytes)
 	s := CurrentStrategy()
-	s.QuarterRows, s.QuarterBytes = 0, math.MaxInt
+	s.QuarterRows, s.QuarterBytes, s.Behind = 0, math.MaxInt, 0
 	if modes%2 == 0 {
-		s.QuarterRows, s.QuarterBytes = math.MaxInt, 0
+		s.QuarterRows, s.QuarterBytes, s.Behind = math.MaxInt, 0, pageBytes
 	}
 	modes++
 	use(s)
@@ -440,6 +440,33 @@ func testFourAtOnce[T number](t *testing.T) {
 	limit := callBytes >> shift
 	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit, limit + 7} {
 		checkRun[T](t, r, densePlanes(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(3)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
+	}
+}
+
+func TestLoadsThatWaitAreForeseen(t *testing.T) {
+	apart, together := [4]int{0, 5 << 10, 10 << 10, 15 << 10}, [4]int{64, 5 << 10, 8<<10 + 64, 15 << 10}
+	for _, c := range []struct {
+		at       [4]int
+		distance int
+		behind   int
+		want     bool
+	}{
+		{together, 64, 128, true},
+		{together, 128, 128, true},
+		{together, 129, 128, false},
+		{together, 0, 128, false},
+		{together, 0, pageBytes, true},
+		{together, 1, 0, false},
+		{together, -64, 128, false},
+		{together, 64 - 7*pageBytes, 128, true},
+		{together, 64 + 7*pageBytes, 128, true},
+		{apart, 64, 128, false},
+		{[4]int{0, 5 << 10, 10 << 10, 16 << 10}, 64, 128, true},
+		{[4]int{0, -pageBytes, 10 << 10, 15 << 10}, 64, 128, true},
+	} {
+		if p := (fourPlaces{at: c.at}); p.wait(uintptr(c.distance), c.behind) != c.want {
+			t.Errorf("planes at %d, dst %d bytes after src, waits up to %d: want %v", c.at, c.distance, c.behind, c.want)
+		}
 	}
 }
 

@@ -50,21 +50,21 @@ func reported(t *testing.T, f func()) string {
 func TestDefaultStrategyFollowsFromTheProcessor(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		processor                                                                     tier.Processor
-		streamPlanes, streamInPlace, storeAhead, loadAhead, quarterRows, quarterBytes int
+		processor                                                                             tier.Processor
+		streamPlanes, streamInPlace, storeAhead, loadAhead, quarterRows, quarterBytes, behind int
 	}{
-		{tier.Processor{}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 2048, 0, 0},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 24 * mib, 0, 0, 0, 16 << 10},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 26}, 32 * mib, 32 * mib, 0, 2048, 0, 0},
-		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 12 * mib, 0, 0, 0, 16 << 10},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512, 2048, math.MaxInt, 0},
-		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0},
-		{tier.Processor{Vendor: "other", Cache: 24 * mib}, 9 * mib, 15 * mib, 512, 2048, math.MaxInt, 0},
+		{tier.Processor{}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0, 0},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 2048, 0, 0, 0},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 24 * mib, 0, 0, 0, 16 << 10, 128},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 26}, 32 * mib, 32 * mib, 0, 2048, 0, 0, 0},
+		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 12 * mib, 0, 0, 0, 16 << 10, 128},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0, 0},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512, 2048, math.MaxInt, 0, 0},
+		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0, 0},
+		{tier.Processor{Vendor: "other", Cache: 24 * mib}, 9 * mib, 15 * mib, 512, 2048, math.MaxInt, 0, 0},
 	} {
 		s := strategyFor(c.processor)
-		if s.StreamPlanes != c.streamPlanes || s.StreamRows != c.streamPlanes || s.StreamInPlace != c.streamInPlace || s.StoreAhead != c.storeAhead || s.LoadAhead != c.loadAhead || s.QuarterRows != c.quarterRows || s.QuarterBytes != c.quarterBytes {
+		if s.StreamPlanes != c.streamPlanes || s.StreamRows != c.streamPlanes || s.StreamInPlace != c.streamInPlace || s.StoreAhead != c.storeAhead || s.LoadAhead != c.loadAhead || s.QuarterRows != c.quarterRows || s.QuarterBytes != c.quarterBytes || s.Behind != c.behind {
 			t.Errorf("%+v: %v, want %+v", c.processor, s, c)
 		}
 		if err := s.check(); err != nil {
@@ -80,8 +80,8 @@ func TestTextOfAStrategyComesBack(t *testing.T) {
 	for _, s := range []Strategy{
 		defaultStrategy(),
 		{Grain: 1},
-		{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 * time.Microsecond},
-		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, 4096, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
+		{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 * time.Microsecond},
+		{math.MaxInt, math.MaxInt, math.MaxInt, 4096, 4096, math.MaxInt, math.MaxInt, 4096, math.MaxInt, math.MaxInt, math.MaxInt, time.Second},
 	} {
 		if got, err := ParseStrategy(s.String()); err != nil || got != s {
 			t.Errorf("%v came back as %v, %v", s, got, err)
@@ -107,13 +107,14 @@ func TestStrategiesThatMakeNoSenseAreRefused(t *testing.T) {
 		"stream-in-place= 1":     "stream-in-place= 1\", want a number of bytes",
 		"store-ahead=4097":       "store-ahead=4097\", want a number of bytes from 0 to 4096",
 		"load-ahead=4097":        "load-ahead=4097\", want a number of bytes from 0 to 4096",
+		"behind=4097":            "behind=4097\", want a number of bytes from 0 to 4096",
 		"grain=0":                "grain=0\", want a number of bytes, 1 or more",
 		"share=" + long:          "… (1048582 bytes), want a number",
 		"linger=1":               "linger=1\", want a time from 0s to 1s in whole microseconds, such as 50us",
 		"linger=-1us":            "linger=-1us\", want a time from 0s",
 		"linger=1500ns":          "linger=1500ns\", want a time from 0s to 1s in whole",
 		"linger=1001ms":          "linger=1001ms\", want a time from 0s to 1s",
-		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, load-ahead, quarter-rows, quarter-bytes, share, grain, wake, linger",
+		"ahead=1":                "ahead=1\", want one of the fields stream-planes, stream-rows, stream-in-place, store-ahead, load-ahead, quarter-rows, quarter-bytes, behind, share, grain, wake, linger",
 		"wake=1,":                "",
 		"wake=1,,":               "=\", want one of the fields",
 		long:                     "… (1048577 bytes), want one of the fields",

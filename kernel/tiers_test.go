@@ -326,7 +326,7 @@ func testKernel[T number](t *testing.T, k, first routine, known map[conditions]a
 }
 
 // testFourPlanes runs a kernel of four planes on planes of all lengths up to 24 cache
-// lines, in any order, with and without gaps between them, with none to four others to
+// lines, in any order, with and without gaps between them, forward and backward, with none to four others to
 // clear, at every misalignment of src, in place and out of place.
 func testFourPlanes[T number](t *testing.T, k id) {
 	c := catalogue[k]
@@ -363,7 +363,7 @@ func testFourPlanes[T number](t *testing.T, k id) {
 							channels[s], factors[s] = one[0], factor[0]
 						}
 					}
-					b := fourPlaces{fills: fills}
+					b := fourPlaces{fills: fills, backward: -r.IntN(2)}
 					places, begins := make([]int, all), make([]int, all)
 					n := 0
 					for _, s := range r.Perm(all) {

@@ -23,7 +23,7 @@ import (
 //
 // The two ways take turns, and the shortest time of each counts. A field keeps its default if
 // the budget does not suffice for it, if no measurement contradicts the default, or if the
-// difference is small. LoadAhead, QuarterBytes, Share, Grain, Wake and Linger are not measured.
+// difference is small. LoadAhead, QuarterBytes, Behind, Share, Grain, Wake and Linger are not measured.
 //
 // Tune ends when the budget is spent, or when all has been measured often enough, which takes a
 // few seconds. It finishes a measurement that has begun, which takes tens of milliseconds.

@@ -256,8 +256,6 @@ func (p *x86) jumpIf(c condition, to string) {
 	case ragged:
 		p.TESTQ(operand.I32(lineBytes/p.size-1), p.length)
 		p.JNZ(label)
-	case rowByRow:
-		p.jumpIfRowByRow(to)
 	default:
 		panic("no jump where " + c.name)
 	}

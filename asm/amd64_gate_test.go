@@ -33,7 +33,7 @@ const (
 var amd64Plain = words(
 	"MOVB MOVL MOVQ MOVWLZX LEAQ CMOVQEQ CMOVQGT",
 	"ADDL ADDQ ADCQ SUBQ SBBQ IMULQ NEGL NEGQ INCQ DECL DECQ CMPL CMPQ",
-	"ANDL ANDQ ORQ XORL XORQ NOTL TESTL TESTQ SHLL SHLQ SHRQ BSFQ BTL BTSQ SETCS",
+	"ANDL ANDQ ORQ XORL XORQ NOTL TESTL TESTQ SHLL SHLQ SHRQ SARQ BSFQ BTL BTSQ SETCS",
 	"PREFETCHT0 RET",
 )
 
@@ -129,7 +129,7 @@ var amd64Kinds = []struct {
 	{"mask", regexp.MustCompile(`^K[0-7]$`)},
 	{"general", regexp.MustCompile(`^([ABCD][XL]|[SD]I|R[89]|R1[0-4])$`)},
 	{"memory", regexp.MustCompile(`^[-+]?\d*\(([ABCD]X|[SD]I|R[89]|R1[0-4])\)(\(([ABCD]X|[SD]I|R[89]|R1[0-4])\*[1248]\))?$`)},
-	{"memory", regexp.MustCompile(`^(\w+\+\d+\(FP\)|\w+<>\+\d+\(SB\)|·(storeAhead|loadAhead|quarterRows|quarterBytes)\+0\(SB\))$`)}, // arguments, data of the file and what a strategy sets
+	{"memory", regexp.MustCompile(`^(\w+\+\d+\(FP\)|\w+<>\+\d+\(SB\)|·(storeAhead|loadAhead|quarterRows|quarterBytes|behind)\+0\(SB\))$`)}, // arguments, data of the file and what a strategy sets
 	{"stack", regexp.MustCompile(`^(\d*)\(SP\)$`)},
 }
 

@@ -91,8 +91,7 @@ var (
 	another      = condition{name: "another plane or row is left"} // counts one down
 
 	// Of a streamer.
-	ragged   = condition{name: "rows are not whole cache lines"}
-	rowByRow = condition{name: "rows in the cache are better walked one after the other"}
+	ragged = condition{name: "rows are not whole cache lines"}
 )
 
 // longer and atLeast say that planes are longer than elements, or no shorter.
@@ -198,7 +197,6 @@ func (l *loops) emit() {
 	case l.pixels:
 		if s != nil && !l.sums() {
 			l.jumpIf(ragged, "row")
-			l.jumpIf(rowByRow, "row")
 			s.walkQuarters(l)
 			l.ret()
 		}

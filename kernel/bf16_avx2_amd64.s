@@ -967,7 +967,7 @@ DATA zeros<>+1016(SB)/8, $0x0000000000000000
 GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 
 // func scalePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·scalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -987,39 +987,64 @@ TEXT ·scalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
-	CMPQ         AX, CX
-	JEQ          inQuarters
-	MOVQ         BX, R8
-	SHLQ         $0x01, R8
-	CMPQ         R8, ·quarterRows+0(SB)
-	JAE          row
-
-inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x01, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ         AX, R8
+	SUBQ         CX, R8
+	DECQ         R8
+	ANDQ         $+4095, R8
+	CMPQ         R8, ·behind+0(SB)
+	SBBQ         R8, R8
+	ANDQ         $-128, R8
+	ADDQ         $+64, R8
+	MOVQ         R8, R9
+	SARQ         $0x3f, R9
+	XORQ         R9, DI
+	SUBQ         R9, DI
+	SHLQ         $0x01, BX
+	MOVQ         R8, R9
+	ADDQ         R9, R9
+	SBBQ         R9, R9
+	ADDQ         $-64, BX
+	ANDQ         BX, R9
+	SUBQ         $-64, BX
+	ADDQ         R9, DX
+	MOVQ         BX, R9
+	MOVQ         R8, R10
+	SARQ         $0x3f, R10
+	XORQ         R10, R9
+	SUBQ         R10, R9
+	ADDQ         DX, R9
+	MOVQ         DX, R10
+	MOVQ         SI, R11
+	IMULQ        BX, SI
+	SHRQ         $0x02, R11
+	JZ           singly
+	IMULQ        BX, R11
+	LEAQ         (R11)(R11*2), BX
+	SUBQ         R11, SI
+	SUBQ         BX, SI
+	MOVQ         R8, R12
+	ADDQ         R12, R12
+	SBBQ         R12, R12
+	ADDQ         $-64, R11
+	ANDQ         R11, R12
+	SUBQ         $-64, R11
+	ADDQ         R12, AX
+	ADDQ         R12, CX
+	MOVQ         R11, R12
+	SHRQ         $0x06, R12
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(R11*1)
+	PREFETCHT0 (R13)(R11*2)
+	PREFETCHT0 (R13)(BX*1)
 
 prefetched1:
-	VMOVUPS  (R12), Y4
+	VMOVUPS  (R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -1039,7 +1064,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R10*1), Y1
+	VMOVUPS  (CX)(R11*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -1054,7 +1079,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R10*2), Y1
+	VMOVUPS  (CX)(R11*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -1069,7 +1094,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(R8*1), Y1
+	VMOVUPS  (CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -1085,10 +1110,10 @@ prefetched1:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVUPS  Y5, (AX)
-	VMOVUPS  Y12, (AX)(R10*1)
-	VMOVUPS  Y14, (AX)(R10*2)
-	VMOVUPS  Y15, (AX)(R8*1)
-	VMOVUPS  32(R12), Y4
+	VMOVUPS  Y12, (AX)(R11*1)
+	VMOVUPS  Y14, (AX)(R11*2)
+	VMOVUPS  Y15, (AX)(BX*1)
+	VMOVUPS  32(R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -1108,7 +1133,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R10*1), Y1
+	VMOVUPS  32(CX)(R11*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -1123,7 +1148,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R10*2), Y1
+	VMOVUPS  32(CX)(R11*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -1138,7 +1163,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(R8*1), Y1
+	VMOVUPS  32(CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -1154,36 +1179,50 @@ prefetched1:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVUPS  Y5, 32(AX)
-	VMOVUPS  Y12, 32(AX)(R10*1)
-	VMOVUPS  Y14, 32(AX)(R10*2)
-	VMOVUPS  Y15, 32(AX)(R8*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R12
-	SUBQ     $+32, R11
-	JNZ      quartersLine
-	DECQ     R9
-	JNZ      quarters
+	VMOVUPS  Y12, 32(AX)(R11*1)
+	VMOVUPS  Y14, 32(AX)(R11*2)
+	VMOVUPS  Y15, 32(AX)(BX*1)
 	ADDQ     R8, AX
 	ADDQ     R8, CX
+	ADDQ     R8, R10
+	CMPQ     R10, R9
+	CMOVQEQ  DX, R10
+	DECQ     R12
+	JNZ      quarters
+	MOVQ     R8, R12
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, R11
+	ANDQ     R11, R12
+	SUBQ     $+64, R11
+	ADDQ     R12, AX
+	ADDQ     R12, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS  (R9), Y4
+	VMOVUPS  (R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -1204,7 +1243,7 @@ prefetched2:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, (AX)
-	VMOVUPS  32(R9), Y4
+	VMOVUPS  32(R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -1225,12 +1264,12 @@ prefetched2:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R9
-	SUBQ     $+32, R8
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     R8, AX
+	ADDQ     R8, CX
+	ADDQ     R8, R10
+	CMPQ     R10, R9
+	CMOVQEQ  DX, R10
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -2255,7 +2294,7 @@ skip:
 	RET
 
 // func multiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·multiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -2275,39 +2314,64 @@ TEXT ·multiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
-	CMPQ         AX, CX
-	JEQ          inQuarters
-	MOVQ         BX, R8
-	SHLQ         $0x01, R8
-	CMPQ         R8, ·quarterRows+0(SB)
-	JAE          row
-
-inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x01, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ         AX, R8
+	SUBQ         CX, R8
+	DECQ         R8
+	ANDQ         $+4095, R8
+	CMPQ         R8, ·behind+0(SB)
+	SBBQ         R8, R8
+	ANDQ         $-128, R8
+	ADDQ         $+64, R8
+	MOVQ         R8, R9
+	SARQ         $0x3f, R9
+	XORQ         R9, DI
+	SUBQ         R9, DI
+	SHLQ         $0x01, BX
+	MOVQ         R8, R9
+	ADDQ         R9, R9
+	SBBQ         R9, R9
+	ADDQ         $-64, BX
+	ANDQ         BX, R9
+	SUBQ         $-64, BX
+	ADDQ         R9, DX
+	MOVQ         BX, R9
+	MOVQ         R8, R10
+	SARQ         $0x3f, R10
+	XORQ         R10, R9
+	SUBQ         R10, R9
+	ADDQ         DX, R9
+	MOVQ         DX, R10
+	MOVQ         SI, R11
+	IMULQ        BX, SI
+	SHRQ         $0x02, R11
+	JZ           singly
+	IMULQ        BX, R11
+	LEAQ         (R11)(R11*2), BX
+	SUBQ         R11, SI
+	SUBQ         BX, SI
+	MOVQ         R8, R12
+	ADDQ         R12, R12
+	SBBQ         R12, R12
+	ADDQ         $-64, R11
+	ANDQ         R11, R12
+	SUBQ         $-64, R11
+	ADDQ         R12, AX
+	ADDQ         R12, CX
+	MOVQ         R11, R12
+	SHRQ         $0x06, R12
 
 	// y = x * f
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(R11*1)
+	PREFETCHT0 (R13)(R11*2)
+	PREFETCHT0 (R13)(BX*1)
 
 prefetched1:
-	VMOVUPS  (R12), Y4
+	VMOVUPS  (R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  (CX), Y1
@@ -2324,7 +2388,7 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R10*1), Y1
+	VMOVUPS  (CX)(R11*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -2338,7 +2402,7 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R10*2), Y1
+	VMOVUPS  (CX)(R11*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -2352,7 +2416,7 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(R8*1), Y1
+	VMOVUPS  (CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -2367,10 +2431,10 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y15
 	VMOVUPS  Y5, (AX)
-	VMOVUPS  Y12, (AX)(R10*1)
-	VMOVUPS  Y14, (AX)(R10*2)
-	VMOVUPS  Y15, (AX)(R8*1)
-	VMOVUPS  32(R12), Y4
+	VMOVUPS  Y12, (AX)(R11*1)
+	VMOVUPS  Y14, (AX)(R11*2)
+	VMOVUPS  Y15, (AX)(BX*1)
+	VMOVUPS  32(R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  32(CX), Y1
@@ -2387,7 +2451,7 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R10*1), Y1
+	VMOVUPS  32(CX)(R11*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -2401,7 +2465,7 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R10*2), Y1
+	VMOVUPS  32(CX)(R11*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -2415,7 +2479,7 @@ prefetched1:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(R8*1), Y1
+	VMOVUPS  32(CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -2430,36 +2494,50 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y15
 	VMOVUPS  Y5, 32(AX)
-	VMOVUPS  Y12, 32(AX)(R10*1)
-	VMOVUPS  Y14, 32(AX)(R10*2)
-	VMOVUPS  Y15, 32(AX)(R8*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R12
-	SUBQ     $+32, R11
-	JNZ      quartersLine
-	DECQ     R9
-	JNZ      quarters
+	VMOVUPS  Y12, 32(AX)(R11*1)
+	VMOVUPS  Y14, 32(AX)(R11*2)
+	VMOVUPS  Y15, 32(AX)(BX*1)
 	ADDQ     R8, AX
 	ADDQ     R8, CX
+	ADDQ     R8, R10
+	CMPQ     R10, R9
+	CMOVQEQ  DX, R10
+	DECQ     R12
+	JNZ      quarters
+	MOVQ     R8, R12
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, R11
+	ANDQ     R11, R12
+	SUBQ     $+64, R11
+	ADDQ     R12, AX
+	ADDQ     R12, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS  (R9), Y4
+	VMOVUPS  (R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  (CX), Y1
@@ -2477,7 +2555,7 @@ prefetched2:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, (AX)
-	VMOVUPS  32(R9), Y4
+	VMOVUPS  32(R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  32(CX), Y1
@@ -2495,12 +2573,12 @@ prefetched2:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R9
-	SUBQ     $+32, R8
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     R8, AX
+	ADDQ     R8, CX
+	ADDQ     R8, R10
+	CMPQ     R10, R9
+	CMOVQEQ  DX, R10
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -3602,7 +3680,7 @@ skip:
 	RET
 
 // func dividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·dividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -3622,39 +3700,64 @@ TEXT ·dividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	VPBROADCASTD X11, Y11
 	TESTQ        $+31, BX
 	JNZ          row
-	CMPQ         AX, CX
-	JEQ          inQuarters
-	MOVQ         BX, R8
-	SHLQ         $0x01, R8
-	CMPQ         R8, ·quarterRows+0(SB)
-	JAE          row
-
-inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x01, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ         AX, R8
+	SUBQ         CX, R8
+	DECQ         R8
+	ANDQ         $+4095, R8
+	CMPQ         R8, ·behind+0(SB)
+	SBBQ         R8, R8
+	ANDQ         $-128, R8
+	ADDQ         $+64, R8
+	MOVQ         R8, R9
+	SARQ         $0x3f, R9
+	XORQ         R9, DI
+	SUBQ         R9, DI
+	SHLQ         $0x01, BX
+	MOVQ         R8, R9
+	ADDQ         R9, R9
+	SBBQ         R9, R9
+	ADDQ         $-64, BX
+	ANDQ         BX, R9
+	SUBQ         $-64, BX
+	ADDQ         R9, DX
+	MOVQ         BX, R9
+	MOVQ         R8, R10
+	SARQ         $0x3f, R10
+	XORQ         R10, R9
+	SUBQ         R10, R9
+	ADDQ         DX, R9
+	MOVQ         DX, R10
+	MOVQ         SI, R11
+	IMULQ        BX, SI
+	SHRQ         $0x02, R11
+	JZ           singly
+	IMULQ        BX, R11
+	LEAQ         (R11)(R11*2), BX
+	SUBQ         R11, SI
+	SUBQ         BX, SI
+	MOVQ         R8, R12
+	ADDQ         R12, R12
+	SBBQ         R12, R12
+	ADDQ         $-64, R11
+	ANDQ         R11, R12
+	SUBQ         $-64, R11
+	ADDQ         R12, AX
+	ADDQ         R12, CX
+	MOVQ         R11, R12
+	SHRQ         $0x06, R12
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(R11*1)
+	PREFETCHT0 (R13)(R11*2)
+	PREFETCHT0 (R13)(BX*1)
 
 prefetched1:
-	VMOVUPS  (R12), Y4
+	VMOVUPS  (R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -3674,7 +3777,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R10*1), Y1
+	VMOVUPS  (CX)(R11*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -3689,7 +3792,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R10*2), Y1
+	VMOVUPS  (CX)(R11*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -3704,7 +3807,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(R8*1), Y1
+	VMOVUPS  (CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -3720,10 +3823,10 @@ prefetched1:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVUPS  Y5, (AX)
-	VMOVUPS  Y12, (AX)(R10*1)
-	VMOVUPS  Y14, (AX)(R10*2)
-	VMOVUPS  Y15, (AX)(R8*1)
-	VMOVUPS  32(R12), Y4
+	VMOVUPS  Y12, (AX)(R11*1)
+	VMOVUPS  Y14, (AX)(R11*2)
+	VMOVUPS  Y15, (AX)(BX*1)
+	VMOVUPS  32(R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -3743,7 +3846,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R10*1), Y1
+	VMOVUPS  32(CX)(R11*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -3758,7 +3861,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R10*2), Y1
+	VMOVUPS  32(CX)(R11*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -3773,7 +3876,7 @@ prefetched1:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(R8*1), Y1
+	VMOVUPS  32(CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -3789,36 +3892,50 @@ prefetched1:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVUPS  Y5, 32(AX)
-	VMOVUPS  Y12, 32(AX)(R10*1)
-	VMOVUPS  Y14, 32(AX)(R10*2)
-	VMOVUPS  Y15, 32(AX)(R8*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R12
-	SUBQ     $+32, R11
-	JNZ      quartersLine
-	DECQ     R9
-	JNZ      quarters
+	VMOVUPS  Y12, 32(AX)(R11*1)
+	VMOVUPS  Y14, 32(AX)(R11*2)
+	VMOVUPS  Y15, 32(AX)(BX*1)
 	ADDQ     R8, AX
 	ADDQ     R8, CX
+	ADDQ     R8, R10
+	CMPQ     R10, R9
+	CMOVQEQ  DX, R10
+	DECQ     R12
+	JNZ      quarters
+	MOVQ     R8, R12
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, R11
+	ANDQ     R11, R12
+	SUBQ     $+64, R11
+	ADDQ     R12, AX
+	ADDQ     R12, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS  (R9), Y4
+	VMOVUPS  (R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -3839,7 +3956,7 @@ prefetched2:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, (AX)
-	VMOVUPS  32(R9), Y4
+	VMOVUPS  32(R10), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -3860,12 +3977,12 @@ prefetched2:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVUPS  Y5, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R9
-	SUBQ     $+32, R8
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     R8, AX
+	ADDQ     R8, CX
+	ADDQ     R8, R10
+	CMPQ     R10, R9
+	CMOVQEQ  DX, R10
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -11917,7 +12034,7 @@ DATA border<>+56(SB)/8, $0x0000000000000000
 GLOBL border<>(SB), RODATA|NOPTR, $64
 
 // func streamScalePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, CMOV
 TEXT ·streamScalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -11934,24 +12051,53 @@ TEXT ·streamScalePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
-	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	CMPQ         R9, ·quarterBytes+0(SB)
-	JB           single
-	LEAQ         (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ         AX, DI
+	SUBQ         CX, DI
+	DECQ         DI
+	ANDQ         $+4095, DI
+	CMPQ         DI, ·behind+0(SB)
+	SBBQ         DI, DI
+	ANDQ         $-128, DI
+	ADDQ         $+64, DI
+	SHLQ         $0x01, BX
+	MOVQ         DI, R8
+	ADDQ         R8, R8
+	SBBQ         R8, R8
+	ADDQ         $-64, BX
+	ANDQ         BX, R8
+	SUBQ         $-64, BX
+	ADDQ         R8, DX
+	MOVQ         BX, R8
+	MOVQ         DI, R9
+	SARQ         $0x3f, R9
+	XORQ         R9, R8
+	SUBQ         R9, R8
+	ADDQ         DX, R8
+	MOVQ         DX, R9
+	MOVQ         SI, R10
+	IMULQ        BX, SI
+	SHRQ         $0x02, R10
+	JZ           singly
+	IMULQ        BX, R10
+	CMPQ         R10, ·quarterBytes+0(SB)
+	JB           singly
+	LEAQ         (R10)(R10*2), BX
+	SUBQ         R10, SI
+	SUBQ         BX, SI
+	MOVQ         DI, R11
+	ADDQ         R11, R11
+	SBBQ         R11, R11
+	ADDQ         $-64, R10
+	ANDQ         R10, R11
+	SUBQ         $-64, R10
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	MOVQ         R10, R11
+	SHRQ         $0x06, R11
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS  (R11), Y4
+quarters:
+	VMOVUPS  (R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -11971,7 +12117,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R9*1), Y1
+	VMOVUPS  (CX)(R10*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -11986,7 +12132,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R9*2), Y1
+	VMOVUPS  (CX)(R10*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12001,7 +12147,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(DI*1), Y1
+	VMOVUPS  (CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12017,10 +12163,10 @@ quartersLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVNTPS Y5, (AX)
-	VMOVNTPS Y12, (AX)(R9*1)
-	VMOVNTPS Y14, (AX)(R9*2)
-	VMOVNTPS Y15, (AX)(DI*1)
-	VMOVUPS  32(R11), Y4
+	VMOVNTPS Y12, (AX)(R10*1)
+	VMOVNTPS Y14, (AX)(R10*2)
+	VMOVNTPS Y15, (AX)(BX*1)
+	VMOVUPS  32(R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -12040,7 +12186,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R9*1), Y1
+	VMOVUPS  32(CX)(R10*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12055,7 +12201,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R9*2), Y1
+	VMOVUPS  32(CX)(R10*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12070,7 +12216,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(DI*1), Y1
+	VMOVUPS  32(CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12086,30 +12232,44 @@ quartersLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVNTPS Y5, 32(AX)
-	VMOVNTPS Y12, 32(AX)(R9*1)
-	VMOVNTPS Y14, 32(AX)(R9*2)
-	VMOVNTPS Y15, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+32, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y12, 32(AX)(R10*1)
+	VMOVNTPS Y14, 32(AX)(R10*2)
+	VMOVNTPS Y15, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
-	VMOVUPS  (R8), Y4
+single:
+	VMOVUPS  (R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -12130,7 +12290,7 @@ singleLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, (AX)
-	VMOVUPS  32(R8), Y4
+	VMOVUPS  32(R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -12151,12 +12311,12 @@ singleLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+32, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -12765,7 +12925,7 @@ keptBelow2:
 	RET
 
 // func streamMultiplyPixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, CMOV
 TEXT ·streamMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -12782,24 +12942,53 @@ TEXT ·streamMultiplyPixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
-	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	CMPQ         R9, ·quarterBytes+0(SB)
-	JB           single
-	LEAQ         (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ         AX, DI
+	SUBQ         CX, DI
+	DECQ         DI
+	ANDQ         $+4095, DI
+	CMPQ         DI, ·behind+0(SB)
+	SBBQ         DI, DI
+	ANDQ         $-128, DI
+	ADDQ         $+64, DI
+	SHLQ         $0x01, BX
+	MOVQ         DI, R8
+	ADDQ         R8, R8
+	SBBQ         R8, R8
+	ADDQ         $-64, BX
+	ANDQ         BX, R8
+	SUBQ         $-64, BX
+	ADDQ         R8, DX
+	MOVQ         BX, R8
+	MOVQ         DI, R9
+	SARQ         $0x3f, R9
+	XORQ         R9, R8
+	SUBQ         R9, R8
+	ADDQ         DX, R8
+	MOVQ         DX, R9
+	MOVQ         SI, R10
+	IMULQ        BX, SI
+	SHRQ         $0x02, R10
+	JZ           singly
+	IMULQ        BX, R10
+	CMPQ         R10, ·quarterBytes+0(SB)
+	JB           singly
+	LEAQ         (R10)(R10*2), BX
+	SUBQ         R10, SI
+	SUBQ         BX, SI
+	MOVQ         DI, R11
+	ADDQ         R11, R11
+	SBBQ         R11, R11
+	ADDQ         $-64, R10
+	ANDQ         R10, R11
+	SUBQ         $-64, R10
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	MOVQ         R10, R11
+	SHRQ         $0x06, R11
 
 	// y = x * f
-quartersLine:
-	VMOVUPS  (R11), Y4
+quarters:
+	VMOVUPS  (R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  (CX), Y1
@@ -12816,7 +13005,7 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R9*1), Y1
+	VMOVUPS  (CX)(R10*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12830,7 +13019,7 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R9*2), Y1
+	VMOVUPS  (CX)(R10*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12844,7 +13033,7 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(DI*1), Y1
+	VMOVUPS  (CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12859,10 +13048,10 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y15
 	VMOVNTPS Y5, (AX)
-	VMOVNTPS Y12, (AX)(R9*1)
-	VMOVNTPS Y14, (AX)(R9*2)
-	VMOVNTPS Y15, (AX)(DI*1)
-	VMOVUPS  32(R11), Y4
+	VMOVNTPS Y12, (AX)(R10*1)
+	VMOVNTPS Y14, (AX)(R10*2)
+	VMOVNTPS Y15, (AX)(BX*1)
+	VMOVUPS  32(R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  32(CX), Y1
@@ -12879,7 +13068,7 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R9*1), Y1
+	VMOVUPS  32(CX)(R10*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12893,7 +13082,7 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R9*2), Y1
+	VMOVUPS  32(CX)(R10*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12907,7 +13096,7 @@ quartersLine:
 	VPSRLW   $0x0f, Y0, Y0
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(DI*1), Y1
+	VMOVUPS  32(CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VMULPS   Y2, Y0, Y0
@@ -12922,30 +13111,44 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y15
 	VMOVNTPS Y5, 32(AX)
-	VMOVNTPS Y12, 32(AX)(R9*1)
-	VMOVNTPS Y14, 32(AX)(R9*2)
-	VMOVNTPS Y15, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+32, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y12, 32(AX)(R10*1)
+	VMOVNTPS Y14, 32(AX)(R10*2)
+	VMOVNTPS Y15, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
-	VMOVUPS  (R8), Y4
+single:
+	VMOVUPS  (R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  (CX), Y1
@@ -12963,7 +13166,7 @@ singleLine:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, (AX)
-	VMOVUPS  32(R8), Y4
+	VMOVUPS  32(R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VMOVUPS  32(CX), Y1
@@ -12981,12 +13184,12 @@ singleLine:
 	VPADDW   Y0, Y4, Y4
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+32, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -13709,7 +13912,7 @@ fillBelow2:
 	RET
 
 // func streamDividePixelsBF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, CMOV
 TEXT ·streamDividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
@@ -13726,24 +13929,53 @@ TEXT ·streamDividePixelsBF16AVX2(SB), NOSPLIT, $0-40
 	MOVL         $0xffff0000, DI
 	VMOVD        DI, X11
 	VPBROADCASTD X11, Y11
-	MOVQ         BX, DI
-	SHLQ         $0x01, DI
-	MOVQ         SI, R8
-	SHRQ         $0x02, R8
-	JZ           rest
-	MOVQ         R8, R9
-	IMULQ        DI, R9
-	CMPQ         R9, ·quarterBytes+0(SB)
-	JB           single
-	LEAQ         (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ         AX, DI
+	SUBQ         CX, DI
+	DECQ         DI
+	ANDQ         $+4095, DI
+	CMPQ         DI, ·behind+0(SB)
+	SBBQ         DI, DI
+	ANDQ         $-128, DI
+	ADDQ         $+64, DI
+	SHLQ         $0x01, BX
+	MOVQ         DI, R8
+	ADDQ         R8, R8
+	SBBQ         R8, R8
+	ADDQ         $-64, BX
+	ANDQ         BX, R8
+	SUBQ         $-64, BX
+	ADDQ         R8, DX
+	MOVQ         BX, R8
+	MOVQ         DI, R9
+	SARQ         $0x3f, R9
+	XORQ         R9, R8
+	SUBQ         R9, R8
+	ADDQ         DX, R8
+	MOVQ         DX, R9
+	MOVQ         SI, R10
+	IMULQ        BX, SI
+	SHRQ         $0x02, R10
+	JZ           singly
+	IMULQ        BX, R10
+	CMPQ         R10, ·quarterBytes+0(SB)
+	JB           singly
+	LEAQ         (R10)(R10*2), BX
+	SUBQ         R10, SI
+	SUBQ         BX, SI
+	MOVQ         DI, R11
+	ADDQ         R11, R11
+	SBBQ         R11, R11
+	ADDQ         $-64, R10
+	ANDQ         R10, R11
+	SUBQ         $-64, R10
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	MOVQ         R10, R11
+	SHRQ         $0x06, R11
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS  (R11), Y4
+quarters:
+	VMOVUPS  (R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -13763,7 +13995,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  (CX)(R9*1), Y1
+	VMOVUPS  (CX)(R10*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -13778,7 +14010,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  (CX)(R9*2), Y1
+	VMOVUPS  (CX)(R10*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -13793,7 +14025,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  (CX)(DI*1), Y1
+	VMOVUPS  (CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -13809,10 +14041,10 @@ quartersLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVNTPS Y5, (AX)
-	VMOVNTPS Y12, (AX)(R9*1)
-	VMOVNTPS Y14, (AX)(R9*2)
-	VMOVNTPS Y15, (AX)(DI*1)
-	VMOVUPS  32(R11), Y4
+	VMOVNTPS Y12, (AX)(R10*1)
+	VMOVNTPS Y14, (AX)(R10*2)
+	VMOVNTPS Y15, (AX)(BX*1)
+	VMOVUPS  32(R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -13832,7 +14064,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
-	VMOVUPS  32(CX)(R9*1), Y1
+	VMOVUPS  32(CX)(R10*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -13847,7 +14079,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y12
-	VMOVUPS  32(CX)(R9*2), Y1
+	VMOVUPS  32(CX)(R10*2), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -13862,7 +14094,7 @@ quartersLine:
 	VPADDW   Y0, Y4, Y4
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y14
-	VMOVUPS  32(CX)(DI*1), Y1
+	VMOVUPS  32(CX)(BX*1), Y1
 	VPSLLD   $0x10, Y1, Y0
 	VPAND    Y1, Y11, Y1
 	VDIVPS   Y2, Y0, Y0
@@ -13878,30 +14110,44 @@ quartersLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y15
 	VMOVNTPS Y5, 32(AX)
-	VMOVNTPS Y12, 32(AX)(R9*1)
-	VMOVNTPS Y14, 32(AX)(R9*2)
-	VMOVNTPS Y15, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+32, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y12, 32(AX)(R10*1)
+	VMOVNTPS Y14, 32(AX)(R10*2)
+	VMOVNTPS Y15, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
-	VMOVUPS  (R8), Y4
+single:
+	VMOVUPS  (R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -13922,7 +14168,7 @@ singleLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, (AX)
-	VMOVUPS  32(R8), Y4
+	VMOVUPS  32(R9), Y4
 	VPSLLD   $0x10, Y4, Y2
 	VPAND    Y4, Y11, Y3
 	VPADDW   Y4, Y4, Y6
@@ -13943,12 +14189,12 @@ singleLine:
 	VPANDN   Y4, Y8, Y4
 	VMOVUPS  Y4, Y5
 	VMOVNTPS Y5, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+32, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:

@@ -734,7 +734,7 @@ DATA zeros<>+1016(SB)/8, $0x0000000000000000
 GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 
 // func scalePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·scalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -745,39 +745,64 @@ TEXT ·scalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, BX
 	JNZ    row
-	CMPQ   AX, CX
-	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x01, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
-
-inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x01, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	SHLQ   $0x01, BX
+	MOVQ   R8, R9
+	ADDQ   R9, R9
+	SBBQ   R9, R9
+	ADDQ   $-64, BX
+	ANDQ   BX, R9
+	SUBQ   $-64, BX
+	ADDQ   R9, DX
+	MOVQ   BX, R9
+	MOVQ   R8, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	ADDQ   DX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	IMULQ  BX, SI
+	SHRQ   $0x02, R11
+	JZ     singly
+	IMULQ  BX, R11
+	LEAQ   (R11)(R11*2), BX
+	SUBQ   R11, SI
+	SUBQ   BX, SI
+	MOVQ   R8, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R11
+	ANDQ   R11, R12
+	SUBQ   $-64, R11
+	ADDQ   R12, AX
+	ADDQ   R12, CX
+	MOVQ   R11, R12
+	SHRQ   $0x06, R12
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(R11*1)
+	PREFETCHT0 (R13)(R11*2)
+	PREFETCHT0 (R13)(BX*1)
 
 prefetched1:
-	VMOVUPS      (R12), Y4
+	VMOVUPS      (R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -792,8 +817,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R10*1), Y0
-	VCVTPH2PS    16(CX)(R10*1), Y1
+	VCVTPH2PS    (CX)(R11*1), Y0
+	VCVTPH2PS    16(CX)(R11*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -801,8 +826,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R10*2), Y0
-	VCVTPH2PS    16(CX)(R10*2), Y1
+	VCVTPH2PS    (CX)(R11*2), Y0
+	VCVTPH2PS    16(CX)(R11*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -810,8 +835,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(R8*1), Y0
-	VCVTPH2PS    16(CX)(R8*1), Y1
+	VCVTPH2PS    (CX)(BX*1), Y0
+	VCVTPH2PS    16(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -820,10 +845,10 @@ prefetched1:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      Y12, (AX)(R10*1)
-	VMOVUPS      Y14, (AX)(R10*2)
-	VMOVUPS      Y15, (AX)(R8*1)
-	VMOVUPS      32(R12), Y4
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y14, (AX)(R11*2)
+	VMOVUPS      Y15, (AX)(BX*1)
+	VMOVUPS      32(R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -838,8 +863,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R10*1), Y0
-	VCVTPH2PS    48(CX)(R10*1), Y1
+	VCVTPH2PS    32(CX)(R11*1), Y0
+	VCVTPH2PS    48(CX)(R11*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -847,8 +872,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R10*2), Y0
-	VCVTPH2PS    48(CX)(R10*2), Y1
+	VCVTPH2PS    32(CX)(R11*2), Y0
+	VCVTPH2PS    48(CX)(R11*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -856,8 +881,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(R8*1), Y0
-	VCVTPH2PS    48(CX)(R8*1), Y1
+	VCVTPH2PS    32(CX)(BX*1), Y0
+	VCVTPH2PS    48(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -866,36 +891,50 @@ prefetched1:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, 32(AX)
-	VMOVUPS      Y12, 32(AX)(R10*1)
-	VMOVUPS      Y14, 32(AX)(R10*2)
-	VMOVUPS      Y15, 32(AX)(R8*1)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R12
-	SUBQ         $+32, R11
-	JNZ          quartersLine
-	DECQ         R9
-	JNZ          quarters
+	VMOVUPS      Y12, 32(AX)(R11*1)
+	VMOVUPS      Y14, 32(AX)(R11*2)
+	VMOVUPS      Y15, 32(AX)(BX*1)
 	ADDQ         R8, AX
 	ADDQ         R8, CX
+	ADDQ         R8, R10
+	CMPQ         R10, R9
+	CMOVQEQ      DX, R10
+	DECQ         R12
+	JNZ          quarters
+	MOVQ         R8, R12
+	ADDQ         R12, R12
+	SBBQ         R12, R12
+	ADDQ         $+64, R11
+	ANDQ         R11, R12
+	SUBQ         $+64, R11
+	ADDQ         R12, AX
+	ADDQ         R12, CX
+	ADDQ         BX, AX
+	ADDQ         BX, CX
+	TESTQ        SI, SI
+	JZ           done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS      (R9), Y4
+	VMOVUPS      (R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -911,7 +950,7 @@ prefetched2:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -927,12 +966,12 @@ prefetched2:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, 32(AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R9
-	SUBQ         $+32, R8
-	JNZ          singleLine
-	DECQ         SI
+	ADDQ         R8, AX
+	ADDQ         R8, CX
+	ADDQ         R8, R10
+	CMPQ         R10, R9
+	CMOVQEQ      DX, R10
+	DECQ         BX
 	JNZ          single
 
 done:
@@ -1647,7 +1686,7 @@ skip:
 	RET
 
 // func multiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·multiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1658,39 +1697,64 @@ TEXT ·multiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, BX
 	JNZ    row
-	CMPQ   AX, CX
-	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x01, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
-
-inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x01, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	SHLQ   $0x01, BX
+	MOVQ   R8, R9
+	ADDQ   R9, R9
+	SBBQ   R9, R9
+	ADDQ   $-64, BX
+	ANDQ   BX, R9
+	SUBQ   $-64, BX
+	ADDQ   R9, DX
+	MOVQ   BX, R9
+	MOVQ   R8, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	ADDQ   DX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	IMULQ  BX, SI
+	SHRQ   $0x02, R11
+	JZ     singly
+	IMULQ  BX, R11
+	LEAQ   (R11)(R11*2), BX
+	SUBQ   R11, SI
+	SUBQ   BX, SI
+	MOVQ   R8, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R11
+	ANDQ   R11, R12
+	SUBQ   $-64, R11
+	ADDQ   R12, AX
+	ADDQ   R12, CX
+	MOVQ   R11, R12
+	SHRQ   $0x06, R12
 
 	// y = x * f
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(R11*1)
+	PREFETCHT0 (R13)(R11*2)
+	PREFETCHT0 (R13)(BX*1)
 
 prefetched1:
-	VMOVUPS      (R12), Y4
+	VMOVUPS      (R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1702,24 +1766,24 @@ prefetched1:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R10*1), Y0
-	VCVTPH2PS    16(CX)(R10*1), Y1
+	VCVTPH2PS    (CX)(R11*1), Y0
+	VCVTPH2PS    16(CX)(R11*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R10*2), Y0
-	VCVTPH2PS    16(CX)(R10*2), Y1
+	VCVTPH2PS    (CX)(R11*2), Y0
+	VCVTPH2PS    16(CX)(R11*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(R8*1), Y0
-	VCVTPH2PS    16(CX)(R8*1), Y1
+	VCVTPH2PS    (CX)(BX*1), Y0
+	VCVTPH2PS    16(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1727,10 +1791,10 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      Y12, (AX)(R10*1)
-	VMOVUPS      Y14, (AX)(R10*2)
-	VMOVUPS      Y15, (AX)(R8*1)
-	VMOVUPS      32(R12), Y4
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y14, (AX)(R11*2)
+	VMOVUPS      Y15, (AX)(BX*1)
+	VMOVUPS      32(R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1742,24 +1806,24 @@ prefetched1:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R10*1), Y0
-	VCVTPH2PS    48(CX)(R10*1), Y1
+	VCVTPH2PS    32(CX)(R11*1), Y0
+	VCVTPH2PS    48(CX)(R11*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R10*2), Y0
-	VCVTPH2PS    48(CX)(R10*2), Y1
+	VCVTPH2PS    32(CX)(R11*2), Y0
+	VCVTPH2PS    48(CX)(R11*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(R8*1), Y0
-	VCVTPH2PS    48(CX)(R8*1), Y1
+	VCVTPH2PS    32(CX)(BX*1), Y0
+	VCVTPH2PS    48(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -1767,36 +1831,50 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, 32(AX)
-	VMOVUPS      Y12, 32(AX)(R10*1)
-	VMOVUPS      Y14, 32(AX)(R10*2)
-	VMOVUPS      Y15, 32(AX)(R8*1)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R12
-	SUBQ         $+32, R11
-	JNZ          quartersLine
-	DECQ         R9
-	JNZ          quarters
+	VMOVUPS      Y12, 32(AX)(R11*1)
+	VMOVUPS      Y14, 32(AX)(R11*2)
+	VMOVUPS      Y15, 32(AX)(BX*1)
 	ADDQ         R8, AX
 	ADDQ         R8, CX
+	ADDQ         R8, R10
+	CMPQ         R10, R9
+	CMOVQEQ      DX, R10
+	DECQ         R12
+	JNZ          quarters
+	MOVQ         R8, R12
+	ADDQ         R12, R12
+	SBBQ         R12, R12
+	ADDQ         $+64, R11
+	ANDQ         R11, R12
+	SUBQ         $+64, R11
+	ADDQ         R12, AX
+	ADDQ         R12, CX
+	ADDQ         BX, AX
+	ADDQ         BX, CX
+	TESTQ        SI, SI
+	JZ           done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS      (R9), Y4
+	VMOVUPS      (R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1809,7 +1887,7 @@ prefetched2:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -1822,12 +1900,12 @@ prefetched2:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, 32(AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R9
-	SUBQ         $+32, R8
-	JNZ          singleLine
-	DECQ         SI
+	ADDQ         R8, AX
+	ADDQ         R8, CX
+	ADDQ         R8, R10
+	CMPQ         R10, R9
+	CMOVQEQ      DX, R10
+	DECQ         BX
 	JNZ          single
 
 done:
@@ -2619,7 +2697,7 @@ skip:
 	RET
 
 // func dividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C, MMX+
+// Requires: AVX, AVX2, CMOV, F16C, MMX+
 TEXT ·dividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -2630,39 +2708,64 @@ TEXT ·dividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, BX
 	JNZ    row
-	CMPQ   AX, CX
-	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x01, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
-
-inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x01, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	SHLQ   $0x01, BX
+	MOVQ   R8, R9
+	ADDQ   R9, R9
+	SBBQ   R9, R9
+	ADDQ   $-64, BX
+	ANDQ   BX, R9
+	SUBQ   $-64, BX
+	ADDQ   R9, DX
+	MOVQ   BX, R9
+	MOVQ   R8, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	ADDQ   DX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	IMULQ  BX, SI
+	SHRQ   $0x02, R11
+	JZ     singly
+	IMULQ  BX, R11
+	LEAQ   (R11)(R11*2), BX
+	SUBQ   R11, SI
+	SUBQ   BX, SI
+	MOVQ   R8, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R11
+	ANDQ   R11, R12
+	SUBQ   $-64, R11
+	ADDQ   R12, AX
+	ADDQ   R12, CX
+	MOVQ   R11, R12
+	SHRQ   $0x06, R12
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(R11*1)
+	PREFETCHT0 (R13)(R11*2)
+	PREFETCHT0 (R13)(BX*1)
 
 prefetched1:
-	VMOVUPS      (R12), Y4
+	VMOVUPS      (R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2677,8 +2780,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R10*1), Y0
-	VCVTPH2PS    16(CX)(R10*1), Y1
+	VCVTPH2PS    (CX)(R11*1), Y0
+	VCVTPH2PS    16(CX)(R11*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2686,8 +2789,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R10*2), Y0
-	VCVTPH2PS    16(CX)(R10*2), Y1
+	VCVTPH2PS    (CX)(R11*2), Y0
+	VCVTPH2PS    16(CX)(R11*2), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2695,8 +2798,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(R8*1), Y0
-	VCVTPH2PS    16(CX)(R8*1), Y1
+	VCVTPH2PS    (CX)(BX*1), Y0
+	VCVTPH2PS    16(CX)(BX*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2705,10 +2808,10 @@ prefetched1:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      Y12, (AX)(R10*1)
-	VMOVUPS      Y14, (AX)(R10*2)
-	VMOVUPS      Y15, (AX)(R8*1)
-	VMOVUPS      32(R12), Y4
+	VMOVUPS      Y12, (AX)(R11*1)
+	VMOVUPS      Y14, (AX)(R11*2)
+	VMOVUPS      Y15, (AX)(BX*1)
+	VMOVUPS      32(R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2723,8 +2826,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R10*1), Y0
-	VCVTPH2PS    48(CX)(R10*1), Y1
+	VCVTPH2PS    32(CX)(R11*1), Y0
+	VCVTPH2PS    48(CX)(R11*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2732,8 +2835,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R10*2), Y0
-	VCVTPH2PS    48(CX)(R10*2), Y1
+	VCVTPH2PS    32(CX)(R11*2), Y0
+	VCVTPH2PS    48(CX)(R11*2), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2741,8 +2844,8 @@ prefetched1:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(R8*1), Y0
-	VCVTPH2PS    48(CX)(R8*1), Y1
+	VCVTPH2PS    32(CX)(BX*1), Y0
+	VCVTPH2PS    48(CX)(BX*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -2751,36 +2854,50 @@ prefetched1:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVUPS      Y5, 32(AX)
-	VMOVUPS      Y12, 32(AX)(R10*1)
-	VMOVUPS      Y14, 32(AX)(R10*2)
-	VMOVUPS      Y15, 32(AX)(R8*1)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R12
-	SUBQ         $+32, R11
-	JNZ          quartersLine
-	DECQ         R9
-	JNZ          quarters
+	VMOVUPS      Y12, 32(AX)(R11*1)
+	VMOVUPS      Y14, 32(AX)(R11*2)
+	VMOVUPS      Y15, 32(AX)(BX*1)
 	ADDQ         R8, AX
 	ADDQ         R8, CX
+	ADDQ         R8, R10
+	CMPQ         R10, R9
+	CMOVQEQ      DX, R10
+	DECQ         R12
+	JNZ          quarters
+	MOVQ         R8, R12
+	ADDQ         R12, R12
+	SBBQ         R12, R12
+	ADDQ         $+64, R11
+	ANDQ         R11, R12
+	SUBQ         $+64, R11
+	ADDQ         R12, AX
+	ADDQ         R12, CX
+	ADDQ         BX, AX
+	ADDQ         BX, CX
+	TESTQ        SI, SI
+	JZ           done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS      (R9), Y4
+	VMOVUPS      (R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2796,7 +2913,7 @@ prefetched2:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, (AX)
-	VMOVUPS      32(R9), Y4
+	VMOVUPS      32(R10), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -2812,12 +2929,12 @@ prefetched2:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVUPS      Y5, 32(AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R9
-	SUBQ         $+32, R8
-	JNZ          singleLine
-	DECQ         SI
+	ADDQ         R8, AX
+	ADDQ         R8, CX
+	ADDQ         R8, R10
+	CMPQ         R10, R9
+	CMOVQEQ      DX, R10
+	DECQ         BX
 	JNZ          single
 
 done:
@@ -7984,7 +8101,7 @@ DATA border<>+56(SB)/8, $0x0000000000000000
 GLOBL border<>(SB), RODATA|NOPTR, $64
 
 // func streamScalePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, CMOV, F16C
 TEXT ·streamScalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -7992,24 +8109,53 @@ TEXT ·streamScalePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x01, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS      (R11), Y4
+quarters:
+	VMOVUPS      (R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8024,8 +8170,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R9*1), Y0
-	VCVTPH2PS    16(CX)(R9*1), Y1
+	VCVTPH2PS    (CX)(R10*1), Y0
+	VCVTPH2PS    16(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8033,8 +8179,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R9*2), Y0
-	VCVTPH2PS    16(CX)(R9*2), Y1
+	VCVTPH2PS    (CX)(R10*2), Y0
+	VCVTPH2PS    16(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8042,8 +8188,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(DI*1), Y0
-	VCVTPH2PS    16(CX)(DI*1), Y1
+	VCVTPH2PS    (CX)(BX*1), Y0
+	VCVTPH2PS    16(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8052,10 +8198,10 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVNTPS     Y5, (AX)
-	VMOVNTPS     Y12, (AX)(R9*1)
-	VMOVNTPS     Y14, (AX)(R9*2)
-	VMOVNTPS     Y15, (AX)(DI*1)
-	VMOVUPS      32(R11), Y4
+	VMOVNTPS     Y12, (AX)(R10*1)
+	VMOVNTPS     Y14, (AX)(R10*2)
+	VMOVNTPS     Y15, (AX)(BX*1)
+	VMOVUPS      32(R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8070,8 +8216,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R9*1), Y0
-	VCVTPH2PS    48(CX)(R9*1), Y1
+	VCVTPH2PS    32(CX)(R10*1), Y0
+	VCVTPH2PS    48(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8079,8 +8225,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R9*2), Y0
-	VCVTPH2PS    48(CX)(R9*2), Y1
+	VCVTPH2PS    32(CX)(R10*2), Y0
+	VCVTPH2PS    48(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8088,8 +8234,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(DI*1), Y0
-	VCVTPH2PS    48(CX)(DI*1), Y1
+	VCVTPH2PS    32(CX)(BX*1), Y0
+	VCVTPH2PS    48(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8098,30 +8244,44 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVNTPS     Y5, 32(AX)
-	VMOVNTPS     Y12, 32(AX)(R9*1)
-	VMOVNTPS     Y14, 32(AX)(R9*2)
-	VMOVNTPS     Y15, 32(AX)(DI*1)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R11
-	SUBQ         $+32, R10
-	JNZ          quartersLine
-	DECQ         R8
-	JNZ          quarters
+	VMOVNTPS     Y12, 32(AX)(R10*1)
+	VMOVNTPS     Y14, 32(AX)(R10*2)
+	VMOVNTPS     Y15, 32(AX)(BX*1)
 	ADDQ         DI, AX
 	ADDQ         DI, CX
+	ADDQ         DI, R9
+	CMPQ         R9, R8
+	CMOVQEQ      DX, R9
+	DECQ         R11
+	JNZ          quarters
+	MOVQ         DI, R11
+	ADDQ         R11, R11
+	SBBQ         R11, R11
+	ADDQ         $+64, R10
+	ANDQ         R10, R11
+	SUBQ         $+64, R10
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	ADDQ         BX, AX
+	ADDQ         BX, CX
+	TESTQ        SI, SI
+	JZ           done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
-	VMOVUPS      (R8), Y4
+single:
+	VMOVUPS      (R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8137,7 +8297,7 @@ singleLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVNTPS     Y5, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8153,12 +8313,12 @@ singleLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVNTPS     Y5, 32(AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R8
-	SUBQ         $+32, DI
-	JNZ          singleLine
-	DECQ         SI
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         DI, R9
+	CMPQ         R9, R8
+	CMOVQEQ      DX, R9
+	DECQ         BX
 	JNZ          single
 
 done:
@@ -8541,7 +8701,7 @@ keptBelow2:
 	RET
 
 // func streamMultiplyPixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, CMOV, F16C
 TEXT ·streamMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -8549,24 +8709,53 @@ TEXT ·streamMultiplyPixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x01, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x * f
-quartersLine:
-	VMOVUPS      (R11), Y4
+quarters:
+	VMOVUPS      (R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8578,24 +8767,24 @@ quartersLine:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R9*1), Y0
-	VCVTPH2PS    16(CX)(R9*1), Y1
+	VCVTPH2PS    (CX)(R10*1), Y0
+	VCVTPH2PS    16(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R9*2), Y0
-	VCVTPH2PS    16(CX)(R9*2), Y1
+	VCVTPH2PS    (CX)(R10*2), Y0
+	VCVTPH2PS    16(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(DI*1), Y0
-	VCVTPH2PS    16(CX)(DI*1), Y1
+	VCVTPH2PS    (CX)(BX*1), Y0
+	VCVTPH2PS    16(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8603,10 +8792,10 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y15
 	VMOVNTPS     Y5, (AX)
-	VMOVNTPS     Y12, (AX)(R9*1)
-	VMOVNTPS     Y14, (AX)(R9*2)
-	VMOVNTPS     Y15, (AX)(DI*1)
-	VMOVUPS      32(R11), Y4
+	VMOVNTPS     Y12, (AX)(R10*1)
+	VMOVNTPS     Y14, (AX)(R10*2)
+	VMOVNTPS     Y15, (AX)(BX*1)
+	VMOVUPS      32(R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8618,24 +8807,24 @@ quartersLine:
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R9*1), Y0
-	VCVTPH2PS    48(CX)(R9*1), Y1
+	VCVTPH2PS    32(CX)(R10*1), Y0
+	VCVTPH2PS    48(CX)(R10*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R9*2), Y0
-	VCVTPH2PS    48(CX)(R9*2), Y1
+	VCVTPH2PS    32(CX)(R10*2), Y0
+	VCVTPH2PS    48(CX)(R10*2), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
 	VCVTPS2PH    $0x00, Y1, X6
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(DI*1), Y0
-	VCVTPH2PS    48(CX)(DI*1), Y1
+	VCVTPH2PS    32(CX)(BX*1), Y0
+	VCVTPH2PS    48(CX)(BX*1), Y1
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -8643,30 +8832,44 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y15
 	VMOVNTPS     Y5, 32(AX)
-	VMOVNTPS     Y12, 32(AX)(R9*1)
-	VMOVNTPS     Y14, 32(AX)(R9*2)
-	VMOVNTPS     Y15, 32(AX)(DI*1)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R11
-	SUBQ         $+32, R10
-	JNZ          quartersLine
-	DECQ         R8
-	JNZ          quarters
+	VMOVNTPS     Y12, 32(AX)(R10*1)
+	VMOVNTPS     Y14, 32(AX)(R10*2)
+	VMOVNTPS     Y15, 32(AX)(BX*1)
 	ADDQ         DI, AX
 	ADDQ         DI, CX
+	ADDQ         DI, R9
+	CMPQ         R9, R8
+	CMOVQEQ      DX, R9
+	DECQ         R11
+	JNZ          quarters
+	MOVQ         DI, R11
+	ADDQ         R11, R11
+	SBBQ         R11, R11
+	ADDQ         $+64, R10
+	ANDQ         R10, R11
+	SUBQ         $+64, R10
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	ADDQ         BX, AX
+	ADDQ         BX, CX
+	TESTQ        SI, SI
+	JZ           done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
-	VMOVUPS      (R8), Y4
+single:
+	VMOVUPS      (R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8679,7 +8882,7 @@ singleLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
 	VMOVNTPS     Y5, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -8692,12 +8895,12 @@ singleLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VMOVUPS      Y4, Y5
 	VMOVNTPS     Y5, 32(AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R8
-	SUBQ         $+32, DI
-	JNZ          singleLine
-	DECQ         SI
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         DI, R9
+	CMPQ         R9, R8
+	CMOVQEQ      DX, R9
+	DECQ         BX
 	JNZ          single
 
 done:
@@ -9194,7 +9397,7 @@ fillBelow2:
 	RET
 
 // func streamDividePixelsF16AVX2(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX2, F16C
+// Requires: AVX, AVX2, CMOV, F16C
 TEXT ·streamDividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -9202,24 +9405,53 @@ TEXT ·streamDividePixelsF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x01, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS      (R11), Y4
+quarters:
+	VMOVUPS      (R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -9234,8 +9466,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    (CX)(R9*1), Y0
-	VCVTPH2PS    16(CX)(R9*1), Y1
+	VCVTPH2PS    (CX)(R10*1), Y0
+	VCVTPH2PS    16(CX)(R10*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -9243,8 +9475,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    (CX)(R9*2), Y0
-	VCVTPH2PS    16(CX)(R9*2), Y1
+	VCVTPH2PS    (CX)(R10*2), Y0
+	VCVTPH2PS    16(CX)(R10*2), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -9252,8 +9484,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    (CX)(DI*1), Y0
-	VCVTPH2PS    16(CX)(DI*1), Y1
+	VCVTPH2PS    (CX)(BX*1), Y0
+	VCVTPH2PS    16(CX)(BX*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -9262,10 +9494,10 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVNTPS     Y5, (AX)
-	VMOVNTPS     Y12, (AX)(R9*1)
-	VMOVNTPS     Y14, (AX)(R9*2)
-	VMOVNTPS     Y15, (AX)(DI*1)
-	VMOVUPS      32(R11), Y4
+	VMOVNTPS     Y12, (AX)(R10*1)
+	VMOVNTPS     Y14, (AX)(R10*2)
+	VMOVNTPS     Y15, (AX)(BX*1)
+	VMOVUPS      32(R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -9280,8 +9512,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
-	VCVTPH2PS    32(CX)(R9*1), Y0
-	VCVTPH2PS    48(CX)(R9*1), Y1
+	VCVTPH2PS    32(CX)(R10*1), Y0
+	VCVTPH2PS    48(CX)(R10*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -9289,8 +9521,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y12
-	VCVTPH2PS    32(CX)(R9*2), Y0
-	VCVTPH2PS    48(CX)(R9*2), Y1
+	VCVTPH2PS    32(CX)(R10*2), Y0
+	VCVTPH2PS    48(CX)(R10*2), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -9298,8 +9530,8 @@ quartersLine:
 	VINSERTI128  $0x01, X6, Y4, Y4
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y14
-	VCVTPH2PS    32(CX)(DI*1), Y0
-	VCVTPH2PS    48(CX)(DI*1), Y1
+	VCVTPH2PS    32(CX)(BX*1), Y0
+	VCVTPH2PS    48(CX)(BX*1), Y1
 	VDIVPS       Y2, Y0, Y0
 	VDIVPS       Y3, Y1, Y1
 	VCVTPS2PH    $0x00, Y0, X4
@@ -9308,30 +9540,44 @@ quartersLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y15
 	VMOVNTPS     Y5, 32(AX)
-	VMOVNTPS     Y12, 32(AX)(R9*1)
-	VMOVNTPS     Y14, 32(AX)(R9*2)
-	VMOVNTPS     Y15, 32(AX)(DI*1)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R11
-	SUBQ         $+32, R10
-	JNZ          quartersLine
-	DECQ         R8
-	JNZ          quarters
+	VMOVNTPS     Y12, 32(AX)(R10*1)
+	VMOVNTPS     Y14, 32(AX)(R10*2)
+	VMOVNTPS     Y15, 32(AX)(BX*1)
 	ADDQ         DI, AX
 	ADDQ         DI, CX
+	ADDQ         DI, R9
+	CMPQ         R9, R8
+	CMOVQEQ      DX, R9
+	DECQ         R11
+	JNZ          quarters
+	MOVQ         DI, R11
+	ADDQ         R11, R11
+	SBBQ         R11, R11
+	ADDQ         $+64, R10
+	ANDQ         R10, R11
+	SUBQ         $+64, R10
+	ADDQ         R11, AX
+	ADDQ         R11, CX
+	ADDQ         BX, AX
+	ADDQ         BX, CX
+	TESTQ        SI, SI
+	JZ           done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
-	VMOVUPS      (R8), Y4
+single:
+	VMOVUPS      (R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -9347,7 +9593,7 @@ singleLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVNTPS     Y5, (AX)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R9), Y4
 	VCVTPH2PS    X4, Y2
 	VEXTRACTI128 $0x01, Y4, X3
 	VCVTPH2PS    X3, Y3
@@ -9363,12 +9609,12 @@ singleLine:
 	VPANDN       Y4, Y8, Y4
 	VMOVUPS      Y4, Y5
 	VMOVNTPS     Y5, 32(AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, CX
-	ADDQ         $+64, R8
-	SUBQ         $+32, DI
-	JNZ          singleLine
-	DECQ         SI
+	ADDQ         DI, AX
+	ADDQ         DI, CX
+	ADDQ         DI, R9
+	CMPQ         R9, R8
+	CMOVQEQ      DX, R9
+	DECQ         BX
 	JNZ          single
 
 done:

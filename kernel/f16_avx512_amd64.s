@@ -802,7 +802,7 @@ DATA zeros<>+1016(SB)/8, $0x0000000000000000
 GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 
 // func scalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·scalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -814,40 +814,69 @@ TEXT ·scalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
-	CMPQ   AX, DX
-	JEQ    inQuarters
-	MOVQ   SI, R9
-	SHLQ   $0x01, R9
-	CMPQ   R9, ·quarterRows+0(SB)
-	JAE    row
-
-inQuarters:
-	MOVQ  SI, R9
-	SHLQ  $0x01, R9
-	MOVQ  DI, R10
-	SHRQ  $0x02, R10
-	JZ    rest
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	LEAQ  (R11)(R11*2), R9
-
-quarters:
-	MOVQ BX, R13
-	MOVQ SI, R12
+	MOVQ   AX, R9
+	SUBQ   DX, R9
+	DECQ   R9
+	ANDQ   $+4095, R9
+	CMPQ   R9, ·behind+0(SB)
+	SBBQ   R9, R9
+	ANDQ   $-128, R9
+	ADDQ   $+64, R9
+	MOVQ   R9, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, CX
+	SUBQ   R10, CX
+	MOVQ   R9, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R8
+	SUBQ   R10, R8
+	SHLQ   $0x01, SI
+	MOVQ   R9, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, SI
+	ANDQ   SI, R10
+	SUBQ   $-64, SI
+	ADDQ   R10, BX
+	MOVQ   SI, R10
+	MOVQ   R9, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   BX, R10
+	MOVQ   BX, R11
+	MOVQ   DI, R12
+	IMULQ  SI, DI
+	SHRQ   $0x02, R12
+	JZ     singly
+	IMULQ  SI, R12
+	LEAQ   (R12)(R12*2), SI
+	SUBQ   R12, DI
+	SUBQ   SI, DI
+	MOVQ   R9, R13
+	ADDQ   R13, R13
+	SBBQ   R13, R13
+	ADDQ   $-64, R12
+	ANDQ   R12, R13
+	SUBQ   $-64, R12
+	ADDQ   R13, AX
+	ADDQ   R13, DX
+	MOVQ   R12, R13
+	SHRQ   $0x06, R13
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      R8, R8
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R14
 	PREFETCHT0 (R14)
-	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R9*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 (R14)(SI*1)
 
 prefetched1:
 	LEAQ          (DX)(CX*1), R14
-	VMOVUPS       (R13), Z4
+	VMOVUPS       (R11), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -862,8 +891,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R11*1), Z0
-	VCVTPH2PS     32(DX)(R11*1), Z1
+	VCVTPH2PS     (DX)(R12*1), Z0
+	VCVTPH2PS     32(DX)(R12*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -871,8 +900,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R11*2), Z0
-	VCVTPH2PS     32(DX)(R11*2), Z1
+	VCVTPH2PS     (DX)(R12*2), Z0
+	VCVTPH2PS     32(DX)(R12*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -880,8 +909,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (DX)(R9*1), Z0
-	VCVTPH2PS     32(DX)(R9*1), Z1
+	VCVTPH2PS     (DX)(SI*1), Z0
+	VCVTPH2PS     32(DX)(SI*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -890,36 +919,50 @@ prefetched1:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R11*1)
-	VMOVUPS       Z14, (AX)(R11*2)
-	VMOVUPS       Z15, (AX)(R9*1)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R13
-	SUBQ          $+32, R12
-	JNZ           quartersLine
-	DECQ          R10
-	JNZ           quarters
+	VMOVUPS       Z12, (AX)(R12*1)
+	VMOVUPS       Z14, (AX)(R12*2)
+	VMOVUPS       Z15, (AX)(SI*1)
 	ADDQ          R9, AX
 	ADDQ          R9, DX
+	ADDQ          R9, R11
+	CMPQ          R11, R10
+	CMOVQEQ       BX, R11
+	DECQ          R13
+	JNZ           quarters
+	MOVQ          R9, CX
+	ADDQ          CX, CX
+	SBBQ          CX, CX
+	ADDQ          $+64, R12
+	ANDQ          R12, CX
+	SUBQ          $+64, R12
+	ADDQ          CX, AX
+	ADDQ          CX, DX
+	ADDQ          SI, AX
+	ADDQ          SI, DX
+	TESTQ         DI, DI
+	JZ            done
 
-rest:
-	ANDQ $+3, DI
-	JZ   done
-
-single:
-	MOVQ BX, R9
-	MOVQ SI, CX
+singly:
+	MOVQ R9, CX
+	ADDQ CX, CX
+	SBBQ CX, CX
+	ADDQ $-64, DI
+	ANDQ DI, CX
+	SUBQ $-64, DI
+	ADDQ CX, AX
+	ADDQ CX, DX
+	MOVQ DI, CX
+	SHRQ $0x06, CX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS       (R9), Z4
+	VMOVUPS       (R11), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -935,12 +978,12 @@ prefetched2:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
 	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	SUBQ          $+32, CX
-	JNZ           singleLine
-	DECQ          DI
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R11
+	CMPQ          R11, R10
+	CMOVQEQ       BX, R11
+	DECQ          CX
 	JNZ           single
 
 done:
@@ -1678,7 +1721,7 @@ skip:
 	RET
 
 // func multiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·multiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -1689,39 +1732,64 @@ TEXT ·multiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
-	CMPQ   AX, DX
-	JEQ    inQuarters
-	MOVQ   SI, CX
-	SHLQ   $0x01, CX
-	CMPQ   CX, ·quarterRows+0(SB)
-	JAE    row
-
-inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x01, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
-
-quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ   AX, CX
+	SUBQ   DX, CX
+	DECQ   CX
+	ANDQ   $+4095, CX
+	CMPQ   CX, ·behind+0(SB)
+	SBBQ   CX, CX
+	ANDQ   $-128, CX
+	ADDQ   $+64, CX
+	MOVQ   CX, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	SHLQ   $0x01, SI
+	MOVQ   CX, R9
+	ADDQ   R9, R9
+	SBBQ   R9, R9
+	ADDQ   $-64, SI
+	ANDQ   SI, R9
+	SUBQ   $-64, SI
+	ADDQ   R9, BX
+	MOVQ   SI, R9
+	MOVQ   CX, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	ADDQ   BX, R9
+	MOVQ   BX, R10
+	MOVQ   DI, R11
+	IMULQ  SI, DI
+	SHRQ   $0x02, R11
+	JZ     singly
+	IMULQ  SI, R11
+	LEAQ   (R11)(R11*2), SI
+	SUBQ   R11, DI
+	SUBQ   SI, DI
+	MOVQ   CX, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R11
+	ANDQ   R11, R12
+	SUBQ   $-64, R11
+	ADDQ   R12, AX
+	ADDQ   R12, DX
+	MOVQ   R11, R12
+	SHRQ   $0x06, R12
 
 	// y = x * f
-quartersLine:
+quarters:
 	TESTQ      R8, R8
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(R11*1)
+	PREFETCHT0 (R13)(R11*2)
+	PREFETCHT0 (R13)(SI*1)
 
 prefetched1:
-	VMOVUPS       (R12), Z4
+	VMOVUPS       (R10), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1733,24 +1801,24 @@ prefetched1:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R10*1), Z0
-	VCVTPH2PS     32(DX)(R10*1), Z1
+	VCVTPH2PS     (DX)(R11*1), Z0
+	VCVTPH2PS     32(DX)(R11*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R10*2), Z0
-	VCVTPH2PS     32(DX)(R10*2), Z1
+	VCVTPH2PS     (DX)(R11*2), Z0
+	VCVTPH2PS     32(DX)(R11*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (DX)(CX*1), Z0
-	VCVTPH2PS     32(DX)(CX*1), Z1
+	VCVTPH2PS     (DX)(SI*1), Z0
+	VCVTPH2PS     32(DX)(SI*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -1758,36 +1826,50 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R10*1)
-	VMOVUPS       Z14, (AX)(R10*2)
-	VMOVUPS       Z15, (AX)(CX*1)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R12
-	SUBQ          $+32, R11
-	JNZ           quartersLine
-	DECQ          R9
-	JNZ           quarters
+	VMOVUPS       Z12, (AX)(R11*1)
+	VMOVUPS       Z14, (AX)(R11*2)
+	VMOVUPS       Z15, (AX)(SI*1)
 	ADDQ          CX, AX
 	ADDQ          CX, DX
+	ADDQ          CX, R10
+	CMPQ          R10, R9
+	CMOVQEQ       BX, R10
+	DECQ          R12
+	JNZ           quarters
+	MOVQ          CX, R12
+	ADDQ          R12, R12
+	SBBQ          R12, R12
+	ADDQ          $+64, R11
+	ANDQ          R11, R12
+	SUBQ          $+64, R11
+	ADDQ          R12, AX
+	ADDQ          R12, DX
+	ADDQ          SI, AX
+	ADDQ          SI, DX
+	TESTQ         DI, DI
+	JZ            done
 
-rest:
-	ANDQ $+3, DI
-	JZ   done
-
-single:
-	MOVQ BX, R9
-	MOVQ SI, CX
+singly:
+	MOVQ CX, SI
+	ADDQ SI, SI
+	SBBQ SI, SI
+	ADDQ $-64, DI
+	ANDQ DI, SI
+	SUBQ $-64, DI
+	ADDQ SI, AX
+	ADDQ SI, DX
+	MOVQ DI, SI
+	SHRQ $0x06, SI
 
 	// y = x * f
-singleLine:
+single:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), DI
+	PREFETCHT0 (DI)
 
 prefetched2:
-	VMOVUPS       (R9), Z4
+	VMOVUPS       (R10), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -1800,12 +1882,12 @@ prefetched2:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z5
 	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	SUBQ          $+32, CX
-	JNZ           singleLine
-	DECQ          DI
+	ADDQ          CX, AX
+	ADDQ          CX, DX
+	ADDQ          CX, R10
+	CMPQ          R10, R9
+	CMOVQEQ       BX, R10
+	DECQ          SI
 	JNZ           single
 
 done:
@@ -2649,7 +2731,7 @@ skip:
 	RET
 
 // func dividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·dividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -2661,40 +2743,69 @@ TEXT ·dividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+31, SI
 	JNZ    row
-	CMPQ   AX, DX
-	JEQ    inQuarters
-	MOVQ   SI, R9
-	SHLQ   $0x01, R9
-	CMPQ   R9, ·quarterRows+0(SB)
-	JAE    row
-
-inQuarters:
-	MOVQ  SI, R9
-	SHLQ  $0x01, R9
-	MOVQ  DI, R10
-	SHRQ  $0x02, R10
-	JZ    rest
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	LEAQ  (R11)(R11*2), R9
-
-quarters:
-	MOVQ BX, R13
-	MOVQ SI, R12
+	MOVQ   AX, R9
+	SUBQ   DX, R9
+	DECQ   R9
+	ANDQ   $+4095, R9
+	CMPQ   R9, ·behind+0(SB)
+	SBBQ   R9, R9
+	ANDQ   $-128, R9
+	ADDQ   $+64, R9
+	MOVQ   R9, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, CX
+	SUBQ   R10, CX
+	MOVQ   R9, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R8
+	SUBQ   R10, R8
+	SHLQ   $0x01, SI
+	MOVQ   R9, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, SI
+	ANDQ   SI, R10
+	SUBQ   $-64, SI
+	ADDQ   R10, BX
+	MOVQ   SI, R10
+	MOVQ   R9, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   BX, R10
+	MOVQ   BX, R11
+	MOVQ   DI, R12
+	IMULQ  SI, DI
+	SHRQ   $0x02, R12
+	JZ     singly
+	IMULQ  SI, R12
+	LEAQ   (R12)(R12*2), SI
+	SUBQ   R12, DI
+	SUBQ   SI, DI
+	MOVQ   R9, R13
+	ADDQ   R13, R13
+	SBBQ   R13, R13
+	ADDQ   $-64, R12
+	ANDQ   R12, R13
+	SUBQ   $-64, R12
+	ADDQ   R13, AX
+	ADDQ   R13, DX
+	MOVQ   R12, R13
+	SHRQ   $0x06, R13
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      R8, R8
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R14
 	PREFETCHT0 (R14)
-	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R9*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 (R14)(SI*1)
 
 prefetched1:
 	LEAQ          (DX)(CX*1), R14
-	VMOVUPS       (R13), Z4
+	VMOVUPS       (R11), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -2709,8 +2820,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (DX)(R11*1), Z0
-	VCVTPH2PS     32(DX)(R11*1), Z1
+	VCVTPH2PS     (DX)(R12*1), Z0
+	VCVTPH2PS     32(DX)(R12*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2718,8 +2829,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (DX)(R11*2), Z0
-	VCVTPH2PS     32(DX)(R11*2), Z1
+	VCVTPH2PS     (DX)(R12*2), Z0
+	VCVTPH2PS     32(DX)(R12*2), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2727,8 +2838,8 @@ prefetched1:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (DX)(R9*1), Z0
-	VCVTPH2PS     32(DX)(R9*1), Z1
+	VCVTPH2PS     (DX)(SI*1), Z0
+	VCVTPH2PS     32(DX)(SI*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -2737,36 +2848,50 @@ prefetched1:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVUPS       Z5, (AX)
-	VMOVUPS       Z12, (AX)(R11*1)
-	VMOVUPS       Z14, (AX)(R11*2)
-	VMOVUPS       Z15, (AX)(R9*1)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R13
-	SUBQ          $+32, R12
-	JNZ           quartersLine
-	DECQ          R10
-	JNZ           quarters
+	VMOVUPS       Z12, (AX)(R12*1)
+	VMOVUPS       Z14, (AX)(R12*2)
+	VMOVUPS       Z15, (AX)(SI*1)
 	ADDQ          R9, AX
 	ADDQ          R9, DX
+	ADDQ          R9, R11
+	CMPQ          R11, R10
+	CMOVQEQ       BX, R11
+	DECQ          R13
+	JNZ           quarters
+	MOVQ          R9, CX
+	ADDQ          CX, CX
+	SBBQ          CX, CX
+	ADDQ          $+64, R12
+	ANDQ          R12, CX
+	SUBQ          $+64, R12
+	ADDQ          CX, AX
+	ADDQ          CX, DX
+	ADDQ          SI, AX
+	ADDQ          SI, DX
+	TESTQ         DI, DI
+	JZ            done
 
-rest:
-	ANDQ $+3, DI
-	JZ   done
-
-single:
-	MOVQ BX, R9
-	MOVQ SI, CX
+singly:
+	MOVQ R9, CX
+	ADDQ CX, CX
+	SBBQ CX, CX
+	ADDQ $-64, DI
+	ANDQ DI, CX
+	SUBQ $-64, DI
+	ADDQ CX, AX
+	ADDQ CX, DX
+	MOVQ DI, CX
+	SHRQ $0x06, CX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS       (R9), Z4
+	VMOVUPS       (R11), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -2782,12 +2907,12 @@ prefetched2:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
 	VMOVUPS       Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, DX
-	ADDQ          $+64, R9
-	SUBQ          $+32, CX
-	JNZ           singleLine
-	DECQ          DI
+	ADDQ          R9, AX
+	ADDQ          R9, DX
+	ADDQ          R9, R11
+	CMPQ          R11, R10
+	CMOVQEQ       BX, R11
+	DECQ          CX
 	JNZ           single
 
 done:
@@ -7866,7 +7991,7 @@ fillBelow2:
 	RET
 
 // func streamScalePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, CMOV
 TEXT ·streamScalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -7875,25 +8000,58 @@ TEXT ·streamScalePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   count+24(FP), SI
 	MOVQ   ·loadAhead+0(SB), DI
 	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x01, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	CMPQ   R10, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	SHLQ   $0x01, BX
+	MOVQ   R8, R9
+	ADDQ   R9, R9
+	SBBQ   R9, R9
+	ADDQ   $-64, BX
+	ANDQ   BX, R9
+	SUBQ   $-64, BX
+	ADDQ   R9, DX
+	MOVQ   BX, R9
+	MOVQ   R8, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	ADDQ   DX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	IMULQ  BX, SI
+	SHRQ   $0x02, R11
+	JZ     singly
+	IMULQ  BX, R11
+	CMPQ   R11, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R11)(R11*2), BX
+	SUBQ   R11, SI
+	SUBQ   BX, SI
+	MOVQ   R8, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R11
+	ANDQ   R11, R12
+	SUBQ   $-64, R11
+	ADDQ   R12, AX
+	ADDQ   R12, CX
+	MOVQ   R11, R12
+	SHRQ   $0x06, R12
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
+quarters:
 	LEAQ          (CX)(DI*1), R13
-	VMOVUPS       (R12), Z4
+	VMOVUPS       (R10), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -7908,8 +8066,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (CX)(R10*1), Z0
-	VCVTPH2PS     32(CX)(R10*1), Z1
+	VCVTPH2PS     (CX)(R11*1), Z0
+	VCVTPH2PS     32(CX)(R11*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -7917,8 +8075,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (CX)(R10*2), Z0
-	VCVTPH2PS     32(CX)(R10*2), Z1
+	VCVTPH2PS     (CX)(R11*2), Z0
+	VCVTPH2PS     32(CX)(R11*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -7926,8 +8084,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (CX)(R8*1), Z0
-	VCVTPH2PS     32(CX)(R8*1), Z1
+	VCVTPH2PS     (CX)(BX*1), Z0
+	VCVTPH2PS     32(CX)(BX*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -7936,30 +8094,44 @@ quartersLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVNTPS      Z5, (AX)
-	VMOVNTPS      Z12, (AX)(R10*1)
-	VMOVNTPS      Z14, (AX)(R10*2)
-	VMOVNTPS      Z15, (AX)(R8*1)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R12
-	SUBQ          $+32, R11
-	JNZ           quartersLine
-	DECQ          R9
-	JNZ           quarters
+	VMOVNTPS      Z12, (AX)(R11*1)
+	VMOVNTPS      Z14, (AX)(R11*2)
+	VMOVNTPS      Z15, (AX)(BX*1)
 	ADDQ          R8, AX
 	ADDQ          R8, CX
+	ADDQ          R8, R10
+	CMPQ          R10, R9
+	CMOVQEQ       DX, R10
+	DECQ          R12
+	JNZ           quarters
+	MOVQ          R8, DI
+	ADDQ          DI, DI
+	SBBQ          DI, DI
+	ADDQ          $+64, R11
+	ANDQ          R11, DI
+	SUBQ          $+64, R11
+	ADDQ          DI, AX
+	ADDQ          DI, CX
+	ADDQ          BX, AX
+	ADDQ          BX, CX
+	TESTQ         SI, SI
+	JZ            done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
-	VMOVUPS       (R8), Z4
+single:
+	VMOVUPS       (R10), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -7975,12 +8147,12 @@ singleLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
 	VMOVNTPS      Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, DI
-	JNZ           singleLine
-	DECQ          SI
+	ADDQ          R8, AX
+	ADDQ          R8, CX
+	ADDQ          R8, R10
+	CMPQ          R10, R9
+	CMOVQEQ       DX, R10
+	DECQ          BX
 	JNZ           single
 
 done:
@@ -8375,7 +8547,7 @@ keptBelow2:
 	RET
 
 // func streamMultiplyPixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, CMOV
 TEXT ·streamMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -8383,24 +8555,53 @@ TEXT ·streamMultiplyPixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x01, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x01, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x * f
-quartersLine:
-	VMOVUPS       (R11), Z4
+quarters:
+	VMOVUPS       (R9), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -8412,24 +8613,24 @@ quartersLine:
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (CX)(R9*1), Z0
-	VCVTPH2PS     32(CX)(R9*1), Z1
+	VCVTPH2PS     (CX)(R10*1), Z0
+	VCVTPH2PS     32(CX)(R10*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (CX)(R9*2), Z0
-	VCVTPH2PS     32(CX)(R9*2), Z1
+	VCVTPH2PS     (CX)(R10*2), Z0
+	VCVTPH2PS     32(CX)(R10*2), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
 	VCVTPS2PH     $0x00, Z1, Y6
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (CX)(DI*1), Z0
-	VCVTPH2PS     32(CX)(DI*1), Z1
+	VCVTPH2PS     (CX)(BX*1), Z0
+	VCVTPH2PS     32(CX)(BX*1), Z1
 	VMULPS        Z2, Z0, Z0
 	VMULPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -8437,30 +8638,44 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVNTPS      Z5, (AX)
-	VMOVNTPS      Z12, (AX)(R9*1)
-	VMOVNTPS      Z14, (AX)(R9*2)
-	VMOVNTPS      Z15, (AX)(DI*1)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R11
-	SUBQ          $+32, R10
-	JNZ           quartersLine
-	DECQ          R8
-	JNZ           quarters
+	VMOVNTPS      Z12, (AX)(R10*1)
+	VMOVNTPS      Z14, (AX)(R10*2)
+	VMOVNTPS      Z15, (AX)(BX*1)
 	ADDQ          DI, AX
 	ADDQ          DI, CX
+	ADDQ          DI, R9
+	CMPQ          R9, R8
+	CMOVQEQ       DX, R9
+	DECQ          R11
+	JNZ           quarters
+	MOVQ          DI, R11
+	ADDQ          R11, R11
+	SBBQ          R11, R11
+	ADDQ          $+64, R10
+	ANDQ          R10, R11
+	SUBQ          $+64, R10
+	ADDQ          R11, AX
+	ADDQ          R11, CX
+	ADDQ          BX, AX
+	ADDQ          BX, CX
+	TESTQ         SI, SI
+	JZ            done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
-	VMOVUPS       (R8), Z4
+single:
+	VMOVUPS       (R9), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -8473,12 +8688,12 @@ singleLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVUPS       Z4, Z5
 	VMOVNTPS      Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, DI
-	JNZ           singleLine
-	DECQ          SI
+	ADDQ          DI, AX
+	ADDQ          DI, CX
+	ADDQ          DI, R9
+	CMPQ          R9, R8
+	CMOVQEQ       DX, R9
+	DECQ          BX
 	JNZ           single
 
 done:
@@ -8994,7 +9209,7 @@ fillBelow2:
 	RET
 
 // func streamDividePixelsF16AVX512(dst *uint16, src *uint16, factors *uint16, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, CMOV
 TEXT ·streamDividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -9003,25 +9218,58 @@ TEXT ·streamDividePixelsF16AVX512(SB), NOSPLIT, $0-40
 	MOVQ   count+24(FP), SI
 	MOVQ   ·loadAhead+0(SB), DI
 	VXORPS X13, X13, X13
-	MOVQ   BX, R8
-	SHLQ   $0x01, R8
-	MOVQ   SI, R9
-	SHRQ   $0x02, R9
-	JZ     rest
-	MOVQ   R9, R10
-	IMULQ  R8, R10
-	CMPQ   R10, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	SHLQ   $0x01, BX
+	MOVQ   R8, R9
+	ADDQ   R9, R9
+	SBBQ   R9, R9
+	ADDQ   $-64, BX
+	ANDQ   BX, R9
+	SUBQ   $-64, BX
+	ADDQ   R9, DX
+	MOVQ   BX, R9
+	MOVQ   R8, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	ADDQ   DX, R9
+	MOVQ   DX, R10
+	MOVQ   SI, R11
+	IMULQ  BX, SI
+	SHRQ   $0x02, R11
+	JZ     singly
+	IMULQ  BX, R11
+	CMPQ   R11, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R11)(R11*2), BX
+	SUBQ   R11, SI
+	SUBQ   BX, SI
+	MOVQ   R8, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R11
+	ANDQ   R11, R12
+	SUBQ   $-64, R11
+	ADDQ   R12, AX
+	ADDQ   R12, CX
+	MOVQ   R11, R12
+	SHRQ   $0x06, R12
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
+quarters:
 	LEAQ          (CX)(DI*1), R13
-	VMOVUPS       (R12), Z4
+	VMOVUPS       (R10), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -9036,8 +9284,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
-	VCVTPH2PS     (CX)(R10*1), Z0
-	VCVTPH2PS     32(CX)(R10*1), Z1
+	VCVTPH2PS     (CX)(R11*1), Z0
+	VCVTPH2PS     32(CX)(R11*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -9045,8 +9293,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z12
-	VCVTPH2PS     (CX)(R10*2), Z0
-	VCVTPH2PS     32(CX)(R10*2), Z1
+	VCVTPH2PS     (CX)(R11*2), Z0
+	VCVTPH2PS     32(CX)(R11*2), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -9054,8 +9302,8 @@ quartersLine:
 	VINSERTI64X4  $0x01, Y6, Z4, Z4
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z14
-	VCVTPH2PS     (CX)(R8*1), Z0
-	VCVTPH2PS     32(CX)(R8*1), Z1
+	VCVTPH2PS     (CX)(BX*1), Z0
+	VCVTPH2PS     32(CX)(BX*1), Z1
 	VDIVPS        Z2, Z0, Z0
 	VDIVPS        Z3, Z1, Z1
 	VCVTPS2PH     $0x00, Z0, Y4
@@ -9064,30 +9312,44 @@ quartersLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z15
 	VMOVNTPS      Z5, (AX)
-	VMOVNTPS      Z12, (AX)(R10*1)
-	VMOVNTPS      Z14, (AX)(R10*2)
-	VMOVNTPS      Z15, (AX)(R8*1)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R12
-	SUBQ          $+32, R11
-	JNZ           quartersLine
-	DECQ          R9
-	JNZ           quarters
+	VMOVNTPS      Z12, (AX)(R11*1)
+	VMOVNTPS      Z14, (AX)(R11*2)
+	VMOVNTPS      Z15, (AX)(BX*1)
 	ADDQ          R8, AX
 	ADDQ          R8, CX
+	ADDQ          R8, R10
+	CMPQ          R10, R9
+	CMOVQEQ       DX, R10
+	DECQ          R12
+	JNZ           quarters
+	MOVQ          R8, DI
+	ADDQ          DI, DI
+	SBBQ          DI, DI
+	ADDQ          $+64, R11
+	ANDQ          R11, DI
+	SUBQ          $+64, R11
+	ADDQ          DI, AX
+	ADDQ          DI, CX
+	ADDQ          BX, AX
+	ADDQ          BX, CX
+	TESTQ         SI, SI
+	JZ            done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
-	VMOVUPS       (R8), Z4
+single:
+	VMOVUPS       (R10), Z4
 	VCVTPH2PS     Y4, Z2
 	VEXTRACTI64X4 $0x01, Z4, Y3
 	VCVTPH2PS     Y3, Z3
@@ -9103,12 +9365,12 @@ singleLine:
 	VMOVDQU16.Z   Z4, K4, Z4
 	VMOVUPS       Z4, Z5
 	VMOVNTPS      Z5, (AX)
-	ADDQ          $+64, AX
-	ADDQ          $+64, CX
-	ADDQ          $+64, R8
-	SUBQ          $+32, DI
-	JNZ           singleLine
-	DECQ          SI
+	ADDQ          R8, AX
+	ADDQ          R8, CX
+	ADDQ          R8, R10
+	CMPQ          R10, R9
+	CMOVQEQ       DX, R10
+	DECQ          BX
 	JNZ           single
 
 done:

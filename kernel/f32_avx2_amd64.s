@@ -534,7 +534,7 @@ DATA zeros<>+1016(SB)/8, $0x0000000000000000
 GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 
 // func scalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX, CMOV, MMX+
 TEXT ·scalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -545,95 +545,145 @@ TEXT ·scalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
+	MOVQ   R8, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, R9
+	ANDQ   R9, R10
+	SUBQ   $-64, R9
+	ADDQ   R10, DX
+	MOVQ   R9, R10
+	MOVQ   R8, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   DX, R10
+	MOVQ   DX, R11
 	CMPQ   AX, CX
 	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x02, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R9, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  R8, R8
+	JGE    row
+	IMULQ  R9, SI
+	JMP    singly
 
 inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x02, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ  SI, BX
+	IMULQ R9, SI
+	SHRQ  $0x02, BX
+	JZ    singly
+	IMULQ R9, BX
+	LEAQ  (BX)(BX*2), R9
+	SUBQ  BX, SI
+	SUBQ  R9, SI
+	MOVQ  R8, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, BX
+	ANDQ  BX, R12
+	SUBQ  $-64, BX
+	ADDQ  R12, AX
+	ADDQ  R12, CX
+	MOVQ  BX, R12
+	SHRQ  $0x06, R12
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(BX*1)
+	PREFETCHT0 (R13)(BX*2)
+	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS (R12), Y8
+	VMOVUPS (R11), Y8
 	VCMPPS  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R12), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPS  $0x04, Y13, Y9, Y11
 	VMULPS  (CX), Y8, Y0
 	VANDPS  Y10, Y0, Y0
 	VMULPS  32(CX), Y9, Y1
 	VANDPS  Y11, Y1, Y1
-	VMULPS  (CX)(R10*1), Y8, Y2
+	VMULPS  (CX)(BX*1), Y8, Y2
 	VANDPS  Y10, Y2, Y2
-	VMULPS  32(CX)(R10*1), Y9, Y3
+	VMULPS  32(CX)(BX*1), Y9, Y3
 	VANDPS  Y11, Y3, Y3
-	VMULPS  (CX)(R10*2), Y8, Y4
+	VMULPS  (CX)(BX*2), Y8, Y4
 	VANDPS  Y10, Y4, Y4
-	VMULPS  32(CX)(R10*2), Y9, Y5
+	VMULPS  32(CX)(BX*2), Y9, Y5
 	VANDPS  Y11, Y5, Y5
-	VMULPS  (CX)(R8*1), Y8, Y6
+	VMULPS  (CX)(R9*1), Y8, Y6
 	VANDPS  Y10, Y6, Y6
-	VMULPS  32(CX)(R8*1), Y9, Y7
+	VMULPS  32(CX)(R9*1), Y9, Y7
 	VANDPS  Y11, Y7, Y7
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, (AX)(R10*1)
-	VMOVUPS Y3, 32(AX)(R10*1)
-	VMOVUPS Y4, (AX)(R10*2)
-	VMOVUPS Y5, 32(AX)(R10*2)
-	VMOVUPS Y6, (AX)(R8*1)
-	VMOVUPS Y7, 32(AX)(R8*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	SUBQ    $+16, R11
-	JNZ     quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y2, (AX)(BX*1)
+	VMOVUPS Y3, 32(AX)(BX*1)
+	VMOVUPS Y4, (AX)(BX*2)
+	VMOVUPS Y5, 32(AX)(BX*2)
+	VMOVUPS Y6, (AX)(R9*1)
+	VMOVUPS Y7, 32(AX)(R9*1)
 	ADDQ    R8, AX
 	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    R12
+	JNZ     quarters
+	MOVQ    R8, R12
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, BX
+	ANDQ    BX, R12
+	SUBQ    $+64, BX
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	TESTQ   SI, SI
+	JZ      done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS (R9), Y8
+	VMOVUPS (R11), Y8
 	VCMPPS  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R9), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPS  $0x04, Y13, Y9, Y11
 	VMULPS  (CX), Y8, Y0
 	VANDPS  Y10, Y0, Y0
@@ -641,12 +691,12 @@ prefetched2:
 	VANDPS  Y11, Y1, Y1
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R9
-	SUBQ    $+16, R8
-	JNZ     singleLine
-	DECQ    SI
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    BX
 	JNZ     single
 
 done:
@@ -1073,7 +1123,7 @@ skip:
 	RET
 
 // func multiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX, CMOV, MMX+
 TEXT ·multiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1084,94 +1134,144 @@ TEXT ·multiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
+	MOVQ   R8, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, R9
+	ANDQ   R9, R10
+	SUBQ   $-64, R9
+	ADDQ   R10, DX
+	MOVQ   R9, R10
+	MOVQ   R8, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   DX, R10
+	MOVQ   DX, R11
 	CMPQ   AX, CX
 	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x02, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R9, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  R8, R8
+	JGE    row
+	IMULQ  R9, SI
+	JMP    singly
 
 inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x02, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ  SI, BX
+	IMULQ R9, SI
+	SHRQ  $0x02, BX
+	JZ    singly
+	IMULQ R9, BX
+	LEAQ  (BX)(BX*2), R9
+	SUBQ  BX, SI
+	SUBQ  R9, SI
+	MOVQ  R8, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, BX
+	ANDQ  BX, R12
+	SUBQ  $-64, BX
+	ADDQ  R12, AX
+	ADDQ  R12, CX
+	MOVQ  BX, R12
+	SHRQ  $0x06, R12
 
 	// y = x * f
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(BX*1)
+	PREFETCHT0 (R13)(BX*2)
+	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS (R12), Y8
-	VMOVUPS 32(R12), Y9
+	VMOVUPS (R11), Y8
+	VMOVUPS 32(R11), Y9
 	VMULPS  (CX), Y8, Y0
 	VMULPS  32(CX), Y9, Y1
-	VMULPS  (CX)(R10*1), Y8, Y2
-	VMULPS  32(CX)(R10*1), Y9, Y3
-	VMULPS  (CX)(R10*2), Y8, Y4
-	VMULPS  32(CX)(R10*2), Y9, Y5
-	VMULPS  (CX)(R8*1), Y8, Y6
-	VMULPS  32(CX)(R8*1), Y9, Y7
+	VMULPS  (CX)(BX*1), Y8, Y2
+	VMULPS  32(CX)(BX*1), Y9, Y3
+	VMULPS  (CX)(BX*2), Y8, Y4
+	VMULPS  32(CX)(BX*2), Y9, Y5
+	VMULPS  (CX)(R9*1), Y8, Y6
+	VMULPS  32(CX)(R9*1), Y9, Y7
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, (AX)(R10*1)
-	VMOVUPS Y3, 32(AX)(R10*1)
-	VMOVUPS Y4, (AX)(R10*2)
-	VMOVUPS Y5, 32(AX)(R10*2)
-	VMOVUPS Y6, (AX)(R8*1)
-	VMOVUPS Y7, 32(AX)(R8*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	SUBQ    $+16, R11
-	JNZ     quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y2, (AX)(BX*1)
+	VMOVUPS Y3, 32(AX)(BX*1)
+	VMOVUPS Y4, (AX)(BX*2)
+	VMOVUPS Y5, 32(AX)(BX*2)
+	VMOVUPS Y6, (AX)(R9*1)
+	VMOVUPS Y7, 32(AX)(R9*1)
 	ADDQ    R8, AX
 	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    R12
+	JNZ     quarters
+	MOVQ    R8, R12
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, BX
+	ANDQ    BX, R12
+	SUBQ    $+64, BX
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	TESTQ   SI, SI
+	JZ      done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
+	VMOVUPS (R11), Y8
+	VMOVUPS 32(R11), Y9
 	VMULPS  (CX), Y8, Y0
 	VMULPS  32(CX), Y9, Y1
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R9
-	SUBQ    $+16, R8
-	JNZ     singleLine
-	DECQ    SI
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    BX
 	JNZ     single
 
 done:
@@ -1694,7 +1794,7 @@ skip:
 	RET
 
 // func dividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX, CMOV, MMX+
 TEXT ·dividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1705,41 +1805,77 @@ TEXT ·dividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, BX
 	JNZ    row
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	MOVQ   BX, R9
+	SHLQ   $0x02, R9
+	MOVQ   R8, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, R9
+	ANDQ   R9, R10
+	SUBQ   $-64, R9
+	ADDQ   R10, DX
+	MOVQ   R9, R10
+	MOVQ   R8, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   DX, R10
+	MOVQ   DX, R11
 	CMPQ   AX, CX
 	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x02, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R9, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  R8, R8
+	JGE    row
+	IMULQ  R9, SI
+	JMP    singly
 
 inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x02, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ  SI, BX
+	IMULQ R9, SI
+	SHRQ  $0x02, BX
+	JZ    singly
+	IMULQ R9, BX
+	LEAQ  (BX)(BX*2), R9
+	SUBQ  BX, SI
+	SUBQ  R9, SI
+	MOVQ  R8, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, BX
+	ANDQ  BX, R12
+	SUBQ  $-64, BX
+	ADDQ  R12, AX
+	ADDQ  R12, CX
+	MOVQ  BX, R12
+	SHRQ  $0x06, R12
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(BX*1)
+	PREFETCHT0 (R13)(BX*2)
+	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS (R12), Y8
+	VMOVUPS (R11), Y8
 	VCMPPS  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R12), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPS  $0x04, Y13, Y9, Y11
 	VMOVUPS (CX), Y0
 	VDIVPS  Y8, Y0, Y0
@@ -1747,61 +1883,75 @@ prefetched1:
 	VMOVUPS 32(CX), Y1
 	VDIVPS  Y9, Y1, Y1
 	VANDPS  Y11, Y1, Y1
-	VMOVUPS (CX)(R10*1), Y2
+	VMOVUPS (CX)(BX*1), Y2
 	VDIVPS  Y8, Y2, Y2
 	VANDPS  Y10, Y2, Y2
-	VMOVUPS 32(CX)(R10*1), Y3
+	VMOVUPS 32(CX)(BX*1), Y3
 	VDIVPS  Y9, Y3, Y3
 	VANDPS  Y11, Y3, Y3
-	VMOVUPS (CX)(R10*2), Y4
+	VMOVUPS (CX)(BX*2), Y4
 	VDIVPS  Y8, Y4, Y4
 	VANDPS  Y10, Y4, Y4
-	VMOVUPS 32(CX)(R10*2), Y5
+	VMOVUPS 32(CX)(BX*2), Y5
 	VDIVPS  Y9, Y5, Y5
 	VANDPS  Y11, Y5, Y5
-	VMOVUPS (CX)(R8*1), Y6
+	VMOVUPS (CX)(R9*1), Y6
 	VDIVPS  Y8, Y6, Y6
 	VANDPS  Y10, Y6, Y6
-	VMOVUPS 32(CX)(R8*1), Y7
+	VMOVUPS 32(CX)(R9*1), Y7
 	VDIVPS  Y9, Y7, Y7
 	VANDPS  Y11, Y7, Y7
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, (AX)(R10*1)
-	VMOVUPS Y3, 32(AX)(R10*1)
-	VMOVUPS Y4, (AX)(R10*2)
-	VMOVUPS Y5, 32(AX)(R10*2)
-	VMOVUPS Y6, (AX)(R8*1)
-	VMOVUPS Y7, 32(AX)(R8*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	SUBQ    $+16, R11
-	JNZ     quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y2, (AX)(BX*1)
+	VMOVUPS Y3, 32(AX)(BX*1)
+	VMOVUPS Y4, (AX)(BX*2)
+	VMOVUPS Y5, 32(AX)(BX*2)
+	VMOVUPS Y6, (AX)(R9*1)
+	VMOVUPS Y7, 32(AX)(R9*1)
 	ADDQ    R8, AX
 	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    R12
+	JNZ     quarters
+	MOVQ    R8, R12
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, BX
+	ANDQ    BX, R12
+	SUBQ    $+64, BX
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	TESTQ   SI, SI
+	JZ      done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS (R9), Y8
+	VMOVUPS (R11), Y8
 	VCMPPS  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R9), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPS  $0x04, Y13, Y9, Y11
 	VMOVUPS (CX), Y0
 	VDIVPS  Y8, Y0, Y0
@@ -1811,12 +1961,12 @@ prefetched2:
 	VANDPS  Y11, Y1, Y1
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R9
-	SUBQ    $+16, R8
-	JNZ     singleLine
-	DECQ    SI
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    BX
 	JNZ     single
 
 done:
@@ -4450,7 +4600,7 @@ DATA border<>+56(SB)/8, $0x0000000000000000
 GLOBL border<>(SB), RODATA|NOPTR, $64
 
 // func streamScalePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX
+// Requires: AVX, CMOV
 TEXT ·streamScalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -4458,74 +4608,117 @@ TEXT ·streamScalePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x02, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x02, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS  (R11), Y8
+quarters:
+	VMOVUPS  (R9), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R11), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPS   $0x04, Y13, Y9, Y11
 	VMULPS   (CX), Y8, Y0
 	VANDPS   Y10, Y0, Y0
 	VMULPS   32(CX), Y9, Y1
 	VANDPS   Y11, Y1, Y1
-	VMULPS   (CX)(R9*1), Y8, Y2
+	VMULPS   (CX)(R10*1), Y8, Y2
 	VANDPS   Y10, Y2, Y2
-	VMULPS   32(CX)(R9*1), Y9, Y3
+	VMULPS   32(CX)(R10*1), Y9, Y3
 	VANDPS   Y11, Y3, Y3
-	VMULPS   (CX)(R9*2), Y8, Y4
+	VMULPS   (CX)(R10*2), Y8, Y4
 	VANDPS   Y10, Y4, Y4
-	VMULPS   32(CX)(R9*2), Y9, Y5
+	VMULPS   32(CX)(R10*2), Y9, Y5
 	VANDPS   Y11, Y5, Y5
-	VMULPS   (CX)(DI*1), Y8, Y6
+	VMULPS   (CX)(BX*1), Y8, Y6
 	VANDPS   Y10, Y6, Y6
-	VMULPS   32(CX)(DI*1), Y9, Y7
+	VMULPS   32(CX)(BX*1), Y9, Y7
 	VANDPS   Y11, Y7, Y7
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	VMOVNTPS Y2, (AX)(R9*1)
-	VMOVNTPS Y3, 32(AX)(R9*1)
-	VMOVNTPS Y4, (AX)(R9*2)
-	VMOVNTPS Y5, 32(AX)(R9*2)
-	VMOVNTPS Y6, (AX)(DI*1)
-	VMOVNTPS Y7, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+16, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y2, (AX)(R10*1)
+	VMOVNTPS Y3, 32(AX)(R10*1)
+	VMOVNTPS Y4, (AX)(R10*2)
+	VMOVNTPS Y5, 32(AX)(R10*2)
+	VMOVNTPS Y6, (AX)(BX*1)
+	VMOVNTPS Y7, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
-	VMOVUPS  (R8), Y8
+single:
+	VMOVUPS  (R9), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R8), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPS   $0x04, Y13, Y9, Y11
 	VMULPS   (CX), Y8, Y0
 	VANDPS   Y10, Y0, Y0
@@ -4533,12 +4726,12 @@ singleLine:
 	VANDPS   Y11, Y1, Y1
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+16, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -4779,7 +4972,7 @@ keptBelow4:
 	RET
 
 // func streamMultiplyPixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX
+// Requires: AVX, CMOV
 TEXT ·streamMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -4787,73 +4980,116 @@ TEXT ·streamMultiplyPixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x02, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x02, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x * f
-quartersLine:
-	VMOVUPS  (R11), Y8
-	VMOVUPS  32(R11), Y9
+quarters:
+	VMOVUPS  (R9), Y8
+	VMOVUPS  32(R9), Y9
 	VMULPS   (CX), Y8, Y0
 	VMULPS   32(CX), Y9, Y1
-	VMULPS   (CX)(R9*1), Y8, Y2
-	VMULPS   32(CX)(R9*1), Y9, Y3
-	VMULPS   (CX)(R9*2), Y8, Y4
-	VMULPS   32(CX)(R9*2), Y9, Y5
-	VMULPS   (CX)(DI*1), Y8, Y6
-	VMULPS   32(CX)(DI*1), Y9, Y7
+	VMULPS   (CX)(R10*1), Y8, Y2
+	VMULPS   32(CX)(R10*1), Y9, Y3
+	VMULPS   (CX)(R10*2), Y8, Y4
+	VMULPS   32(CX)(R10*2), Y9, Y5
+	VMULPS   (CX)(BX*1), Y8, Y6
+	VMULPS   32(CX)(BX*1), Y9, Y7
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	VMOVNTPS Y2, (AX)(R9*1)
-	VMOVNTPS Y3, 32(AX)(R9*1)
-	VMOVNTPS Y4, (AX)(R9*2)
-	VMOVNTPS Y5, 32(AX)(R9*2)
-	VMOVNTPS Y6, (AX)(DI*1)
-	VMOVNTPS Y7, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+16, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y2, (AX)(R10*1)
+	VMOVNTPS Y3, 32(AX)(R10*1)
+	VMOVNTPS Y4, (AX)(R10*2)
+	VMOVNTPS Y5, 32(AX)(R10*2)
+	VMOVNTPS Y6, (AX)(BX*1)
+	VMOVNTPS Y7, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
-	VMOVUPS  (R8), Y8
-	VMOVUPS  32(R8), Y9
+single:
+	VMOVUPS  (R9), Y8
+	VMOVUPS  32(R9), Y9
 	VMULPS   (CX), Y8, Y0
 	VMULPS   32(CX), Y9, Y1
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+16, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -5206,7 +5442,7 @@ fillBelow4:
 	RET
 
 // func streamDividePixelsF32AVX2(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX
+// Requires: AVX, CMOV
 TEXT ·streamDividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -5214,26 +5450,55 @@ TEXT ·streamDividePixelsF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x02, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x02, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS  (R11), Y8
+quarters:
+	VMOVUPS  (R9), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R11), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPS   $0x04, Y13, Y9, Y11
 	VMOVUPS  (CX), Y0
 	VDIVPS   Y8, Y0, Y0
@@ -5241,55 +5506,69 @@ quartersLine:
 	VMOVUPS  32(CX), Y1
 	VDIVPS   Y9, Y1, Y1
 	VANDPS   Y11, Y1, Y1
-	VMOVUPS  (CX)(R9*1), Y2
+	VMOVUPS  (CX)(R10*1), Y2
 	VDIVPS   Y8, Y2, Y2
 	VANDPS   Y10, Y2, Y2
-	VMOVUPS  32(CX)(R9*1), Y3
+	VMOVUPS  32(CX)(R10*1), Y3
 	VDIVPS   Y9, Y3, Y3
 	VANDPS   Y11, Y3, Y3
-	VMOVUPS  (CX)(R9*2), Y4
+	VMOVUPS  (CX)(R10*2), Y4
 	VDIVPS   Y8, Y4, Y4
 	VANDPS   Y10, Y4, Y4
-	VMOVUPS  32(CX)(R9*2), Y5
+	VMOVUPS  32(CX)(R10*2), Y5
 	VDIVPS   Y9, Y5, Y5
 	VANDPS   Y11, Y5, Y5
-	VMOVUPS  (CX)(DI*1), Y6
+	VMOVUPS  (CX)(BX*1), Y6
 	VDIVPS   Y8, Y6, Y6
 	VANDPS   Y10, Y6, Y6
-	VMOVUPS  32(CX)(DI*1), Y7
+	VMOVUPS  32(CX)(BX*1), Y7
 	VDIVPS   Y9, Y7, Y7
 	VANDPS   Y11, Y7, Y7
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	VMOVNTPS Y2, (AX)(R9*1)
-	VMOVNTPS Y3, 32(AX)(R9*1)
-	VMOVNTPS Y4, (AX)(R9*2)
-	VMOVNTPS Y5, 32(AX)(R9*2)
-	VMOVNTPS Y6, (AX)(DI*1)
-	VMOVNTPS Y7, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+16, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y2, (AX)(R10*1)
+	VMOVNTPS Y3, 32(AX)(R10*1)
+	VMOVNTPS Y4, (AX)(R10*2)
+	VMOVNTPS Y5, 32(AX)(R10*2)
+	VMOVNTPS Y6, (AX)(BX*1)
+	VMOVNTPS Y7, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
-	VMOVUPS  (R8), Y8
+single:
+	VMOVUPS  (R9), Y8
 	VCMPPS   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R8), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPS   $0x04, Y13, Y9, Y11
 	VMOVUPS  (CX), Y0
 	VDIVPS   Y8, Y0, Y0
@@ -5299,12 +5578,12 @@ singleLine:
 	VANDPS   Y11, Y1, Y1
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+16, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:

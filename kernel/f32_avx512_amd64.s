@@ -574,7 +574,7 @@ DATA zeros<>+1016(SB)/8, $0x0000000000000000
 GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 
 // func scalePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -586,90 +586,144 @@ TEXT ·scalePixelsF32AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
+	MOVQ   AX, CX
+	SUBQ   DX, CX
+	DECQ   CX
+	ANDQ   $+4095, CX
+	CMPQ   CX, ·behind+0(SB)
+	SBBQ   CX, CX
+	ANDQ   $-128, CX
+	ADDQ   $+64, CX
+	MOVQ   CX, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	MOVQ   CX, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R8
+	SUBQ   R10, R8
+	MOVQ   SI, R10
+	SHLQ   $0x02, R10
+	MOVQ   CX, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, BX
+	MOVQ   R10, R11
+	MOVQ   CX, R12
+	SARQ   $0x3f, R12
+	XORQ   R12, R11
+	SUBQ   R12, R11
+	ADDQ   BX, R11
+	MOVQ   BX, R12
 	CMPQ   AX, DX
 	JEQ    inQuarters
-	MOVQ   SI, CX
-	SHLQ   $0x02, CX
-	CMPQ   CX, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R10, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  CX, CX
+	JGE    row
+	IMULQ  R10, DI
+	JMP    singly
 
 inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x02, CX
-	MOVQ  DI, R10
-	SHRQ  $0x02, R10
-	JZ    rest
-	MOVQ  R10, R11
-	IMULQ CX, R11
-	LEAQ  (R11)(R11*2), CX
-
-quarters:
-	MOVQ BX, R13
-	MOVQ SI, R12
+	MOVQ  DI, SI
+	IMULQ R10, DI
+	SHRQ  $0x02, SI
+	JZ    singly
+	IMULQ R10, SI
+	LEAQ  (SI)(SI*2), R10
+	SUBQ  SI, DI
+	SUBQ  R10, DI
+	MOVQ  CX, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, SI
+	ANDQ  SI, R13
+	SUBQ  $-64, SI
+	ADDQ  R13, AX
+	ADDQ  R13, DX
+	MOVQ  SI, R13
+	SHRQ  $0x06, R13
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      R8, R8
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R14
 	PREFETCHT0 (R14)
-	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(SI*1)
+	PREFETCHT0 (R14)(SI*2)
+	PREFETCHT0 (R14)(R10*1)
 
 prefetched1:
 	LEAQ       (DX)(R9*1), R14
-	VMOVUPS    (R13), Z8
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	PREFETCHT0 (DX)(R9*1)
 	VMULPS.Z   (DX), Z8, K4, Z0
-	PREFETCHT0 (R14)(R11*1)
-	VMULPS.Z   (DX)(R11*1), Z8, K4, Z1
-	PREFETCHT0 (R14)(R11*2)
-	VMULPS.Z   (DX)(R11*2), Z8, K4, Z2
-	PREFETCHT0 (R14)(CX*1)
-	VMULPS.Z   (DX)(CX*1), Z8, K4, Z3
+	PREFETCHT0 (R14)(SI*1)
+	VMULPS.Z   (DX)(SI*1), Z8, K4, Z1
+	PREFETCHT0 (R14)(SI*2)
+	VMULPS.Z   (DX)(SI*2), Z8, K4, Z2
+	PREFETCHT0 (R14)(R10*1)
+	VMULPS.Z   (DX)(R10*1), Z8, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R11*1)
-	VMOVUPS    Z2, (AX)(R11*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R13
-	SUBQ       $+16, R12
-	JNZ        quartersLine
-	DECQ       R10
-	JNZ        quarters
+	VMOVUPS    Z1, (AX)(SI*1)
+	VMOVUPS    Z2, (AX)(SI*2)
+	VMOVUPS    Z3, (AX)(R10*1)
 	ADDQ       CX, AX
 	ADDQ       CX, DX
+	ADDQ       CX, R12
+	CMPQ       R12, R11
+	CMOVQEQ    BX, R12
+	DECQ       R13
+	JNZ        quarters
+	MOVQ       CX, R13
+	ADDQ       R13, R13
+	SBBQ       R13, R13
+	ADDQ       $+64, SI
+	ANDQ       SI, R13
+	SUBQ       $+64, SI
+	ADDQ       R13, AX
+	ADDQ       R13, DX
+	ADDQ       R10, AX
+	ADDQ       R10, DX
+	TESTQ      DI, DI
+	JZ         done
 
-rest:
-	ANDQ $+3, DI
-	JZ   done
-
-single:
-	MOVQ BX, R10
-	MOVQ SI, CX
+singly:
+	MOVQ CX, SI
+	ADDQ SI, SI
+	SBBQ SI, SI
+	ADDQ $-64, DI
+	ANDQ DI, SI
+	SUBQ $-64, DI
+	ADDQ SI, AX
+	ADDQ SI, DX
+	MOVQ DI, SI
+	SHRQ $0x06, SI
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R11
-	PREFETCHT0 (R11)
+	LEAQ       (AX)(R8*1), DI
+	PREFETCHT0 (DI)
 
 prefetched2:
-	VMOVUPS    (R10), Z8
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	PREFETCHT0 (DX)(R9*1)
 	VMULPS.Z   (DX), Z8, K4, Z0
 	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
-	SUBQ       $+16, CX
-	JNZ        singleLine
-	DECQ       DI
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+	ADDQ       CX, R12
+	CMPQ       R12, R11
+	CMOVQEQ    BX, R12
+	DECQ       SI
 	JNZ        single
 
 done:
@@ -1118,7 +1172,7 @@ skip:
 	RET
 
 // func multiplyPixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·multiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -1129,82 +1183,132 @@ TEXT ·multiplyPixelsF32AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
+	MOVQ   AX, CX
+	SUBQ   DX, CX
+	DECQ   CX
+	ANDQ   $+4095, CX
+	CMPQ   CX, ·behind+0(SB)
+	SBBQ   CX, CX
+	ANDQ   $-128, CX
+	ADDQ   $+64, CX
+	MOVQ   CX, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	MOVQ   SI, R9
+	SHLQ   $0x02, R9
+	MOVQ   CX, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, R9
+	ANDQ   R9, R10
+	SUBQ   $-64, R9
+	ADDQ   R10, BX
+	MOVQ   R9, R10
+	MOVQ   CX, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   BX, R10
+	MOVQ   BX, R11
 	CMPQ   AX, DX
 	JEQ    inQuarters
-	MOVQ   SI, CX
-	SHLQ   $0x02, CX
-	CMPQ   CX, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R9, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  CX, CX
+	JGE    row
+	IMULQ  R9, DI
+	JMP    singly
 
 inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x02, CX
-	MOVQ  DI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ CX, R10
-	LEAQ  (R10)(R10*2), CX
-
-quarters:
-	MOVQ BX, R12
-	MOVQ SI, R11
+	MOVQ  DI, SI
+	IMULQ R9, DI
+	SHRQ  $0x02, SI
+	JZ    singly
+	IMULQ R9, SI
+	LEAQ  (SI)(SI*2), R9
+	SUBQ  SI, DI
+	SUBQ  R9, DI
+	MOVQ  CX, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, SI
+	ANDQ  SI, R12
+	SUBQ  $-64, SI
+	ADDQ  R12, AX
+	ADDQ  R12, DX
+	MOVQ  SI, R12
+	SHRQ  $0x06, R12
 
 	// y = x * f
-quartersLine:
+quarters:
 	TESTQ      R8, R8
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(SI*1)
+	PREFETCHT0 (R13)(SI*2)
+	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS (R12), Z8
+	VMOVUPS (R11), Z8
 	VMULPS  (DX), Z8, Z0
-	VMULPS  (DX)(R10*1), Z8, Z1
-	VMULPS  (DX)(R10*2), Z8, Z2
-	VMULPS  (DX)(CX*1), Z8, Z3
+	VMULPS  (DX)(SI*1), Z8, Z1
+	VMULPS  (DX)(SI*2), Z8, Z2
+	VMULPS  (DX)(R9*1), Z8, Z3
 	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, (AX)(R10*1)
-	VMOVUPS Z2, (AX)(R10*2)
-	VMOVUPS Z3, (AX)(CX*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, R12
-	SUBQ    $+16, R11
-	JNZ     quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Z1, (AX)(SI*1)
+	VMOVUPS Z2, (AX)(SI*2)
+	VMOVUPS Z3, (AX)(R9*1)
 	ADDQ    CX, AX
 	ADDQ    CX, DX
+	ADDQ    CX, R11
+	CMPQ    R11, R10
+	CMOVQEQ BX, R11
+	DECQ    R12
+	JNZ     quarters
+	MOVQ    CX, R12
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, SI
+	ANDQ    SI, R12
+	SUBQ    $+64, SI
+	ADDQ    R12, AX
+	ADDQ    R12, DX
+	ADDQ    R9, AX
+	ADDQ    R9, DX
+	TESTQ   DI, DI
+	JZ      done
 
-rest:
-	ANDQ $+3, DI
-	JZ   done
-
-single:
-	MOVQ BX, R9
-	MOVQ SI, CX
+singly:
+	MOVQ CX, SI
+	ADDQ SI, SI
+	SBBQ SI, SI
+	ADDQ $-64, DI
+	ANDQ DI, SI
+	SUBQ $-64, DI
+	ADDQ SI, AX
+	ADDQ SI, DX
+	MOVQ DI, SI
+	SHRQ $0x06, SI
 
 	// y = x * f
-singleLine:
+single:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(R8*1), DI
+	PREFETCHT0 (DI)
 
 prefetched2:
-	VMOVUPS (R9), Z8
+	VMOVUPS (R11), Z8
 	VMULPS  (DX), Z8, Z0
 	VMOVUPS Z0, (AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, R9
-	SUBQ    $+16, CX
-	JNZ     singleLine
-	DECQ    DI
+	ADDQ    CX, AX
+	ADDQ    CX, DX
+	ADDQ    CX, R11
+	CMPQ    R11, R10
+	CMOVQEQ BX, R11
+	DECQ    SI
 	JNZ     single
 
 done:
@@ -1765,7 +1869,7 @@ skip:
 	RET
 
 // func dividePixelsF32AVX512(dst *float32, src *float32, factors *float32, count int, length int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), DX
@@ -1777,95 +1881,149 @@ TEXT ·dividePixelsF32AVX512(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+15, SI
 	JNZ    row
+	MOVQ   AX, CX
+	SUBQ   DX, CX
+	DECQ   CX
+	ANDQ   $+4095, CX
+	CMPQ   CX, ·behind+0(SB)
+	SBBQ   CX, CX
+	ANDQ   $-128, CX
+	ADDQ   $+64, CX
+	MOVQ   CX, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R9
+	SUBQ   R10, R9
+	MOVQ   CX, R10
+	SARQ   $0x3f, R10
+	XORQ   R10, R8
+	SUBQ   R10, R8
+	MOVQ   SI, R10
+	SHLQ   $0x02, R10
+	MOVQ   CX, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, BX
+	MOVQ   R10, R11
+	MOVQ   CX, R12
+	SARQ   $0x3f, R12
+	XORQ   R12, R11
+	SUBQ   R12, R11
+	ADDQ   BX, R11
+	MOVQ   BX, R12
 	CMPQ   AX, DX
 	JEQ    inQuarters
-	MOVQ   SI, CX
-	SHLQ   $0x02, CX
-	CMPQ   CX, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R10, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  CX, CX
+	JGE    row
+	IMULQ  R10, DI
+	JMP    singly
 
 inQuarters:
-	MOVQ  SI, CX
-	SHLQ  $0x02, CX
-	MOVQ  DI, R10
-	SHRQ  $0x02, R10
-	JZ    rest
-	MOVQ  R10, R11
-	IMULQ CX, R11
-	LEAQ  (R11)(R11*2), CX
-
-quarters:
-	MOVQ BX, R13
-	MOVQ SI, R12
+	MOVQ  DI, SI
+	IMULQ R10, DI
+	SHRQ  $0x02, SI
+	JZ    singly
+	IMULQ R10, SI
+	LEAQ  (SI)(SI*2), R10
+	SUBQ  SI, DI
+	SUBQ  R10, DI
+	MOVQ  CX, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, SI
+	ANDQ  SI, R13
+	SUBQ  $-64, SI
+	ADDQ  R13, AX
+	ADDQ  R13, DX
+	MOVQ  SI, R13
+	SHRQ  $0x06, R13
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      R8, R8
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R14
 	PREFETCHT0 (R14)
-	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(SI*1)
+	PREFETCHT0 (R14)(SI*2)
+	PREFETCHT0 (R14)(R10*1)
 
 prefetched1:
 	LEAQ       (DX)(R9*1), R14
-	VMOVUPS    (R13), Z8
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	PREFETCHT0 (DX)(R9*1)
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z8, Z0, K4, Z0
-	PREFETCHT0 (R14)(R11*1)
-	VMOVUPS    (DX)(R11*1), Z1
+	PREFETCHT0 (R14)(SI*1)
+	VMOVUPS    (DX)(SI*1), Z1
 	VDIVPS.Z   Z8, Z1, K4, Z1
-	PREFETCHT0 (R14)(R11*2)
-	VMOVUPS    (DX)(R11*2), Z2
+	PREFETCHT0 (R14)(SI*2)
+	VMOVUPS    (DX)(SI*2), Z2
 	VDIVPS.Z   Z8, Z2, K4, Z2
-	PREFETCHT0 (R14)(CX*1)
-	VMOVUPS    (DX)(CX*1), Z3
+	PREFETCHT0 (R14)(R10*1)
+	VMOVUPS    (DX)(R10*1), Z3
 	VDIVPS.Z   Z8, Z3, K4, Z3
 	VMOVUPS    Z0, (AX)
-	VMOVUPS    Z1, (AX)(R11*1)
-	VMOVUPS    Z2, (AX)(R11*2)
-	VMOVUPS    Z3, (AX)(CX*1)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R13
-	SUBQ       $+16, R12
-	JNZ        quartersLine
-	DECQ       R10
-	JNZ        quarters
+	VMOVUPS    Z1, (AX)(SI*1)
+	VMOVUPS    Z2, (AX)(SI*2)
+	VMOVUPS    Z3, (AX)(R10*1)
 	ADDQ       CX, AX
 	ADDQ       CX, DX
+	ADDQ       CX, R12
+	CMPQ       R12, R11
+	CMOVQEQ    BX, R12
+	DECQ       R13
+	JNZ        quarters
+	MOVQ       CX, R13
+	ADDQ       R13, R13
+	SBBQ       R13, R13
+	ADDQ       $+64, SI
+	ANDQ       SI, R13
+	SUBQ       $+64, SI
+	ADDQ       R13, AX
+	ADDQ       R13, DX
+	ADDQ       R10, AX
+	ADDQ       R10, DX
+	TESTQ      DI, DI
+	JZ         done
 
-rest:
-	ANDQ $+3, DI
-	JZ   done
-
-single:
-	MOVQ BX, R10
-	MOVQ SI, CX
+singly:
+	MOVQ CX, SI
+	ADDQ SI, SI
+	SBBQ SI, SI
+	ADDQ $-64, DI
+	ANDQ DI, SI
+	SUBQ $-64, DI
+	ADDQ SI, AX
+	ADDQ SI, DX
+	MOVQ DI, SI
+	SHRQ $0x06, SI
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      R8, R8
 	JZ         prefetched2
-	LEAQ       (AX)(R8*1), R11
-	PREFETCHT0 (R11)
+	LEAQ       (AX)(R8*1), DI
+	PREFETCHT0 (DI)
 
 prefetched2:
-	VMOVUPS    (R10), Z8
+	VMOVUPS    (R12), Z8
 	VCMPPS     $0x04, Z13, Z8, K4
 	PREFETCHT0 (DX)(R9*1)
 	VMOVUPS    (DX), Z0
 	VDIVPS.Z   Z8, Z0, K4, Z0
 	VMOVUPS    Z0, (AX)
-	ADDQ       $+64, AX
-	ADDQ       $+64, DX
-	ADDQ       $+64, R10
-	SUBQ       $+16, CX
-	JNZ        singleLine
-	DECQ       DI
+	ADDQ       CX, AX
+	ADDQ       CX, DX
+	ADDQ       CX, R12
+	CMPQ       R12, R11
+	CMOVQEQ    BX, R12
+	DECQ       SI
 	JNZ        single
 
 done:

@@ -499,7 +499,7 @@ DATA zeros<>+1016(SB)/8, $0x0000000000000000
 GLOBL zeros<>(SB), RODATA|NOPTR, $1024
 
 // func scalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX, CMOV, MMX+
 TEXT ·scalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -510,95 +510,145 @@ TEXT ·scalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
+	MOVQ   R8, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, R9
+	ANDQ   R9, R10
+	SUBQ   $-64, R9
+	ADDQ   R10, DX
+	MOVQ   R9, R10
+	MOVQ   R8, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   DX, R10
+	MOVQ   DX, R11
 	CMPQ   AX, CX
 	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x03, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R9, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  R8, R8
+	JGE    row
+	IMULQ  R9, SI
+	JMP    singly
 
 inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x03, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ  SI, BX
+	IMULQ R9, SI
+	SHRQ  $0x02, BX
+	JZ    singly
+	IMULQ R9, BX
+	LEAQ  (BX)(BX*2), R9
+	SUBQ  BX, SI
+	SUBQ  R9, SI
+	MOVQ  R8, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, BX
+	ANDQ  BX, R12
+	SUBQ  $-64, BX
+	ADDQ  R12, AX
+	ADDQ  R12, CX
+	MOVQ  BX, R12
+	SHRQ  $0x06, R12
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(BX*1)
+	PREFETCHT0 (R13)(BX*2)
+	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS (R12), Y8
+	VMOVUPS (R11), Y8
 	VCMPPD  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R12), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPD  $0x04, Y13, Y9, Y11
 	VMULPD  (CX), Y8, Y0
 	VANDPD  Y10, Y0, Y0
 	VMULPD  32(CX), Y9, Y1
 	VANDPD  Y11, Y1, Y1
-	VMULPD  (CX)(R10*1), Y8, Y2
+	VMULPD  (CX)(BX*1), Y8, Y2
 	VANDPD  Y10, Y2, Y2
-	VMULPD  32(CX)(R10*1), Y9, Y3
+	VMULPD  32(CX)(BX*1), Y9, Y3
 	VANDPD  Y11, Y3, Y3
-	VMULPD  (CX)(R10*2), Y8, Y4
+	VMULPD  (CX)(BX*2), Y8, Y4
 	VANDPD  Y10, Y4, Y4
-	VMULPD  32(CX)(R10*2), Y9, Y5
+	VMULPD  32(CX)(BX*2), Y9, Y5
 	VANDPD  Y11, Y5, Y5
-	VMULPD  (CX)(R8*1), Y8, Y6
+	VMULPD  (CX)(R9*1), Y8, Y6
 	VANDPD  Y10, Y6, Y6
-	VMULPD  32(CX)(R8*1), Y9, Y7
+	VMULPD  32(CX)(R9*1), Y9, Y7
 	VANDPD  Y11, Y7, Y7
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, (AX)(R10*1)
-	VMOVUPS Y3, 32(AX)(R10*1)
-	VMOVUPS Y4, (AX)(R10*2)
-	VMOVUPS Y5, 32(AX)(R10*2)
-	VMOVUPS Y6, (AX)(R8*1)
-	VMOVUPS Y7, 32(AX)(R8*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	SUBQ    $+8, R11
-	JNZ     quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y2, (AX)(BX*1)
+	VMOVUPS Y3, 32(AX)(BX*1)
+	VMOVUPS Y4, (AX)(BX*2)
+	VMOVUPS Y5, 32(AX)(BX*2)
+	VMOVUPS Y6, (AX)(R9*1)
+	VMOVUPS Y7, 32(AX)(R9*1)
 	ADDQ    R8, AX
 	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    R12
+	JNZ     quarters
+	MOVQ    R8, R12
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, BX
+	ANDQ    BX, R12
+	SUBQ    $+64, BX
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	TESTQ   SI, SI
+	JZ      done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS (R9), Y8
+	VMOVUPS (R11), Y8
 	VCMPPD  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R9), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPD  $0x04, Y13, Y9, Y11
 	VMULPD  (CX), Y8, Y0
 	VANDPD  Y10, Y0, Y0
@@ -606,12 +656,12 @@ prefetched2:
 	VANDPD  Y11, Y1, Y1
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R9
-	SUBQ    $+8, R8
-	JNZ     singleLine
-	DECQ    SI
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    BX
 	JNZ     single
 
 done:
@@ -998,7 +1048,7 @@ skip:
 	RET
 
 // func multiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX, CMOV, MMX+
 TEXT ·multiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1009,94 +1059,144 @@ TEXT ·multiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
+	MOVQ   R8, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, R9
+	ANDQ   R9, R10
+	SUBQ   $-64, R9
+	ADDQ   R10, DX
+	MOVQ   R9, R10
+	MOVQ   R8, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   DX, R10
+	MOVQ   DX, R11
 	CMPQ   AX, CX
 	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x03, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R9, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  R8, R8
+	JGE    row
+	IMULQ  R9, SI
+	JMP    singly
 
 inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x03, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ  SI, BX
+	IMULQ R9, SI
+	SHRQ  $0x02, BX
+	JZ    singly
+	IMULQ R9, BX
+	LEAQ  (BX)(BX*2), R9
+	SUBQ  BX, SI
+	SUBQ  R9, SI
+	MOVQ  R8, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, BX
+	ANDQ  BX, R12
+	SUBQ  $-64, BX
+	ADDQ  R12, AX
+	ADDQ  R12, CX
+	MOVQ  BX, R12
+	SHRQ  $0x06, R12
 
 	// y = x * f
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(BX*1)
+	PREFETCHT0 (R13)(BX*2)
+	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS (R12), Y8
-	VMOVUPS 32(R12), Y9
+	VMOVUPS (R11), Y8
+	VMOVUPS 32(R11), Y9
 	VMULPD  (CX), Y8, Y0
 	VMULPD  32(CX), Y9, Y1
-	VMULPD  (CX)(R10*1), Y8, Y2
-	VMULPD  32(CX)(R10*1), Y9, Y3
-	VMULPD  (CX)(R10*2), Y8, Y4
-	VMULPD  32(CX)(R10*2), Y9, Y5
-	VMULPD  (CX)(R8*1), Y8, Y6
-	VMULPD  32(CX)(R8*1), Y9, Y7
+	VMULPD  (CX)(BX*1), Y8, Y2
+	VMULPD  32(CX)(BX*1), Y9, Y3
+	VMULPD  (CX)(BX*2), Y8, Y4
+	VMULPD  32(CX)(BX*2), Y9, Y5
+	VMULPD  (CX)(R9*1), Y8, Y6
+	VMULPD  32(CX)(R9*1), Y9, Y7
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, (AX)(R10*1)
-	VMOVUPS Y3, 32(AX)(R10*1)
-	VMOVUPS Y4, (AX)(R10*2)
-	VMOVUPS Y5, 32(AX)(R10*2)
-	VMOVUPS Y6, (AX)(R8*1)
-	VMOVUPS Y7, 32(AX)(R8*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	SUBQ    $+8, R11
-	JNZ     quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y2, (AX)(BX*1)
+	VMOVUPS Y3, 32(AX)(BX*1)
+	VMOVUPS Y4, (AX)(BX*2)
+	VMOVUPS Y5, 32(AX)(BX*2)
+	VMOVUPS Y6, (AX)(R9*1)
+	VMOVUPS Y7, 32(AX)(R9*1)
 	ADDQ    R8, AX
 	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    R12
+	JNZ     quarters
+	MOVQ    R8, R12
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, BX
+	ANDQ    BX, R12
+	SUBQ    $+64, BX
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	TESTQ   SI, SI
+	JZ      done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
+	VMOVUPS (R11), Y8
+	VMOVUPS 32(R11), Y9
 	VMULPD  (CX), Y8, Y0
 	VMULPD  32(CX), Y9, Y1
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R9
-	SUBQ    $+8, R8
-	JNZ     singleLine
-	DECQ    SI
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    BX
 	JNZ     single
 
 done:
@@ -1573,7 +1673,7 @@ skip:
 	RET
 
 // func dividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX, MMX+
+// Requires: AVX, CMOV, MMX+
 TEXT ·dividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -1584,41 +1684,77 @@ TEXT ·dividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	VXORPS X13, X13, X13
 	TESTQ  $+7, BX
 	JNZ    row
+	MOVQ   AX, R8
+	SUBQ   CX, R8
+	DECQ   R8
+	ANDQ   $+4095, R8
+	CMPQ   R8, ·behind+0(SB)
+	SBBQ   R8, R8
+	ANDQ   $-128, R8
+	ADDQ   $+64, R8
+	MOVQ   R8, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, DI
+	SUBQ   R9, DI
+	MOVQ   BX, R9
+	SHLQ   $0x03, R9
+	MOVQ   R8, R10
+	ADDQ   R10, R10
+	SBBQ   R10, R10
+	ADDQ   $-64, R9
+	ANDQ   R9, R10
+	SUBQ   $-64, R9
+	ADDQ   R10, DX
+	MOVQ   R9, R10
+	MOVQ   R8, R11
+	SARQ   $0x3f, R11
+	XORQ   R11, R10
+	SUBQ   R11, R10
+	ADDQ   DX, R10
+	MOVQ   DX, R11
 	CMPQ   AX, CX
 	JEQ    inQuarters
-	MOVQ   BX, R8
-	SHLQ   $0x03, R8
-	CMPQ   R8, ·quarterRows+0(SB)
-	JAE    row
+	CMPQ   R9, ·quarterRows+0(SB)
+	JB     inQuarters
+	TESTQ  R8, R8
+	JGE    row
+	IMULQ  R9, SI
+	JMP    singly
 
 inQuarters:
-	MOVQ  BX, R8
-	SHLQ  $0x03, R8
-	MOVQ  SI, R9
-	SHRQ  $0x02, R9
-	JZ    rest
-	MOVQ  R9, R10
-	IMULQ R8, R10
-	LEAQ  (R10)(R10*2), R8
-
-quarters:
-	MOVQ DX, R12
-	MOVQ BX, R11
+	MOVQ  SI, BX
+	IMULQ R9, SI
+	SHRQ  $0x02, BX
+	JZ    singly
+	IMULQ R9, BX
+	LEAQ  (BX)(BX*2), R9
+	SUBQ  BX, SI
+	SUBQ  R9, SI
+	MOVQ  R8, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, BX
+	ANDQ  BX, R12
+	SUBQ  $-64, BX
+	ADDQ  R12, AX
+	ADDQ  R12, CX
+	MOVQ  BX, R12
+	SHRQ  $0x06, R12
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
+quarters:
 	TESTQ      DI, DI
 	JZ         prefetched1
 	LEAQ       (AX)(DI*1), R13
 	PREFETCHT0 (R13)
-	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R8*1)
+	PREFETCHT0 (R13)(BX*1)
+	PREFETCHT0 (R13)(BX*2)
+	PREFETCHT0 (R13)(R9*1)
 
 prefetched1:
-	VMOVUPS (R12), Y8
+	VMOVUPS (R11), Y8
 	VCMPPD  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R12), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPD  $0x04, Y13, Y9, Y11
 	VMOVUPD (CX), Y0
 	VDIVPD  Y8, Y0, Y0
@@ -1626,61 +1762,75 @@ prefetched1:
 	VMOVUPD 32(CX), Y1
 	VDIVPD  Y9, Y1, Y1
 	VANDPD  Y11, Y1, Y1
-	VMOVUPD (CX)(R10*1), Y2
+	VMOVUPD (CX)(BX*1), Y2
 	VDIVPD  Y8, Y2, Y2
 	VANDPD  Y10, Y2, Y2
-	VMOVUPD 32(CX)(R10*1), Y3
+	VMOVUPD 32(CX)(BX*1), Y3
 	VDIVPD  Y9, Y3, Y3
 	VANDPD  Y11, Y3, Y3
-	VMOVUPD (CX)(R10*2), Y4
+	VMOVUPD (CX)(BX*2), Y4
 	VDIVPD  Y8, Y4, Y4
 	VANDPD  Y10, Y4, Y4
-	VMOVUPD 32(CX)(R10*2), Y5
+	VMOVUPD 32(CX)(BX*2), Y5
 	VDIVPD  Y9, Y5, Y5
 	VANDPD  Y11, Y5, Y5
-	VMOVUPD (CX)(R8*1), Y6
+	VMOVUPD (CX)(R9*1), Y6
 	VDIVPD  Y8, Y6, Y6
 	VANDPD  Y10, Y6, Y6
-	VMOVUPD 32(CX)(R8*1), Y7
+	VMOVUPD 32(CX)(R9*1), Y7
 	VDIVPD  Y9, Y7, Y7
 	VANDPD  Y11, Y7, Y7
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, (AX)(R10*1)
-	VMOVUPS Y3, 32(AX)(R10*1)
-	VMOVUPS Y4, (AX)(R10*2)
-	VMOVUPS Y5, 32(AX)(R10*2)
-	VMOVUPS Y6, (AX)(R8*1)
-	VMOVUPS Y7, 32(AX)(R8*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	SUBQ    $+8, R11
-	JNZ     quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y2, (AX)(BX*1)
+	VMOVUPS Y3, 32(AX)(BX*1)
+	VMOVUPS Y4, (AX)(BX*2)
+	VMOVUPS Y5, 32(AX)(BX*2)
+	VMOVUPS Y6, (AX)(R9*1)
+	VMOVUPS Y7, 32(AX)(R9*1)
 	ADDQ    R8, AX
 	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    R12
+	JNZ     quarters
+	MOVQ    R8, R12
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, BX
+	ANDQ    BX, R12
+	SUBQ    $+64, BX
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R9, AX
+	ADDQ    R9, CX
+	TESTQ   SI, SI
+	JZ      done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R9
-	MOVQ BX, R8
+singly:
+	MOVQ R8, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
+single:
 	TESTQ      DI, DI
 	JZ         prefetched2
-	LEAQ       (AX)(DI*1), R10
-	PREFETCHT0 (R10)
+	LEAQ       (AX)(DI*1), SI
+	PREFETCHT0 (SI)
 
 prefetched2:
-	VMOVUPS (R9), Y8
+	VMOVUPS (R11), Y8
 	VCMPPD  $0x04, Y13, Y8, Y10
-	VMOVUPS 32(R9), Y9
+	VMOVUPS 32(R11), Y9
 	VCMPPD  $0x04, Y13, Y9, Y11
 	VMOVUPD (CX), Y0
 	VDIVPD  Y8, Y0, Y0
@@ -1690,12 +1840,12 @@ prefetched2:
 	VANDPD  Y11, Y1, Y1
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R9
-	SUBQ    $+8, R8
-	JNZ     singleLine
-	DECQ    SI
+	ADDQ    R8, AX
+	ADDQ    R8, CX
+	ADDQ    R8, R11
+	CMPQ    R11, R10
+	CMOVQEQ DX, R11
+	DECQ    BX
 	JNZ     single
 
 done:
@@ -4046,7 +4196,7 @@ DATA border<>+56(SB)/8, $0x0000000000000000
 GLOBL border<>(SB), RODATA|NOPTR, $64
 
 // func streamScalePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX
+// Requires: AVX, CMOV
 TEXT ·streamScalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -4054,74 +4204,117 @@ TEXT ·streamScalePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x03, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x03, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x * f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS  (R11), Y8
+quarters:
+	VMOVUPS  (R9), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R11), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPD   $0x04, Y13, Y9, Y11
 	VMULPD   (CX), Y8, Y0
 	VANDPD   Y10, Y0, Y0
 	VMULPD   32(CX), Y9, Y1
 	VANDPD   Y11, Y1, Y1
-	VMULPD   (CX)(R9*1), Y8, Y2
+	VMULPD   (CX)(R10*1), Y8, Y2
 	VANDPD   Y10, Y2, Y2
-	VMULPD   32(CX)(R9*1), Y9, Y3
+	VMULPD   32(CX)(R10*1), Y9, Y3
 	VANDPD   Y11, Y3, Y3
-	VMULPD   (CX)(R9*2), Y8, Y4
+	VMULPD   (CX)(R10*2), Y8, Y4
 	VANDPD   Y10, Y4, Y4
-	VMULPD   32(CX)(R9*2), Y9, Y5
+	VMULPD   32(CX)(R10*2), Y9, Y5
 	VANDPD   Y11, Y5, Y5
-	VMULPD   (CX)(DI*1), Y8, Y6
+	VMULPD   (CX)(BX*1), Y8, Y6
 	VANDPD   Y10, Y6, Y6
-	VMULPD   32(CX)(DI*1), Y9, Y7
+	VMULPD   32(CX)(BX*1), Y9, Y7
 	VANDPD   Y11, Y7, Y7
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	VMOVNTPS Y2, (AX)(R9*1)
-	VMOVNTPS Y3, 32(AX)(R9*1)
-	VMOVNTPS Y4, (AX)(R9*2)
-	VMOVNTPS Y5, 32(AX)(R9*2)
-	VMOVNTPS Y6, (AX)(DI*1)
-	VMOVNTPS Y7, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+8, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y2, (AX)(R10*1)
+	VMOVNTPS Y3, 32(AX)(R10*1)
+	VMOVNTPS Y4, (AX)(R10*2)
+	VMOVNTPS Y5, 32(AX)(R10*2)
+	VMOVNTPS Y6, (AX)(BX*1)
+	VMOVNTPS Y7, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f; where f = 0: y = 0
-singleLine:
-	VMOVUPS  (R8), Y8
+single:
+	VMOVUPS  (R9), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R8), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPD   $0x04, Y13, Y9, Y11
 	VMULPD   (CX), Y8, Y0
 	VANDPD   Y10, Y0, Y0
@@ -4129,12 +4322,12 @@ singleLine:
 	VANDPD   Y11, Y1, Y1
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+8, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -4337,7 +4530,7 @@ keptBelow8:
 	RET
 
 // func streamMultiplyPixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX
+// Requires: AVX, CMOV
 TEXT ·streamMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -4345,73 +4538,116 @@ TEXT ·streamMultiplyPixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x03, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x03, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x * f
-quartersLine:
-	VMOVUPS  (R11), Y8
-	VMOVUPS  32(R11), Y9
+quarters:
+	VMOVUPS  (R9), Y8
+	VMOVUPS  32(R9), Y9
 	VMULPD   (CX), Y8, Y0
 	VMULPD   32(CX), Y9, Y1
-	VMULPD   (CX)(R9*1), Y8, Y2
-	VMULPD   32(CX)(R9*1), Y9, Y3
-	VMULPD   (CX)(R9*2), Y8, Y4
-	VMULPD   32(CX)(R9*2), Y9, Y5
-	VMULPD   (CX)(DI*1), Y8, Y6
-	VMULPD   32(CX)(DI*1), Y9, Y7
+	VMULPD   (CX)(R10*1), Y8, Y2
+	VMULPD   32(CX)(R10*1), Y9, Y3
+	VMULPD   (CX)(R10*2), Y8, Y4
+	VMULPD   32(CX)(R10*2), Y9, Y5
+	VMULPD   (CX)(BX*1), Y8, Y6
+	VMULPD   32(CX)(BX*1), Y9, Y7
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	VMOVNTPS Y2, (AX)(R9*1)
-	VMOVNTPS Y3, 32(AX)(R9*1)
-	VMOVNTPS Y4, (AX)(R9*2)
-	VMOVNTPS Y5, 32(AX)(R9*2)
-	VMOVNTPS Y6, (AX)(DI*1)
-	VMOVNTPS Y7, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+8, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y2, (AX)(R10*1)
+	VMOVNTPS Y3, 32(AX)(R10*1)
+	VMOVNTPS Y4, (AX)(R10*2)
+	VMOVNTPS Y5, 32(AX)(R10*2)
+	VMOVNTPS Y6, (AX)(BX*1)
+	VMOVNTPS Y7, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x * f
-singleLine:
-	VMOVUPS  (R8), Y8
-	VMOVUPS  32(R8), Y9
+single:
+	VMOVUPS  (R9), Y8
+	VMOVUPS  32(R9), Y9
 	VMULPD   (CX), Y8, Y0
 	VMULPD   32(CX), Y9, Y1
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+8, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:
@@ -4711,7 +4947,7 @@ fillBelow8:
 	RET
 
 // func streamDividePixelsF64AVX2(dst *float64, src *float64, factors *float64, count int, length int)
-// Requires: AVX
+// Requires: AVX, CMOV
 TEXT ·streamDividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   dst+0(FP), AX
 	MOVQ   src+8(FP), CX
@@ -4719,26 +4955,55 @@ TEXT ·streamDividePixelsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ   length+32(FP), BX
 	MOVQ   count+24(FP), SI
 	VXORPS X13, X13, X13
-	MOVQ   BX, DI
-	SHLQ   $0x03, DI
-	MOVQ   SI, R8
-	SHRQ   $0x02, R8
-	JZ     rest
-	MOVQ   R8, R9
-	IMULQ  DI, R9
-	CMPQ   R9, ·quarterBytes+0(SB)
-	JB     single
-	LEAQ   (R9)(R9*2), DI
-
-quarters:
-	MOVQ DX, R11
-	MOVQ BX, R10
+	MOVQ   AX, DI
+	SUBQ   CX, DI
+	DECQ   DI
+	ANDQ   $+4095, DI
+	CMPQ   DI, ·behind+0(SB)
+	SBBQ   DI, DI
+	ANDQ   $-128, DI
+	ADDQ   $+64, DI
+	SHLQ   $0x03, BX
+	MOVQ   DI, R8
+	ADDQ   R8, R8
+	SBBQ   R8, R8
+	ADDQ   $-64, BX
+	ANDQ   BX, R8
+	SUBQ   $-64, BX
+	ADDQ   R8, DX
+	MOVQ   BX, R8
+	MOVQ   DI, R9
+	SARQ   $0x3f, R9
+	XORQ   R9, R8
+	SUBQ   R9, R8
+	ADDQ   DX, R8
+	MOVQ   DX, R9
+	MOVQ   SI, R10
+	IMULQ  BX, SI
+	SHRQ   $0x02, R10
+	JZ     singly
+	IMULQ  BX, R10
+	CMPQ   R10, ·quarterBytes+0(SB)
+	JB     singly
+	LEAQ   (R10)(R10*2), BX
+	SUBQ   R10, SI
+	SUBQ   BX, SI
+	MOVQ   DI, R11
+	ADDQ   R11, R11
+	SBBQ   R11, R11
+	ADDQ   $-64, R10
+	ANDQ   R10, R11
+	SUBQ   $-64, R10
+	ADDQ   R11, AX
+	ADDQ   R11, CX
+	MOVQ   R10, R11
+	SHRQ   $0x06, R11
 
 	// y = x / f; where f = 0: y = 0
-quartersLine:
-	VMOVUPS  (R11), Y8
+quarters:
+	VMOVUPS  (R9), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R11), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPD   $0x04, Y13, Y9, Y11
 	VMOVUPD  (CX), Y0
 	VDIVPD   Y8, Y0, Y0
@@ -4746,55 +5011,69 @@ quartersLine:
 	VMOVUPD  32(CX), Y1
 	VDIVPD   Y9, Y1, Y1
 	VANDPD   Y11, Y1, Y1
-	VMOVUPD  (CX)(R9*1), Y2
+	VMOVUPD  (CX)(R10*1), Y2
 	VDIVPD   Y8, Y2, Y2
 	VANDPD   Y10, Y2, Y2
-	VMOVUPD  32(CX)(R9*1), Y3
+	VMOVUPD  32(CX)(R10*1), Y3
 	VDIVPD   Y9, Y3, Y3
 	VANDPD   Y11, Y3, Y3
-	VMOVUPD  (CX)(R9*2), Y4
+	VMOVUPD  (CX)(R10*2), Y4
 	VDIVPD   Y8, Y4, Y4
 	VANDPD   Y10, Y4, Y4
-	VMOVUPD  32(CX)(R9*2), Y5
+	VMOVUPD  32(CX)(R10*2), Y5
 	VDIVPD   Y9, Y5, Y5
 	VANDPD   Y11, Y5, Y5
-	VMOVUPD  (CX)(DI*1), Y6
+	VMOVUPD  (CX)(BX*1), Y6
 	VDIVPD   Y8, Y6, Y6
 	VANDPD   Y10, Y6, Y6
-	VMOVUPD  32(CX)(DI*1), Y7
+	VMOVUPD  32(CX)(BX*1), Y7
 	VDIVPD   Y9, Y7, Y7
 	VANDPD   Y11, Y7, Y7
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	VMOVNTPS Y2, (AX)(R9*1)
-	VMOVNTPS Y3, 32(AX)(R9*1)
-	VMOVNTPS Y4, (AX)(R9*2)
-	VMOVNTPS Y5, 32(AX)(R9*2)
-	VMOVNTPS Y6, (AX)(DI*1)
-	VMOVNTPS Y7, 32(AX)(DI*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R11
-	SUBQ     $+8, R10
-	JNZ      quartersLine
-	DECQ     R8
-	JNZ      quarters
+	VMOVNTPS Y2, (AX)(R10*1)
+	VMOVNTPS Y3, 32(AX)(R10*1)
+	VMOVNTPS Y4, (AX)(R10*2)
+	VMOVNTPS Y5, 32(AX)(R10*2)
+	VMOVNTPS Y6, (AX)(BX*1)
+	VMOVNTPS Y7, 32(AX)(BX*1)
 	ADDQ     DI, AX
 	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     R11
+	JNZ      quarters
+	MOVQ     DI, R11
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R10
+	ANDQ     R10, R11
+	SUBQ     $+64, R10
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     BX, AX
+	ADDQ     BX, CX
+	TESTQ    SI, SI
+	JZ       done
 
-rest:
-	ANDQ $+3, SI
-	JZ   done
-
-single:
-	MOVQ DX, R8
-	MOVQ BX, DI
+singly:
+	MOVQ DI, BX
+	ADDQ BX, BX
+	SBBQ BX, BX
+	ADDQ $-64, SI
+	ANDQ SI, BX
+	SUBQ $-64, SI
+	ADDQ BX, AX
+	ADDQ BX, CX
+	MOVQ SI, BX
+	SHRQ $0x06, BX
 
 	// y = x / f; where f = 0: y = 0
-singleLine:
-	VMOVUPS  (R8), Y8
+single:
+	VMOVUPS  (R9), Y8
 	VCMPPD   $0x04, Y13, Y8, Y10
-	VMOVUPS  32(R8), Y9
+	VMOVUPS  32(R9), Y9
 	VCMPPD   $0x04, Y13, Y9, Y11
 	VMOVUPD  (CX), Y0
 	VDIVPD   Y8, Y0, Y0
@@ -4804,12 +5083,12 @@ singleLine:
 	VANDPD   Y11, Y1, Y1
 	VMOVNTPS Y0, (AX)
 	VMOVNTPS Y1, 32(AX)
-	ADDQ     $+64, AX
-	ADDQ     $+64, CX
-	ADDQ     $+64, R8
-	SUBQ     $+8, DI
-	JNZ      singleLine
-	DECQ     SI
+	ADDQ     DI, AX
+	ADDQ     DI, CX
+	ADDQ     DI, R9
+	CMPQ     R9, R8
+	CMOVQEQ  DX, R9
+	DECQ     BX
 	JNZ      single
 
 done:

@@ -162,7 +162,7 @@ func (c *collector) four(kept [4]int, dropped []int) {
 			places.factor[i] = kept[i] << shift
 			places.fill[i] = at[4+i] + head[4+i] + done
 		}
-		if past > 0 && places.wait(uintptr(dst)-uintptr(src), strategy().Behind) {
+		if past > 0 && places.wait(uintptr(dst)-uintptr(src), strategy().Behind/4) {
 			places.backward = -1
 		}
 		c.kind.call(routine, dst, src, factors, unsafe.Pointer(&places), 4, min(limit, body-done)>>shift)

@@ -7311,7 +7311,7 @@ TEXT ·streamFusePixelsF32AVX2(SB), NOSPLIT, $0-72
 	SUBQ   CX, R12
 	DECQ   R12
 	ANDQ   $+4095, R12
-	CMPQ   R12, $+512
+	CMPQ   R12, ·behind+0(SB)
 	SBBQ   R12, R12
 	ANDQ   $-128, R12
 	ADDQ   $+64, R12
@@ -8035,7 +8035,7 @@ TEXT ·streamFuseReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SUBQ         CX, R12
 	DECQ         R12
 	ANDQ         $+4095, R12
-	CMPQ         R12, $+512
+	CMPQ         R12, ·behind+0(SB)
 	SBBQ         R12, R12
 	ANDQ         $-128, R12
 	ADDQ         $+64, R12
@@ -8813,7 +8813,7 @@ TEXT ·streamFuseLeakyPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SUBQ         CX, R12
 	DECQ         R12
 	ANDQ         $+4095, R12
-	CMPQ         R12, $+512
+	CMPQ         R12, ·behind+0(SB)
 	SBBQ         R12, R12
 	ANDQ         $-128, R12
 	ADDQ         $+64, R12
@@ -10851,7 +10851,7 @@ TEXT ·streamGradPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SUBQ   CX, R11
 	DECQ   R11
 	ANDQ   $+4095, R11
-	CMPQ   R11, $+512
+	CMPQ   R11, ·behind+0(SB)
 	SBBQ   R11, R11
 	ANDQ   $-128, R11
 	ADDQ   $+64, R11

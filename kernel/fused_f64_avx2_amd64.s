@@ -6632,7 +6632,7 @@ TEXT ·streamFusePixelsF64AVX2(SB), NOSPLIT, $0-72
 	SUBQ   CX, R12
 	DECQ   R12
 	ANDQ   $+4095, R12
-	CMPQ   R12, $+512
+	CMPQ   R12, ·behind+0(SB)
 	SBBQ   R12, R12
 	ANDQ   $-128, R12
 	ADDQ   $+64, R12
@@ -7282,7 +7282,7 @@ TEXT ·streamFuseReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SUBQ         CX, R12
 	DECQ         R12
 	ANDQ         $+4095, R12
-	CMPQ         R12, $+512
+	CMPQ         R12, ·behind+0(SB)
 	SBBQ         R12, R12
 	ANDQ         $-128, R12
 	ADDQ         $+64, R12
@@ -7983,7 +7983,7 @@ TEXT ·streamFuseLeakyPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SUBQ         CX, R12
 	DECQ         R12
 	ANDQ         $+4095, R12
-	CMPQ         R12, $+512
+	CMPQ         R12, ·behind+0(SB)
 	SBBQ         R12, R12
 	ANDQ         $-128, R12
 	ADDQ         $+64, R12
@@ -9782,7 +9782,7 @@ TEXT ·streamGradPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SUBQ   CX, R11
 	DECQ   R11
 	ANDQ   $+4095, R11
-	CMPQ   R11, $+512
+	CMPQ   R11, ·behind+0(SB)
 	SBBQ   R11, R11
 	ANDQ   $-128, R11
 	ADDQ   $+64, R11

@@ -14,32 +14,39 @@ import (
 )
 
 // bothWalks calls f with rows walked one after the other, and again with rows in quarters if
-// kernel k chooses between them.
+// kernel k chooses between them. Rows of whole cache lines one after the other are walked backward, since others are walked
+// as those are that would go forward. Quarters are walked backward in every other call.
 func bothWalks(k routine, f func()) {
 	defer anyWalk()()
-	walkInQuarters(false)
+	walkRows(false, true)
 	f()
 	if Tier() != tier.Generic && walksQuarters()[k.name] {
-		walkInQuarters(true)
+		quarterWalks++
+		walkRows(true, quarterWalks%2 == 0)
 		f()
 	}
 }
 
-// walkInQuarters has rows walked in quarters, or one after the other.
-func walkInQuarters(yes bool) {
-	quarterRows, quarterBytes = 0, math.MaxInt
-	if yes {
+var quarterWalks int
+
+// walkRows has rows walked in quarters, or one after the other, and backward wherever dst lies in its page, or forward.
+func walkRows(inQuarters, backward bool) {
+	quarterRows, quarterBytes, behind = 0, math.MaxInt, 0
+	if inQuarters {
 		quarterRows, quarterBytes = math.MaxInt, 0
+	}
+	if backward {
+		behind = pageBytes
 	}
 }
 
-// anyWalk returns what ends the effect of walkInQuarters.
+// anyWalk returns what ends the effect of walkRows.
 func anyWalk() func() {
-	rows, bytes := quarterRows, quarterBytes
-	return func() { quarterRows, quarterBytes = rows, bytes }
+	rows, bytes, back := quarterRows, quarterBytes, behind
+	return func() { quarterRows, quarterBytes, behind = rows, bytes, back }
 }
 
-// walksQuarters has the kernels of which some tier of this architecture reads quarterRows or quarterBytes.
+// walksQuarters has the kernels of which some tier of this architecture reads quarterRows, quarterBytes or behind.
 var walksQuarters = sync.OnceValue(func() map[string]bool {
 	all := map[string]bool{}
 	files, err := filepath.Glob("*_" + runtime.GOARCH + ".s")
@@ -52,7 +59,7 @@ var walksQuarters = sync.OnceValue(func() map[string]bool {
 			panic(err)
 		}
 		for _, function := range strings.Split(string(text), "\nTEXT ·")[1:] {
-			if strings.Contains(function, "·quarter") {
+			if strings.Contains(function, "·quarter") || strings.Contains(function, "·behind") {
 				name, _, _ := strings.Cut(function, "(")
 				for _, suffix := range machine.Suffixes[runtime.GOARCH] {
 					name = strings.TrimSuffix(name, suffix)

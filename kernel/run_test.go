@@ -102,7 +102,7 @@ type way struct {
 	workers int
 }
 
-// modes counts the calls of everyMode: every other one walks rows in quarters, and four planes backward.
+// modes counts the calls of everyMode: every other one walks rows in quarters, and all backward.
 var modes int
 
 // everyMode calls f on every tier, first without and then with stores past the cache,
@@ -113,7 +113,7 @@ func everyMode(f func(mode string)) {
 	s := CurrentStrategy()
 	s.QuarterRows, s.QuarterBytes, s.Behind = 0, math.MaxInt, 0
 	if modes%2 == 0 {
-		s.QuarterRows, s.QuarterBytes, s.Behind = math.MaxInt, 0, pageBytes
+		s.QuarterRows, s.QuarterBytes, s.Behind = math.MaxInt, 0, 4*pageBytes
 	}
 	modes++
 	use(s)

@@ -100,19 +100,16 @@ type Strategy struct {
 	// times at 2.4 MB and 0.9 times at 51 MB. Kernels without the prefetch are 1.05 times as fast as with a distance of 0
 	// in the cache, in place, and as fast from memory.
 	LoadAhead int
-	// QuarterRows is the length in bytes below which rows of whole cache lines are walked in
+	// QuarterRows is the length in bytes below which rows of whole cache lines of float32 and float64 are walked in
 	// four quarters side by side on amd64, out of place and in the cache. Longer ones are walked
-	// one after the other. (In place, and past the cache, rows of any length are walked in
-	// quarters.)
+	// one after the other. In place, and past the cache, rows of any length are walked in
+	// quarters, and so are halves, which share then what is widened.
 	//
 	// The default is 0 on processors by AMD, and math.MaxInt elsewhere. One after the other, rows of 256 bytes to 16 KiB
 	// of float32 are 1.0 to 1.5 times as fast on Zen 5 from 0.3 to 6 MB, and 1.2 to 2 times in samples of 7×7. But rows
-	// of 384 and 512 bytes that all fit the first cache are 0.8 times as fast. On Zen 4 rows of float32 of 256 bytes are 1.5
-	// and 1.15 times as fast in one sample of 3 and 4 MB, rows of 4 KiB 2.0 times in one of 0.8 MB, and rows of 1 KiB 1.07 times
-	// in samples of 14×14, but 0.83 times if dst lies 64 bytes further in its page than src: loads wait for stores to the
-	// same place of another page then, and rows take 1.3 to 2.3 times as long one after the other. With a LoadAhead of 2048, shorter
-	// rows than 8 KiB would lose. Halves, which compute for longer, are 0.8 to 1.0 times (bfloat16) and 0.75 to 0.8 times
-	// (float16) as fast one after the other: on Zen 4 they would be better off with 8 KiB, which floats would not.
+	// of 384 and 512 bytes that all fit the first cache are 0.8 times as fast. On Zen 4 rows of float32 of 256 bytes to 8 KiB
+	// are 1.1 to 1.2 times as fast from 50 KB to 3 MB, wherever dst lies in its page, and rows of 16 KiB 0.9 times at 0.8 MB.
+	// Halves are 0.8 to 0.9 times (bfloat16) and 0.75 times (float16) as fast one after the other on Zen 4.
 	QuarterRows int
 	// QuarterBytes is the least length of the four quarters in which rows are walked past the cache on amd64. Where a
 	// quarter of a sample is shorter, its rows are walked one after the other. (To begin with a quarter takes a while,
@@ -122,13 +119,28 @@ type Strategy struct {
 	// after the other, pixels of 3 channels of 56×56 float32 (quarters of 9 KiB) are 1.1 times as fast, those of 5 (15
 	// KiB) 1.02 times, those of 8 (25 KiB) 0.89 times, and those of 64 (quarters of a call, 64 KiB) 0.8 times.
 	QuarterBytes int
-	// Behind is how many bytes further in its page of memory than src dst may lie so that four planes side by side are
-	// walked backward, out of place, if two of them lie at the same place of a page. Forward, each load would follow a
-	// store to the same place of another page, and some processors wait until that is done. 0 means never.
+	// Behind is how many bytes further in its page of memory than src dst may lie so that rows of whole cache lines are
+	// walked backward on amd64, out of place. Forward, each load would follow a
+	// store to the same place of another page, and some processors wait until that is done. Tensors often lie
+	// so that a heap has allocated one after the other. Four planes side by side are walked backward past the cache if dst
+	// lies a quarter of it further, or less, and two of them lie at the same place of a page. 0 means never.
 	//
-	// The default is 128 on processors by AMD before Zen 5, and 0 elsewhere, where it was not measured. Tensors often lie
-	// so that a heap has allocated one after the other. On Zen 4, planes of 112×112 and 256×256 float32 are stored past
-	// the cache at 24 GB/s instead of 12 this way where dst lies 64 bytes further, and at 46 and 36 instead of 31 and 18
+	// The default is 512 on processors by AMD before Zen 5, and 0 elsewhere, where it was not measured. GB/s on Zen 4
+	// forward where src and dst lie at the same place of a page, and forward and backward where dst lies 64 bytes further
+	// (rows, half of the channels dropped, AVX-512, medians of three runs):
+	//
+	//	float32, 1024 channels, 0.8 MB          47  28  46
+	//	float32, 256 channels, 3.2 MB           46  34  47
+	//	float32, 3 channels, 0.15 MB            48  36  42
+	//	bfloat16, 1024 channels, 0.4 MB         30  18  27
+	//	bfloat16, 2048 channels, 1.6 MB         29  15  25
+	//	float32 past the cache, 51 MB           17  11  15
+	//	bfloat16 past the cache, 26 MB          17   8  15
+	//	float32 past the cache with a ReLU      20   8  20
+	//
+	// Forward, they do 0.95 of what they do at the same place where dst lies 256 bytes further, and 0.85 where it lies 512
+	// bytes further past the cache with a ReLU. Planes of 112×112 and 256×256 float32 are stored past
+	// the cache at 24 GB/s instead of 12 backward where dst lies 64 bytes further, and at 46 and 36 instead of 31 and 18
 	// where half of them are dropped. Halves, and quotients, do as much instead of 9. 128 bytes further they are 1.05
 	// to 1.4 times as fast, and 256 bytes further 0.9 to 1.0 times. Planes that all lie at different places of a
 	// page wait little: those of 28×28 are 0.7 times as fast backward, those of 56×56 0.85 times (13 and 26 MB).
@@ -179,7 +191,7 @@ func strategyFor(p tier.Processor) Strategy {
 	inPlace := p.Cache / 8 * 5
 	if p.Vendor == "AuthenticAMD" || p.Vendor == "HygonGenuine" {
 		s.StoreAhead = 0
-		s.LoadAhead, s.QuarterRows, s.QuarterBytes, s.Behind = 0, 0, 16<<10, 128
+		s.LoadAhead, s.QuarterRows, s.QuarterBytes, s.Behind = 0, 0, 16<<10, 512
 		inPlace = p.Cache / 8 * 6
 		if p.Family >= zen5 {
 			s.LoadAhead, s.QuarterBytes, s.Behind = 2048, 0, 0
@@ -208,6 +220,7 @@ var (
 	loadAhead    uint64 = 2048
 	quarterRows  uint64 = math.MaxInt
 	quarterBytes uint64
+	behind       uint64
 )
 
 // spreading is held while the strategy in use changes, or a variable that holds a part of it.
@@ -266,6 +279,7 @@ func spread(s *Strategy) {
 	streamLeast.Store(int64(min(s.StreamPlanes, s.StreamRows, s.StreamInPlace)))
 	atomic.StoreUint64(&loadAhead, uint64(s.LoadAhead))
 	atomic.StoreUint64(&quarterBytes, uint64(s.QuarterBytes))
+	atomic.StoreUint64(&behind, uint64(s.Behind))
 	if !lent {
 		tellAssembly(s.StoreAhead, s.QuarterRows)
 	}

@@ -55,9 +55,9 @@ func TestDefaultStrategyFollowsFromTheProcessor(t *testing.T) {
 	}{
 		{tier.Processor{}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0, 0},
 		{tier.Processor{Vendor: "AuthenticAMD", Family: 26, Cache: 32 * mib}, 12 * mib, 20 * mib, 0, 2048, 0, 0, 0},
-		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 24 * mib, 0, 0, 0, 16 << 10, 128},
+		{tier.Processor{Vendor: "AuthenticAMD", Family: 25, Cache: 32 * mib}, 12 * mib, 24 * mib, 0, 0, 0, 16 << 10, 512},
 		{tier.Processor{Vendor: "AuthenticAMD", Family: 26}, 32 * mib, 32 * mib, 0, 2048, 0, 0, 0},
-		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 12 * mib, 0, 0, 0, 16 << 10, 128},
+		{tier.Processor{Vendor: "HygonGenuine", Cache: 16 * mib}, 6 * mib, 12 * mib, 0, 0, 0, 16 << 10, 512},
 		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 480 * mib}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0, 0},
 		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: 8 * mib}, 4 * mib, 8 * mib, 512, 2048, math.MaxInt, 0, 0},
 		{tier.Processor{Vendor: "GenuineIntel", Family: 6, Cache: math.MaxInt}, 32 * mib, 32 * mib, 512, 2048, math.MaxInt, 0, 0},
@@ -153,9 +153,9 @@ func TestSetStrategySetsWhatIsInUse(t *testing.T) {
 	if want := strategyFrom(os.Getenv(strategyVariable), os.Getenv(streamVariable)); before != want {
 		t.Errorf("%v at the start, want %v", before, want)
 	}
-	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, LoadAhead: 32, QuarterRows: 9, QuarterBytes: 7, Grain: 5}
-	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 || loadAhead != 32 || quarterRows != 9 || quarterBytes != 7 {
-		t.Errorf("%v, %v, %d, %d, %d and %d in use, want %v", err, CurrentStrategy(), streamLeast.Load(), storeAhead, loadAhead, quarterBytes, s)
+	s := Strategy{StreamPlanes: 3, StreamRows: 2, StreamInPlace: 4, StoreAhead: 64, LoadAhead: 32, QuarterRows: 9, QuarterBytes: 7, Behind: 192, Grain: 5}
+	if err := SetStrategy(s); err != nil || CurrentStrategy() != s || streamLeast.Load() != 2 || storeAhead != 64 || loadAhead != 32 || quarterRows != 9 || quarterBytes != 7 || behind != 192 {
+		t.Errorf("%v, %v, %d, %d, %d, %d and %d in use, want %v", err, CurrentStrategy(), streamLeast.Load(), storeAhead, loadAhead, quarterBytes, behind, s)
 	}
 }
 
@@ -186,9 +186,9 @@ func TestFirstCallTakesAStrategyIntoUse(t *testing.T) {
 			inUse.Store(nil)
 			streamLeast.Store(0)
 			tellAssembly(4096, 1)
-			loadAhead, quarterBytes = 1, 1
+			loadAhead, quarterBytes, behind = 1, 1, 1
 			if call(); inUse.Load() == nil || !inUseIs(defaultStrategy()) {
-				t.Errorf("%s of %d elements: %d, %d, %d and %d in use, want %v", name, 4*n, storeAhead, loadAhead, quarterRows, quarterBytes, defaultStrategy())
+				t.Errorf("%s of %d elements: %d, %d, %d, %d and %d in use, want %v", name, 4*n, storeAhead, loadAhead, quarterRows, quarterBytes, behind, defaultStrategy())
 			}
 		}
 	}

@@ -296,7 +296,7 @@ func testKernel[T number](t *testing.T, k, first routine, known map[conditions]a
 									wanted[i+c] = column[i+c]
 								}
 							}
-							walkInQuarters(r.IntN(2) == 0)
+							walkRows(r.IntN(2) == 0, r.IntN(2) == 0)
 							k.exec(arguments{unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.Pointer(&aux[0]), unsafe.Pointer(&factors[0]), unsafe.Pointer(&scales[0]), unsafe.Pointer(&shifts[0]), unsafe.Pointer(&limit)}, count, length)
 							loose := func(i int) bool {
 								i -= guard + shift

@@ -324,7 +324,7 @@ func TestTuneSetsNothing(t *testing.T) {
 func inUseIs(s Strategy) bool {
 	spreading.Lock()
 	defer spreading.Unlock()
-	return CurrentStrategy() == s && storeAhead == uint64(s.StoreAhead) && loadAhead == uint64(s.LoadAhead) && quarterBytes == uint64(s.QuarterBytes) && quarterRows == uint64(s.QuarterRows) && streamLeast.Load() == int64(min(s.StreamPlanes, s.StreamRows, s.StreamInPlace))
+	return CurrentStrategy() == s && storeAhead == uint64(s.StoreAhead) && loadAhead == uint64(s.LoadAhead) && quarterBytes == uint64(s.QuarterBytes) && behind == uint64(s.Behind) && quarterRows == uint64(s.QuarterRows) && streamLeast.Load() == int64(min(s.StreamPlanes, s.StreamRows, s.StreamInPlace))
 }
 
 // A strategy that is set while Tune measures is in use at once, and the variables that Tune has

@@ -79,7 +79,7 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z4, Z2
 	VMOVUPS     64(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -94,7 +94,7 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     Z4, Z3
 	VMOVUPS     128(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -109,7 +109,7 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     Z4, Z8
 	VMOVUPS     192(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -124,6 +124,9 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z8, 128(AX)
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, R12
@@ -156,7 +159,7 @@ prefetched2:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z4, Z2
 	VMOVUPS     64(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -171,6 +174,7 @@ prefetched2:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z2, (AX)
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, R12
@@ -347,7 +351,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z5, Z2
 	VMOVUPS     64(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -363,7 +367,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     Z5, Z3
 	VMOVUPS     128(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -379,7 +383,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, 128(AX)
+	VMOVUPS     Z5, Z8
 	VMOVUPS     192(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -395,6 +399,9 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z8, 128(AX)
 	VMOVUPS     Z5, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, CX
@@ -420,7 +427,7 @@ shortRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z5, Z2
 	VMOVUPS     64(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -436,6 +443,7 @@ shortRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z2, (AX)
 	VMOVUPS     Z5, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
@@ -622,7 +630,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -636,7 +644,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    128(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -650,7 +658,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    Z4, Z8
 	VMOVUPS    192(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -664,6 +672,9 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VMOVUPS    Z8, 128(AX)
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
@@ -693,7 +704,7 @@ prefetched5:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -707,6 +718,7 @@ prefetched5:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
@@ -860,9 +872,12 @@ fillTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched7:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, Z2
+	VMOVUPS Z13, Z3
+	VMOVUPS Z13, Z8
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	VMOVUPS Z8, 128(AX)
 	VMOVUPS Z13, 192(AX)
 	ADDQ    $+256, AX
 	SUBQ    $+128, R9
@@ -878,7 +893,8 @@ fillRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched8:
-	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, Z2
+	VMOVUPS Z2, (AX)
 	VMOVUPS Z13, 64(AX)
 	ADDQ    $+128, AX
 
@@ -1577,7 +1593,7 @@ prefetched1:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -1591,7 +1607,7 @@ prefetched1:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    128(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -1605,7 +1621,7 @@ prefetched1:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    Z4, Z8
 	VMOVUPS    192(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -1619,6 +1635,9 @@ prefetched1:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VMOVUPS    Z8, 128(AX)
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
@@ -1648,7 +1667,7 @@ prefetched2:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -1662,6 +1681,7 @@ prefetched2:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
@@ -1829,7 +1849,7 @@ shortTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
-	VMOVUPS    Z5, (AX)
+	VMOVUPS    Z5, Z2
 	VMOVUPS    64(CX), Z5
 	VPSLLD     $0x10, Z5, Z0
 	VPANDD     Z5, Z11, Z1
@@ -1844,7 +1864,7 @@ shortTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
-	VMOVUPS    Z5, 64(AX)
+	VMOVUPS    Z5, Z3
 	VMOVUPS    128(CX), Z5
 	VPSLLD     $0x10, Z5, Z0
 	VPANDD     Z5, Z11, Z1
@@ -1859,7 +1879,7 @@ shortTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
-	VMOVUPS    Z5, 128(AX)
+	VMOVUPS    Z5, Z8
 	VMOVUPS    192(CX), Z5
 	VPSLLD     $0x10, Z5, Z0
 	VPANDD     Z5, Z11, Z1
@@ -1874,6 +1894,9 @@ shortTurn:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z2, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VMOVUPS    Z8, 128(AX)
 	VMOVUPS    Z5, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
@@ -1898,7 +1921,7 @@ shortRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
-	VMOVUPS    Z5, (AX)
+	VMOVUPS    Z5, Z2
 	VMOVUPS    64(CX), Z5
 	VPSLLD     $0x10, Z5, Z0
 	VPANDD     Z5, Z11, Z1
@@ -1913,6 +1936,7 @@ shortRest:
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
 	VMOVDQU16  Z4, K3, Z5
+	VMOVUPS    Z2, (AX)
 	VMOVUPS    Z5, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
@@ -2090,7 +2114,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -2104,7 +2128,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    128(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -2118,7 +2142,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    Z4, Z8
 	VMOVUPS    192(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -2132,6 +2156,9 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VMOVUPS    Z8, 128(AX)
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
@@ -2161,7 +2188,7 @@ prefetched5:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -2175,6 +2202,7 @@ prefetched5:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
@@ -2812,7 +2840,7 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z4, Z2
 	VMOVUPS     64(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -2827,7 +2855,7 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     Z4, Z3
 	VMOVUPS     128(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -2842,7 +2870,7 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, 128(AX)
+	VMOVUPS     Z4, Z8
 	VMOVUPS     192(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -2857,6 +2885,9 @@ prefetched1:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z8, 128(AX)
 	VMOVUPS     Z4, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, R12
@@ -2889,7 +2920,7 @@ prefetched2:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
-	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z4, Z2
 	VMOVUPS     64(R12), Z1
 	VPSLLD      $0x10, Z1, Z0
 	VPANDD      Z1, Z11, Z1
@@ -2904,6 +2935,7 @@ prefetched2:
 	VPSRLD      $0x10, Z0, Z4
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
+	VMOVUPS     Z2, (AX)
 	VMOVUPS     Z4, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, R12
@@ -3080,7 +3112,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z5, Z2
 	VMOVUPS     64(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -3096,7 +3128,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     Z5, Z3
 	VMOVUPS     128(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -3112,7 +3144,7 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, 128(AX)
+	VMOVUPS     Z5, Z8
 	VMOVUPS     192(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -3128,6 +3160,9 @@ shortTurn:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	VMOVUPS     Z8, 128(AX)
 	VMOVUPS     Z5, 192(AX)
 	ADDQ        $+256, AX
 	ADDQ        $+256, CX
@@ -3153,7 +3188,7 @@ shortRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
-	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z5, Z2
 	VMOVUPS     64(CX), Z5
 	VPSLLD      $0x10, Z5, Z0
 	VPANDD      Z5, Z11, Z1
@@ -3169,6 +3204,7 @@ shortRest:
 	VPTERNLOGD  $0xf8, Z11, Z1, Z4
 	VMOVDQU16.Z Z4, K2, Z4
 	VMOVDQU16   Z4, K3, Z5
+	VMOVUPS     Z2, (AX)
 	VMOVUPS     Z5, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, CX
@@ -3355,7 +3391,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -3369,7 +3405,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 64(AX)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    128(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -3383,7 +3419,7 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, 128(AX)
+	VMOVUPS    Z4, Z8
 	VMOVUPS    192(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -3397,6 +3433,9 @@ prefetched4:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
+	VMOVUPS    Z3, 64(AX)
+	VMOVUPS    Z8, 128(AX)
 	VMOVUPS    Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, CX
@@ -3426,7 +3465,7 @@ prefetched5:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVUPS    Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(CX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -3440,6 +3479,7 @@ prefetched5:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVUPS    Z2, (AX)
 	VMOVUPS    Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, CX
@@ -3593,9 +3633,12 @@ fillTurn:
 	PREFETCHT0 192(AX)(DI*1)
 
 prefetched7:
-	VMOVUPS Z13, (AX)
-	VMOVUPS Z13, 64(AX)
-	VMOVUPS Z13, 128(AX)
+	VMOVUPS Z13, Z2
+	VMOVUPS Z13, Z3
+	VMOVUPS Z13, Z8
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	VMOVUPS Z8, 128(AX)
 	VMOVUPS Z13, 192(AX)
 	ADDQ    $+256, AX
 	SUBQ    $+128, R9
@@ -3611,7 +3654,8 @@ fillRest:
 	PREFETCHT0 64(AX)(DI*1)
 
 prefetched8:
-	VMOVUPS Z13, (AX)
+	VMOVUPS Z13, Z2
+	VMOVUPS Z2, (AX)
 	VMOVUPS Z13, 64(AX)
 	ADDQ    $+128, AX
 
@@ -10928,7 +10972,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -10942,7 +10986,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    128(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -10956,7 +11000,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 128(AX)
+	VMOVUPS    Z4, Z8
 	VMOVUPS    192(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -10970,6 +11014,9 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z2, (AX)
+	VMOVNTPS   Z3, 64(AX)
+	VMOVNTPS   Z8, 128(AX)
 	VMOVNTPS   Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
@@ -10993,7 +11040,7 @@ keptRest:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -11007,6 +11054,7 @@ keptRest:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z2, (AX)
 	VMOVNTPS   Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
@@ -11182,9 +11230,12 @@ fillAligned32:
 
 	// y = 0
 fillTurn:
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
+	VMOVUPS  Z13, Z2
+	VMOVUPS  Z13, Z3
+	VMOVUPS  Z13, Z8
+	VMOVNTPS Z2, (AX)
+	VMOVNTPS Z3, 64(AX)
+	VMOVNTPS Z8, 128(AX)
 	VMOVNTPS Z13, 192(AX)
 	ADDQ     $+256, AX
 	SUBQ     $+128, R8
@@ -11194,7 +11245,8 @@ fillTurn:
 fillRest:
 	TESTQ    $+64, R8
 	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
+	VMOVUPS  Z13, Z2
+	VMOVNTPS Z2, (AX)
 	VMOVNTPS Z13, 64(AX)
 	ADDQ     $+128, AX
 
@@ -11876,7 +11928,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -11890,7 +11942,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    128(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -11904,7 +11956,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 128(AX)
+	VMOVUPS    Z4, Z8
 	VMOVUPS    192(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -11918,6 +11970,9 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z2, (AX)
+	VMOVNTPS   Z3, 64(AX)
+	VMOVNTPS   Z8, 128(AX)
 	VMOVNTPS   Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
@@ -11941,7 +11996,7 @@ keptRest:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -11955,6 +12010,7 @@ keptRest:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z2, (AX)
 	VMOVNTPS   Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
@@ -12728,7 +12784,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -12742,7 +12798,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 64(AX)
+	VMOVUPS    Z4, Z3
 	VMOVUPS    128(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -12756,7 +12812,7 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, 128(AX)
+	VMOVUPS    Z4, Z8
 	VMOVUPS    192(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -12770,6 +12826,9 @@ keptTurn:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z2, (AX)
+	VMOVNTPS   Z3, 64(AX)
+	VMOVNTPS   Z8, 128(AX)
 	VMOVNTPS   Z4, 192(AX)
 	ADDQ       $+256, AX
 	ADDQ       $+256, DX
@@ -12793,7 +12852,7 @@ keptRest:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
-	VMOVNTPS   Z4, (AX)
+	VMOVUPS    Z4, Z2
 	VMOVUPS    64(DX), Z1
 	VPSLLD     $0x10, Z1, Z0
 	VPANDD     Z1, Z11, Z1
@@ -12807,6 +12866,7 @@ keptRest:
 	VPADDD     Z9, Z1, Z1
 	VPSRLD     $0x10, Z0, Z4
 	VPTERNLOGD $0xf8, Z11, Z1, Z4
+	VMOVNTPS   Z2, (AX)
 	VMOVNTPS   Z4, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
@@ -12982,9 +13042,12 @@ fillAligned32:
 
 	// y = 0
 fillTurn:
-	VMOVNTPS Z13, (AX)
-	VMOVNTPS Z13, 64(AX)
-	VMOVNTPS Z13, 128(AX)
+	VMOVUPS  Z13, Z2
+	VMOVUPS  Z13, Z3
+	VMOVUPS  Z13, Z8
+	VMOVNTPS Z2, (AX)
+	VMOVNTPS Z3, 64(AX)
+	VMOVNTPS Z8, 128(AX)
 	VMOVNTPS Z13, 192(AX)
 	ADDQ     $+256, AX
 	SUBQ     $+128, R8
@@ -12994,7 +13057,8 @@ fillTurn:
 fillRest:
 	TESTQ    $+64, R8
 	JZ       fillBelow128
-	VMOVNTPS Z13, (AX)
+	VMOVUPS  Z13, Z2
+	VMOVNTPS Z2, (AX)
 	VMOVNTPS Z13, 64(AX)
 	ADDQ     $+128, AX
 

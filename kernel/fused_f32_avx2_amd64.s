@@ -477,12 +477,37 @@ TEXT ·fusePixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R10
 	JZ     row
 	SHLQ   $0x02, BX
-	MOVQ   R10, R11
-	IMULQ  BX, R11
-	LEAQ   (R11)(R11*2), R12
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
+	MOVQ   AX, R12
+	SUBQ   CX, R12
+	DECQ   R12
+	ANDQ   $+4095, R12
+	CMPQ   R12, ·behind+0(SB)
+	SBBQ   R12, R12
+	ANDQ   $-128, R12
+	ADDQ   $+64, R12
+	MOVQ   R12, R13
+	SARQ   $0x3f, R13
+	XORQ   R13, R9
+	SUBQ   R13, R9
+	MOVQ   R12, R13
+	ADDQ   R13, R13
+	SBBQ   R13, R13
+	ADDQ   $-64, R10
+	ANDQ   R10, R13
+	SUBQ   $-64, R10
+	ADDQ   R13, AX
+	ADDQ   R13, CX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
@@ -490,9 +515,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R9*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R10*1)
+	PREFETCHT0 (R14)(R10*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
 	VMOVUPS (DX)(R13*1), Y4
@@ -504,25 +529,25 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPS  (CX)(R11*1), Y5, Y0
+	VMULPS  (CX)(R10*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPS  (CX)(R11*2), Y5, Y0
+	VMULPS  (CX)(R10*2), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPS  (CX)(R12*1), Y5, Y0
+	VMULPS  (CX)(R11*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, (AX)
-	VMOVUPS Y7, (AX)(R11*1)
-	VMOVUPS Y8, (AX)(R11*2)
-	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS Y7, (AX)(R10*1)
+	VMOVUPS Y8, (AX)(R10*2)
+	VMOVUPS Y9, (AX)(R11*1)
 	VMOVUPS 32(DX)(R13*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMOVUPS 32(DI)(R13*1), Y5
@@ -532,36 +557,44 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPS  32(CX)(R11*1), Y5, Y0
+	VMULPS  32(CX)(R10*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPS  32(CX)(R11*2), Y5, Y0
+	VMULPS  32(CX)(R10*2), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPS  32(CX)(R12*1), Y5, Y0
+	VMULPS  32(CX)(R11*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, 32(AX)
-	VMOVUPS Y7, 32(AX)(R11*1)
-	VMOVUPS Y8, 32(AX)(R11*2)
-	VMOVUPS Y9, 32(AX)(R12*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R13
-	CMPQ    R13, BX
-	JB      quartersLine
-	DECQ    R10
-	JNZ     quarters
+	VMOVUPS Y7, 32(AX)(R10*1)
+	VMOVUPS Y8, 32(AX)(R10*2)
+	VMOVUPS Y9, 32(AX)(R11*1)
 	ADDQ    R12, AX
 	ADDQ    R12, CX
+	ADDQ    R12, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	SUBQ    $+4, R8
+	CMPQ    R8, $+4
+	JAE     quarters
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, R10
+	ANDQ    R10, R12
+	SUBQ    $+64, R10
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R11, AX
+	ADDQ    R11, CX
 	SHRQ    $0x02, BX
-	ANDQ    $+3, R8
+	TESTQ   R8, R8
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -1125,12 +1158,37 @@ TEXT ·fuseReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x02, BX
-	MOVQ         R8, R11
-	IMULQ        BX, R11
-	LEAQ         (R11)(R11*2), R12
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, ·behind+0(SB)
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	SARQ         $0x3f, R13
+	XORQ         R13, R10
+	SUBQ         R13, R10
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R8
+	ANDQ         R8, R13
+	SUBQ         $-64, R8
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -1138,9 +1196,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R8*1)
+	PREFETCHT0 (R14)(R8*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
 	VMOVUPS (DX)(R13*1), Y4
@@ -1155,7 +1213,7 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPS  (CX)(R11*1), Y5, Y0
+	VMULPS  (CX)(R8*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -1163,7 +1221,7 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPS  (CX)(R11*2), Y5, Y0
+	VMULPS  (CX)(R8*2), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -1171,7 +1229,7 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPS  (CX)(R12*1), Y5, Y0
+	VMULPS  (CX)(R11*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -1180,9 +1238,9 @@ prefetched1:
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, (AX)
-	VMOVUPS Y7, (AX)(R11*1)
-	VMOVUPS Y8, (AX)(R11*2)
-	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS Y7, (AX)(R8*1)
+	VMOVUPS Y8, (AX)(R8*2)
+	VMOVUPS Y9, (AX)(R11*1)
 	VMOVUPS 32(DX)(R13*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMOVUPS 32(DI)(R13*1), Y5
@@ -1195,7 +1253,7 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPS  32(CX)(R11*1), Y5, Y0
+	VMULPS  32(CX)(R8*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -1203,7 +1261,7 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPS  32(CX)(R11*2), Y5, Y0
+	VMULPS  32(CX)(R8*2), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -1211,7 +1269,7 @@ prefetched1:
 	VMULPS  Y4, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPS  32(CX)(R12*1), Y5, Y0
+	VMULPS  32(CX)(R11*1), Y5, Y0
 	VADDPS  Y6, Y0, Y0
 	VCMPPS  $0x16, Y13, Y0, Y2
 	VANDPS  Y2, Y0, Y0
@@ -1220,20 +1278,28 @@ prefetched1:
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, 32(AX)
-	VMOVUPS Y7, 32(AX)(R11*1)
-	VMOVUPS Y8, 32(AX)(R11*2)
-	VMOVUPS Y9, 32(AX)(R12*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R13
-	CMPQ    R13, BX
-	JB      quartersLine
-	DECQ    R8
-	JNZ     quarters
+	VMOVUPS Y7, 32(AX)(R8*1)
+	VMOVUPS Y8, 32(AX)(R8*2)
+	VMOVUPS Y9, 32(AX)(R11*1)
 	ADDQ    R12, AX
 	ADDQ    R12, CX
+	ADDQ    R12, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	SUBQ    $+4, R9
+	CMPQ    R9, $+4
+	JAE     quarters
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, R8
+	ANDQ    R8, R12
+	SUBQ    $+64, R8
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R11, AX
+	ADDQ    R11, CX
 	SHRQ    $0x02, BX
-	ANDQ    $+3, R9
+	TESTQ   R9, R9
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -1827,12 +1893,37 @@ TEXT ·fuseLeakyPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x02, BX
-	MOVQ         R8, R11
-	IMULQ        BX, R11
-	LEAQ         (R11)(R11*2), R12
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, ·behind+0(SB)
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	SARQ         $0x3f, R13
+	XORQ         R13, R10
+	SUBQ         R13, R10
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R8
+	ANDQ         R8, R13
+	SUBQ         $-64, R8
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -1840,9 +1931,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R8*1)
+	PREFETCHT0 (R14)(R8*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
 	VMOVUPS   (DX)(R13*1), Y4
@@ -1857,7 +1948,7 @@ prefetched1:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPS    (CX)(R11*1), Y5, Y0
+	VMULPS    (CX)(R8*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -1865,7 +1956,7 @@ prefetched1:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPS    (CX)(R11*2), Y5, Y0
+	VMULPS    (CX)(R8*2), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -1873,7 +1964,7 @@ prefetched1:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPS    (CX)(R12*1), Y5, Y0
+	VMULPS    (CX)(R11*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -1882,9 +1973,9 @@ prefetched1:
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVUPS   Y3, (AX)
-	VMOVUPS   Y7, (AX)(R11*1)
-	VMOVUPS   Y8, (AX)(R11*2)
-	VMOVUPS   Y9, (AX)(R12*1)
+	VMOVUPS   Y7, (AX)(R8*1)
+	VMOVUPS   Y8, (AX)(R8*2)
+	VMOVUPS   Y9, (AX)(R11*1)
 	VMOVUPS   32(DX)(R13*1), Y4
 	VCMPPS    $0x04, Y13, Y4, Y15
 	VMOVUPS   32(DI)(R13*1), Y5
@@ -1897,7 +1988,7 @@ prefetched1:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPS    32(CX)(R11*1), Y5, Y0
+	VMULPS    32(CX)(R8*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -1905,7 +1996,7 @@ prefetched1:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPS    32(CX)(R11*2), Y5, Y0
+	VMULPS    32(CX)(R8*2), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -1913,7 +2004,7 @@ prefetched1:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPS    32(CX)(R12*1), Y5, Y0
+	VMULPS    32(CX)(R11*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -1922,20 +2013,28 @@ prefetched1:
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVUPS   Y3, 32(AX)
-	VMOVUPS   Y7, 32(AX)(R11*1)
-	VMOVUPS   Y8, 32(AX)(R11*2)
-	VMOVUPS   Y9, 32(AX)(R12*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R13
-	CMPQ      R13, BX
-	JB        quartersLine
-	DECQ      R8
-	JNZ       quarters
+	VMOVUPS   Y7, 32(AX)(R8*1)
+	VMOVUPS   Y8, 32(AX)(R8*2)
+	VMOVUPS   Y9, 32(AX)(R11*1)
 	ADDQ      R12, AX
 	ADDQ      R12, CX
+	ADDQ      R12, R13
+	CMPQ      R13, BX
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R12, R12
+	SBBQ      R12, R12
+	ADDQ      $+64, R8
+	ANDQ      R8, R12
+	SUBQ      $+64, R8
+	ADDQ      R12, AX
+	ADDQ      R12, CX
+	ADDQ      R11, AX
+	ADDQ      R11, CX
 	SHRQ      $0x02, BX
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -4340,12 +4439,37 @@ TEXT ·gradPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R9
 	JZ     row
 	SHLQ   $0x02, BX
-	MOVQ   R9, R10
-	IMULQ  BX, R10
-	LEAQ   (R10)(R10*2), R11
+	IMULQ  BX, R9
+	LEAQ   (R9)(R9*2), R10
+	MOVQ   AX, R11
+	SUBQ   CX, R11
+	DECQ   R11
+	ANDQ   $+4095, R11
+	CMPQ   R11, ·behind+0(SB)
+	SBBQ   R11, R11
+	ANDQ   $-128, R11
+	ADDQ   $+64, R11
+	MOVQ   R11, R12
+	SARQ   $0x3f, R12
+	XORQ   R12, R8
+	SUBQ   R12, R8
+	MOVQ   R11, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R9
+	ANDQ   R9, R12
+	SUBQ   $-64, R9
+	ADDQ   R12, AX
+	ADDQ   R12, CX
 
 quarters:
 	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
+	ADDQ $-64, BX
+	ANDQ BX, R12
+	SUBQ $-64, BX
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
@@ -4353,9 +4477,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R9*1)
+	PREFETCHT0 (R13)(R9*2)
 	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
 	VMOVUPS (DX)(R12*1), Y4
@@ -4365,22 +4489,22 @@ prefetched1:
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPS  (CX)(R10*1), Y4, Y0
+	VMULPS  (CX)(R9*1), Y4, Y0
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPS  (CX)(R10*2), Y4, Y0
+	VMULPS  (CX)(R9*2), Y4, Y0
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPS  (CX)(R11*1), Y4, Y0
+	VMULPS  (CX)(R10*1), Y4, Y0
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, (AX)
-	VMOVUPS Y7, (AX)(R10*1)
-	VMOVUPS Y8, (AX)(R10*2)
-	VMOVUPS Y9, (AX)(R11*1)
+	VMOVUPS Y7, (AX)(R9*1)
+	VMOVUPS Y8, (AX)(R9*2)
+	VMOVUPS Y9, (AX)(R10*1)
 	VMOVUPS 32(DX)(R12*1), Y4
 	VCMPPS  $0x04, Y13, Y4, Y15
 	VMOVUPS 32(SI)(R12*1), Y5
@@ -4388,33 +4512,41 @@ prefetched1:
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPS  32(CX)(R10*1), Y4, Y0
+	VMULPS  32(CX)(R9*1), Y4, Y0
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPS  32(CX)(R10*2), Y4, Y0
+	VMULPS  32(CX)(R9*2), Y4, Y0
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPS  32(CX)(R11*1), Y4, Y0
+	VMULPS  32(CX)(R10*1), Y4, Y0
 	VMULPS  Y5, Y0, Y0
 	VANDPS  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, 32(AX)
-	VMOVUPS Y7, 32(AX)(R10*1)
-	VMOVUPS Y8, 32(AX)(R10*2)
-	VMOVUPS Y9, 32(AX)(R11*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	CMPQ    R12, BX
-	JB      quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y7, 32(AX)(R9*1)
+	VMOVUPS Y8, 32(AX)(R9*2)
+	VMOVUPS Y9, 32(AX)(R10*1)
 	ADDQ    R11, AX
 	ADDQ    R11, CX
+	ADDQ    R11, R12
+	CMPQ    R12, BX
+	JB      quartersLine
+	SUBQ    $+4, DI
+	CMPQ    DI, $+4
+	JAE     quarters
+	ADDQ    R11, R11
+	SBBQ    R11, R11
+	ADDQ    $+64, R9
+	ANDQ    R9, R11
+	SUBQ    $+64, R9
+	ADDQ    R11, AX
+	ADDQ    R11, CX
+	ADDQ    R10, AX
+	ADDQ    R10, CX
 	SHRQ    $0x02, BX
-	ANDQ    $+3, DI
+	TESTQ   DI, DI
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -7304,112 +7436,111 @@ TEXT ·streamFusePixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R9
 	JZ     row
 	SHLQ   $0x02, BX
-	MOVQ   R9, R10
-	IMULQ  BX, R10
-	LEAQ   (R10)(R10*2), R11
-	MOVQ   AX, R12
-	SUBQ   CX, R12
-	DECQ   R12
-	ANDQ   $+4095, R12
-	CMPQ   R12, ·behind+0(SB)
+	IMULQ  BX, R9
+	LEAQ   (R9)(R9*2), R10
+	MOVQ   AX, R11
+	SUBQ   CX, R11
+	DECQ   R11
+	ANDQ   $+4095, R11
+	CMPQ   R11, ·behind+0(SB)
+	SBBQ   R11, R11
+	ANDQ   $-128, R11
+	ADDQ   $+64, R11
+	MOVQ   R11, R12
+	ADDQ   R12, R12
 	SBBQ   R12, R12
-	ANDQ   $-128, R12
-	ADDQ   $+64, R12
-	MOVQ   R12, R13
-	ADDQ   R13, R13
-	SBBQ   R13, R13
-	ADDQ   $-64, R10
-	ANDQ   R10, R13
-	SUBQ   $-64, R10
-	ADDQ   R13, AX
-	ADDQ   R13, CX
+	ADDQ   $-64, R9
+	ANDQ   R9, R12
+	SUBQ   $-64, R9
+	ADDQ   R12, AX
+	ADDQ   R12, CX
 
 quarters:
-	XORL R13, R13
-	MOVQ R12, R13
-	ADDQ R13, R13
-	SBBQ R13, R13
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
 	ADDQ $-64, BX
-	ANDQ BX, R13
+	ANDQ BX, R12
 	SUBQ $-64, BX
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R13*1), Y4
+	VMOVUPS  (DX)(R12*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R13*1), Y5
-	VMOVUPS  (SI)(R13*1), Y6
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
 	VMULPS   (CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPS   (CX)(R10*1), Y5, Y0
+	VMULPS   (CX)(R9*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPS   (CX)(R10*2), Y5, Y0
+	VMULPS   (CX)(R9*2), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPS   (CX)(R11*1), Y5, Y0
+	VMULPS   (CX)(R10*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, (AX)
-	VMOVNTPS Y7, (AX)(R10*1)
-	VMOVNTPS Y8, (AX)(R10*2)
-	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R13*1), Y4
+	VMOVNTPS Y7, (AX)(R9*1)
+	VMOVNTPS Y8, (AX)(R9*2)
+	VMOVNTPS Y9, (AX)(R10*1)
+	VMOVUPS  32(DX)(R12*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R13*1), Y5
-	VMOVUPS  32(SI)(R13*1), Y6
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
 	VMULPS   32(CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPS   32(CX)(R10*1), Y5, Y0
+	VMULPS   32(CX)(R9*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPS   32(CX)(R10*2), Y5, Y0
+	VMULPS   32(CX)(R9*2), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPS   32(CX)(R11*1), Y5, Y0
+	VMULPS   32(CX)(R10*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, 32(AX)
-	VMOVNTPS Y7, 32(AX)(R10*1)
-	VMOVNTPS Y8, 32(AX)(R10*2)
-	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     R12, AX
-	ADDQ     R12, CX
-	ADDQ     R12, R13
-	CMPQ     R13, BX
-	JB       quartersLine
-	DECQ     R9
-	JNZ      quarters
-	MOVQ     R12, R9
-	ADDQ     R9, R9
-	SBBQ     R9, R9
-	ADDQ     $+64, R10
-	ANDQ     R10, R9
-	SUBQ     $+64, R10
-	ADDQ     R9, AX
-	ADDQ     R9, CX
+	VMOVNTPS Y7, 32(AX)(R9*1)
+	VMOVNTPS Y8, 32(AX)(R9*2)
+	VMOVNTPS Y9, 32(AX)(R10*1)
 	ADDQ     R11, AX
 	ADDQ     R11, CX
+	ADDQ     R11, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	SUBQ     $+4, R8
+	CMPQ     R8, $+4
+	JAE      quarters
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R9
+	ANDQ     R9, R11
+	SUBQ     $+64, R9
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     R10, AX
+	ADDQ     R10, CX
 	SHRQ     $0x02, BX
-	ANDQ     $+3, R8
+	TESTQ    R8, R8
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -8028,41 +8159,40 @@ TEXT ·streamFuseReLUPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x02, BX
-	MOVQ         R8, R10
-	IMULQ        BX, R10
-	LEAQ         (R10)(R10*2), R11
-	MOVQ         AX, R12
-	SUBQ         CX, R12
-	DECQ         R12
-	ANDQ         $+4095, R12
-	CMPQ         R12, ·behind+0(SB)
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R10
+	MOVQ         AX, R11
+	SUBQ         CX, R11
+	DECQ         R11
+	ANDQ         $+4095, R11
+	CMPQ         R11, ·behind+0(SB)
+	SBBQ         R11, R11
+	ANDQ         $-128, R11
+	ADDQ         $+64, R11
+	MOVQ         R11, R12
+	ADDQ         R12, R12
 	SBBQ         R12, R12
-	ANDQ         $-128, R12
-	ADDQ         $+64, R12
-	MOVQ         R12, R13
-	ADDQ         R13, R13
-	SBBQ         R13, R13
-	ADDQ         $-64, R10
-	ANDQ         R10, R13
-	SUBQ         $-64, R10
-	ADDQ         R13, AX
-	ADDQ         R13, CX
+	ADDQ         $-64, R8
+	ANDQ         R8, R12
+	SUBQ         $-64, R8
+	ADDQ         R12, AX
+	ADDQ         R12, CX
 
 quarters:
-	XORL R13, R13
-	MOVQ R12, R13
-	ADDQ R13, R13
-	SBBQ R13, R13
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
 	ADDQ $-64, BX
-	ANDQ BX, R13
+	ANDQ BX, R12
 	SUBQ $-64, BX
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R13*1), Y4
+	VMOVUPS  (DX)(R12*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R13*1), Y5
-	VMOVUPS  (SI)(R13*1), Y6
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
 	VMULPS   (CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -8071,7 +8201,7 @@ quartersLine:
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPS   (CX)(R10*1), Y5, Y0
+	VMULPS   (CX)(R8*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
 	VANDPS   Y2, Y0, Y0
@@ -8079,7 +8209,7 @@ quartersLine:
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPS   (CX)(R10*2), Y5, Y0
+	VMULPS   (CX)(R8*2), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
 	VANDPS   Y2, Y0, Y0
@@ -8087,7 +8217,7 @@ quartersLine:
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPS   (CX)(R11*1), Y5, Y0
+	VMULPS   (CX)(R10*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
 	VANDPS   Y2, Y0, Y0
@@ -8096,13 +8226,13 @@ quartersLine:
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, (AX)
-	VMOVNTPS Y7, (AX)(R10*1)
-	VMOVNTPS Y8, (AX)(R10*2)
-	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R13*1), Y4
+	VMOVNTPS Y7, (AX)(R8*1)
+	VMOVNTPS Y8, (AX)(R8*2)
+	VMOVNTPS Y9, (AX)(R10*1)
+	VMOVUPS  32(DX)(R12*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R13*1), Y5
-	VMOVUPS  32(SI)(R13*1), Y6
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
 	VMULPS   32(CX), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
@@ -8111,7 +8241,7 @@ quartersLine:
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPS   32(CX)(R10*1), Y5, Y0
+	VMULPS   32(CX)(R8*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
 	VANDPS   Y2, Y0, Y0
@@ -8119,7 +8249,7 @@ quartersLine:
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPS   32(CX)(R10*2), Y5, Y0
+	VMULPS   32(CX)(R8*2), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
 	VANDPS   Y2, Y0, Y0
@@ -8127,7 +8257,7 @@ quartersLine:
 	VMULPS   Y4, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPS   32(CX)(R11*1), Y5, Y0
+	VMULPS   32(CX)(R10*1), Y5, Y0
 	VADDPS   Y6, Y0, Y0
 	VCMPPS   $0x16, Y13, Y0, Y2
 	VANDPS   Y2, Y0, Y0
@@ -8136,28 +8266,28 @@ quartersLine:
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, 32(AX)
-	VMOVNTPS Y7, 32(AX)(R10*1)
-	VMOVNTPS Y8, 32(AX)(R10*2)
-	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     R12, AX
-	ADDQ     R12, CX
-	ADDQ     R12, R13
-	CMPQ     R13, BX
-	JB       quartersLine
-	DECQ     R8
-	JNZ      quarters
-	MOVQ     R12, R8
-	ADDQ     R8, R8
-	SBBQ     R8, R8
-	ADDQ     $+64, R10
-	ANDQ     R10, R8
-	SUBQ     $+64, R10
-	ADDQ     R8, AX
-	ADDQ     R8, CX
+	VMOVNTPS Y7, 32(AX)(R8*1)
+	VMOVNTPS Y8, 32(AX)(R8*2)
+	VMOVNTPS Y9, 32(AX)(R10*1)
 	ADDQ     R11, AX
 	ADDQ     R11, CX
+	ADDQ     R11, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R8
+	ANDQ     R8, R11
+	SUBQ     $+64, R8
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     R10, AX
+	ADDQ     R10, CX
 	SHRQ     $0x02, BX
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -8806,41 +8936,40 @@ TEXT ·streamFuseLeakyPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x02, BX
-	MOVQ         R8, R10
-	IMULQ        BX, R10
-	LEAQ         (R10)(R10*2), R11
-	MOVQ         AX, R12
-	SUBQ         CX, R12
-	DECQ         R12
-	ANDQ         $+4095, R12
-	CMPQ         R12, ·behind+0(SB)
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R10
+	MOVQ         AX, R11
+	SUBQ         CX, R11
+	DECQ         R11
+	ANDQ         $+4095, R11
+	CMPQ         R11, ·behind+0(SB)
+	SBBQ         R11, R11
+	ANDQ         $-128, R11
+	ADDQ         $+64, R11
+	MOVQ         R11, R12
+	ADDQ         R12, R12
 	SBBQ         R12, R12
-	ANDQ         $-128, R12
-	ADDQ         $+64, R12
-	MOVQ         R12, R13
-	ADDQ         R13, R13
-	SBBQ         R13, R13
-	ADDQ         $-64, R10
-	ANDQ         R10, R13
-	SUBQ         $-64, R10
-	ADDQ         R13, AX
-	ADDQ         R13, CX
+	ADDQ         $-64, R8
+	ANDQ         R8, R12
+	SUBQ         $-64, R8
+	ADDQ         R12, AX
+	ADDQ         R12, CX
 
 quarters:
-	XORL R13, R13
-	MOVQ R12, R13
-	ADDQ R13, R13
-	SBBQ R13, R13
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
 	ADDQ $-64, BX
-	ANDQ BX, R13
+	ANDQ BX, R12
 	SUBQ $-64, BX
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS   (DX)(R13*1), Y4
+	VMOVUPS   (DX)(R12*1), Y4
 	VCMPPS    $0x04, Y13, Y4, Y15
-	VMOVUPS   (DI)(R13*1), Y5
-	VMOVUPS   (SI)(R13*1), Y6
+	VMOVUPS   (DI)(R12*1), Y5
+	VMOVUPS   (SI)(R12*1), Y6
 	VMULPS    (CX), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
@@ -8849,7 +8978,7 @@ quartersLine:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPS    (CX)(R10*1), Y5, Y0
+	VMULPS    (CX)(R8*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -8857,7 +8986,7 @@ quartersLine:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPS    (CX)(R10*2), Y5, Y0
+	VMULPS    (CX)(R8*2), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -8865,7 +8994,7 @@ quartersLine:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPS    (CX)(R11*1), Y5, Y0
+	VMULPS    (CX)(R10*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -8874,13 +9003,13 @@ quartersLine:
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVNTPS  Y3, (AX)
-	VMOVNTPS  Y7, (AX)(R10*1)
-	VMOVNTPS  Y8, (AX)(R10*2)
-	VMOVNTPS  Y9, (AX)(R11*1)
-	VMOVUPS   32(DX)(R13*1), Y4
+	VMOVNTPS  Y7, (AX)(R8*1)
+	VMOVNTPS  Y8, (AX)(R8*2)
+	VMOVNTPS  Y9, (AX)(R10*1)
+	VMOVUPS   32(DX)(R12*1), Y4
 	VCMPPS    $0x04, Y13, Y4, Y15
-	VMOVUPS   32(DI)(R13*1), Y5
-	VMOVUPS   32(SI)(R13*1), Y6
+	VMOVUPS   32(DI)(R12*1), Y5
+	VMOVUPS   32(SI)(R12*1), Y6
 	VMULPS    32(CX), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
@@ -8889,7 +9018,7 @@ quartersLine:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPS    32(CX)(R10*1), Y5, Y0
+	VMULPS    32(CX)(R8*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -8897,7 +9026,7 @@ quartersLine:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPS    32(CX)(R10*2), Y5, Y0
+	VMULPS    32(CX)(R8*2), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -8905,7 +9034,7 @@ quartersLine:
 	VMULPS    Y4, Y0, Y0
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPS    32(CX)(R11*1), Y5, Y0
+	VMULPS    32(CX)(R10*1), Y5, Y0
 	VADDPS    Y6, Y0, Y0
 	VCMPPS    $0x11, Y0, Y13, Y1
 	VMULPS    Y10, Y0, Y2
@@ -8914,28 +9043,28 @@ quartersLine:
 	VANDPS    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVNTPS  Y3, 32(AX)
-	VMOVNTPS  Y7, 32(AX)(R10*1)
-	VMOVNTPS  Y8, 32(AX)(R10*2)
-	VMOVNTPS  Y9, 32(AX)(R11*1)
-	ADDQ      R12, AX
-	ADDQ      R12, CX
-	ADDQ      R12, R13
-	CMPQ      R13, BX
-	JB        quartersLine
-	DECQ      R8
-	JNZ       quarters
-	MOVQ      R12, R8
-	ADDQ      R8, R8
-	SBBQ      R8, R8
-	ADDQ      $+64, R10
-	ANDQ      R10, R8
-	SUBQ      $+64, R10
-	ADDQ      R8, AX
-	ADDQ      R8, CX
+	VMOVNTPS  Y7, 32(AX)(R8*1)
+	VMOVNTPS  Y8, 32(AX)(R8*2)
+	VMOVNTPS  Y9, 32(AX)(R10*1)
 	ADDQ      R11, AX
 	ADDQ      R11, CX
+	ADDQ      R11, R12
+	CMPQ      R12, BX
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R11, R11
+	SBBQ      R11, R11
+	ADDQ      $+64, R8
+	ANDQ      R8, R11
+	SUBQ      $+64, R8
+	ADDQ      R11, AX
+	ADDQ      R11, CX
+	ADDQ      R10, AX
+	ADDQ      R10, CX
 	SHRQ      $0x02, BX
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -10844,102 +10973,101 @@ TEXT ·streamGradPixelsF32AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R8
 	JZ     row
 	SHLQ   $0x02, BX
-	MOVQ   R8, R9
-	IMULQ  BX, R9
-	LEAQ   (R9)(R9*2), R10
-	MOVQ   AX, R11
-	SUBQ   CX, R11
-	DECQ   R11
-	ANDQ   $+4095, R11
-	CMPQ   R11, ·behind+0(SB)
+	IMULQ  BX, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   AX, R10
+	SUBQ   CX, R10
+	DECQ   R10
+	ANDQ   $+4095, R10
+	CMPQ   R10, ·behind+0(SB)
+	SBBQ   R10, R10
+	ANDQ   $-128, R10
+	ADDQ   $+64, R10
+	MOVQ   R10, R11
+	ADDQ   R11, R11
 	SBBQ   R11, R11
-	ANDQ   $-128, R11
-	ADDQ   $+64, R11
-	MOVQ   R11, R12
-	ADDQ   R12, R12
-	SBBQ   R12, R12
-	ADDQ   $-64, R9
-	ANDQ   R9, R12
-	SUBQ   $-64, R9
-	ADDQ   R12, AX
-	ADDQ   R12, CX
+	ADDQ   $-64, R8
+	ANDQ   R8, R11
+	SUBQ   $-64, R8
+	ADDQ   R11, AX
+	ADDQ   R11, CX
 
 quarters:
-	XORL R12, R12
-	MOVQ R11, R12
-	ADDQ R12, R12
-	SBBQ R12, R12
+	XORL R11, R11
+	MOVQ R10, R11
+	ADDQ R11, R11
+	SBBQ R11, R11
 	ADDQ $-64, BX
-	ANDQ BX, R12
+	ANDQ BX, R11
 	SUBQ $-64, BX
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R12*1), Y4
+	VMOVUPS  (DX)(R11*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  (SI)(R12*1), Y5
+	VMOVUPS  (SI)(R11*1), Y5
 	VMULPS   (CX), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPS   (CX)(R9*1), Y4, Y0
+	VMULPS   (CX)(R8*1), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPS   (CX)(R9*2), Y4, Y0
+	VMULPS   (CX)(R8*2), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPS   (CX)(R10*1), Y4, Y0
+	VMULPS   (CX)(R9*1), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, (AX)
-	VMOVNTPS Y7, (AX)(R9*1)
-	VMOVNTPS Y8, (AX)(R9*2)
-	VMOVNTPS Y9, (AX)(R10*1)
-	VMOVUPS  32(DX)(R12*1), Y4
+	VMOVNTPS Y7, (AX)(R8*1)
+	VMOVNTPS Y8, (AX)(R8*2)
+	VMOVNTPS Y9, (AX)(R9*1)
+	VMOVUPS  32(DX)(R11*1), Y4
 	VCMPPS   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(SI)(R12*1), Y5
+	VMOVUPS  32(SI)(R11*1), Y5
 	VMULPS   32(CX), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPS   32(CX)(R9*1), Y4, Y0
+	VMULPS   32(CX)(R8*1), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPS   32(CX)(R9*2), Y4, Y0
+	VMULPS   32(CX)(R8*2), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPS   32(CX)(R10*1), Y4, Y0
+	VMULPS   32(CX)(R9*1), Y4, Y0
 	VMULPS   Y5, Y0, Y0
 	VANDPS   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, 32(AX)
-	VMOVNTPS Y7, 32(AX)(R9*1)
-	VMOVNTPS Y8, 32(AX)(R9*2)
-	VMOVNTPS Y9, 32(AX)(R10*1)
-	ADDQ     R11, AX
-	ADDQ     R11, CX
-	ADDQ     R11, R12
-	CMPQ     R12, BX
-	JB       quartersLine
-	DECQ     R8
-	JNZ      quarters
-	MOVQ     R11, R8
-	ADDQ     R8, R8
-	SBBQ     R8, R8
-	ADDQ     $+64, R9
-	ANDQ     R9, R8
-	SUBQ     $+64, R9
-	ADDQ     R8, AX
-	ADDQ     R8, CX
+	VMOVNTPS Y7, 32(AX)(R8*1)
+	VMOVNTPS Y8, 32(AX)(R8*2)
+	VMOVNTPS Y9, 32(AX)(R9*1)
 	ADDQ     R10, AX
 	ADDQ     R10, CX
+	ADDQ     R10, R11
+	CMPQ     R11, BX
+	JB       quartersLine
+	SUBQ     $+4, DI
+	CMPQ     DI, $+4
+	JAE      quarters
+	ADDQ     R10, R10
+	SBBQ     R10, R10
+	ADDQ     $+64, R8
+	ANDQ     R8, R10
+	SUBQ     $+64, R8
+	ADDQ     R10, AX
+	ADDQ     R10, CX
+	ADDQ     R9, AX
+	ADDQ     R9, CX
 	SHRQ     $0x02, BX
-	ANDQ     $+3, DI
+	TESTQ    DI, DI
 	JNZ      row
 	VZEROUPPER
 	RET

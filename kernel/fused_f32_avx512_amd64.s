@@ -620,12 +620,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
@@ -633,9 +658,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched3:
 	VMOVUPS  (BX)(R13*1), Z4
@@ -646,33 +671,41 @@ prefetched3:
 	VADDPS   Z6, Z0, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
-	VMULPS   (DX)(R11*1), Z5, Z0
+	VMULPS   (DX)(CX*1), Z5, Z0
 	VADDPS   Z6, Z0, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z7
-	VMULPS   (DX)(R11*2), Z5, Z0
+	VMULPS   (DX)(CX*2), Z5, Z0
 	VADDPS   Z6, Z0, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z8
-	VMULPS   (DX)(R12*1), Z5, Z0
+	VMULPS   (DX)(R11*1), Z5, Z0
 	VADDPS   Z6, Z0, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R11*1)
-	VMOVUPS  Z8, (AX)(R11*2)
-	VMOVUPS  Z9, (AX)(R12*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R13
-	CMPQ     R13, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R11*1)
 	ADDQ     R12, AX
 	ADDQ     R12, DX
+	ADDQ     R12, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, CX
+	ANDQ     CX, R12
+	SUBQ     $+64, CX
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R11, AX
+	ADDQ     R11, DX
 	SHRQ     $0x02, SI
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -1383,12 +1416,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -1396,9 +1454,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched3:
 	VMOVUPS   (BX)(R13*1), Z4
@@ -1412,21 +1470,21 @@ prefetched3:
 	VMINPS    Z0, Z10, Z0
 	VMULPS.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z3
-	VMULPS    (DX)(R11*1), Z5, Z0
+	VMULPS    (DX)(CX*1), Z5, Z0
 	VADDPS    Z6, Z0, Z0
 	VCMPPS    $0x16, Z13, Z0, K5
 	VMOVUPS.Z Z0, K5, Z0
 	VMINPS    Z0, Z10, Z0
 	VMULPS.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z7
-	VMULPS    (DX)(R11*2), Z5, Z0
+	VMULPS    (DX)(CX*2), Z5, Z0
 	VADDPS    Z6, Z0, Z0
 	VCMPPS    $0x16, Z13, Z0, K5
 	VMOVUPS.Z Z0, K5, Z0
 	VMINPS    Z0, Z10, Z0
 	VMULPS.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z8
-	VMULPS    (DX)(R12*1), Z5, Z0
+	VMULPS    (DX)(R11*1), Z5, Z0
 	VADDPS    Z6, Z0, Z0
 	VCMPPS    $0x16, Z13, Z0, K5
 	VMOVUPS.Z Z0, K5, Z0
@@ -1434,20 +1492,28 @@ prefetched3:
 	VMULPS.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R11*1)
-	VMOVUPS   Z8, (AX)(R11*2)
-	VMOVUPS   Z9, (AX)(R12*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R13
-	CMPQ      R13, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R11*1)
 	ADDQ      R12, AX
 	ADDQ      R12, DX
+	ADDQ      R12, R13
+	CMPQ      R13, SI
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R12, R12
+	SBBQ      R12, R12
+	ADDQ      $+64, CX
+	ANDQ      CX, R12
+	SUBQ      $+64, CX
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R11, AX
+	ADDQ      R11, DX
 	SHRQ      $0x02, SI
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -2153,12 +2219,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -2166,9 +2257,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched3:
 	VMOVUPS  (BX)(R13*1), Z4
@@ -2181,39 +2272,47 @@ prefetched3:
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
-	VMULPS   (DX)(R11*1), Z5, Z0
+	VMULPS   (DX)(CX*1), Z5, Z0
 	VADDPS   Z6, Z0, Z0
 	VCMPPS   $0x15, Z0, Z13, K5
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z7
-	VMULPS   (DX)(R11*2), Z5, Z0
+	VMULPS   (DX)(CX*2), Z5, Z0
 	VADDPS   Z6, Z0, Z0
 	VCMPPS   $0x15, Z0, Z13, K5
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z8
-	VMULPS   (DX)(R12*1), Z5, Z0
+	VMULPS   (DX)(R11*1), Z5, Z0
 	VADDPS   Z6, Z0, Z0
 	VCMPPS   $0x15, Z0, Z13, K5
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R11*1)
-	VMOVUPS  Z8, (AX)(R11*2)
-	VMOVUPS  Z9, (AX)(R12*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R13
-	CMPQ     R13, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R11*1)
 	ADDQ     R12, AX
 	ADDQ     R12, DX
+	ADDQ     R12, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, CX
+	ANDQ     CX, R12
+	SUBQ     $+64, CX
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R11, AX
+	ADDQ     R11, DX
 	SHRQ     $0x02, SI
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -2931,12 +3030,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 quartersLine:
@@ -2950,41 +3075,50 @@ quartersLine:
 	VMOVUPS (R9), Z1
 	VADDPS  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z3
+	VMULPS  (DX)(CX*1), Z5, Z0
+	VADDPS  Z6, Z0, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*1), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z7
+	VMULPS  (DX)(CX*2), Z5, Z0
+	VADDPS  Z6, Z0, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*2), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z8
 	VMULPS  (DX)(R12*1), Z5, Z0
 	VADDPS  Z6, Z0, Z0
 	VMULPS  Z4, Z0, Z0
 	VMOVUPS (R9)(R12*1), Z1
 	VADDPS  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z7
-	VMULPS  (DX)(R12*2), Z5, Z0
-	VADDPS  Z6, Z0, Z0
-	VMULPS  Z4, Z0, Z0
-	VMOVUPS (R9)(R12*2), Z1
-	VADDPS  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z8
-	VMULPS  (DX)(R13*1), Z5, Z0
-	VADDPS  Z6, Z0, Z0
-	VMULPS  Z4, Z0, Z0
-	VMOVUPS (R9)(R13*1), Z1
-	VADDPS  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z9
 	VMOVUPS Z3, (AX)
-	VMOVUPS Z7, (AX)(R12*1)
-	VMOVUPS Z8, (AX)(R12*2)
-	VMOVUPS Z9, (AX)(R13*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, R9
-	ADDQ    $+64, R14
-	CMPQ    R14, SI
-	JB      quartersLine
-	DECQ    CX
-	JNZ     quarters
+	VMOVUPS Z7, (AX)(CX*1)
+	VMOVUPS Z8, (AX)(CX*2)
+	VMOVUPS Z9, (AX)(R12*1)
 	ADDQ    R13, AX
 	ADDQ    R13, DX
 	ADDQ    R13, R9
+	ADDQ    R13, R14
+	CMPQ    R14, SI
+	JB      quartersLine
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JAE     quarters
+	ADDQ    R13, R13
+	SBBQ    R13, R13
+	ADDQ    $+64, CX
+	ANDQ    CX, R13
+	SUBQ    $+64, CX
+	ADDQ    R13, AX
+	ADDQ    R13, DX
+	ADDQ    R13, R9
+	ADDQ    R12, AX
+	ADDQ    R12, DX
+	ADDQ    R12, R9
 	SHRQ    $0x02, SI
-	ANDQ    $+3, R10
+	TESTQ   R10, R10
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -3797,12 +3931,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 quartersLine:
@@ -3819,6 +3979,24 @@ quartersLine:
 	VMOVUPS   (R9), Z1
 	VADDPS    Z0, Z1, K4, Z1
 	VMOVUPS   Z1, Z3
+	VMULPS    (DX)(CX*1), Z5, Z0
+	VADDPS    Z6, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z4, Z0, Z0
+	VMOVUPS   (R9)(CX*1), Z1
+	VADDPS    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z7
+	VMULPS    (DX)(CX*2), Z5, Z0
+	VADDPS    Z6, Z0, Z0
+	VCMPPS    $0x16, Z13, Z0, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMINPS    Z0, Z10, Z0
+	VMULPS    Z4, Z0, Z0
+	VMOVUPS   (R9)(CX*2), Z1
+	VADDPS    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z8
 	VMULPS    (DX)(R12*1), Z5, Z0
 	VADDPS    Z6, Z0, Z0
 	VCMPPS    $0x16, Z13, Z0, K5
@@ -3827,42 +4005,33 @@ quartersLine:
 	VMULPS    Z4, Z0, Z0
 	VMOVUPS   (R9)(R12*1), Z1
 	VADDPS    Z0, Z1, K4, Z1
-	VMOVUPS   Z1, Z7
-	VMULPS    (DX)(R12*2), Z5, Z0
-	VADDPS    Z6, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z10, Z0
-	VMULPS    Z4, Z0, Z0
-	VMOVUPS   (R9)(R12*2), Z1
-	VADDPS    Z0, Z1, K4, Z1
-	VMOVUPS   Z1, Z8
-	VMULPS    (DX)(R13*1), Z5, Z0
-	VADDPS    Z6, Z0, Z0
-	VCMPPS    $0x16, Z13, Z0, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMINPS    Z0, Z10, Z0
-	VMULPS    Z4, Z0, Z0
-	VMOVUPS   (R9)(R13*1), Z1
-	VADDPS    Z0, Z1, K4, Z1
 	VMOVUPS   Z1, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R12*1)
-	VMOVUPS   Z8, (AX)(R12*2)
-	VMOVUPS   Z9, (AX)(R13*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R9
-	ADDQ      $+64, R14
-	CMPQ      R14, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R12*1)
 	ADDQ      R13, AX
 	ADDQ      R13, DX
 	ADDQ      R13, R9
+	ADDQ      R13, R14
+	CMPQ      R14, SI
+	JB        quartersLine
+	SUBQ      $+4, R10
+	CMPQ      R10, $+4
+	JAE       quarters
+	ADDQ      R13, R13
+	SBBQ      R13, R13
+	ADDQ      $+64, CX
+	ANDQ      CX, R13
+	SUBQ      $+64, CX
+	ADDQ      R13, AX
+	ADDQ      R13, DX
+	ADDQ      R13, R9
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R12, R9
 	SHRQ      $0x02, SI
-	ANDQ      $+3, R10
+	TESTQ     R10, R10
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -4670,12 +4839,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
 quartersLine:
@@ -4691,6 +4886,22 @@ quartersLine:
 	VMOVUPS (R9), Z1
 	VADDPS  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z3
+	VMULPS  (DX)(CX*1), Z5, Z0
+	VADDPS  Z6, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*1), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z7
+	VMULPS  (DX)(CX*2), Z5, Z0
+	VADDPS  Z6, Z0, Z0
+	VCMPPS  $0x15, Z0, Z13, K5
+	VMULPS  Z10, Z0, K5, Z0
+	VMULPS  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*2), Z1
+	VADDPS  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z8
 	VMULPS  (DX)(R12*1), Z5, Z0
 	VADDPS  Z6, Z0, Z0
 	VCMPPS  $0x15, Z0, Z13, K5
@@ -4698,40 +4909,33 @@ quartersLine:
 	VMULPS  Z4, Z0, Z0
 	VMOVUPS (R9)(R12*1), Z1
 	VADDPS  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z7
-	VMULPS  (DX)(R12*2), Z5, Z0
-	VADDPS  Z6, Z0, Z0
-	VCMPPS  $0x15, Z0, Z13, K5
-	VMULPS  Z10, Z0, K5, Z0
-	VMULPS  Z4, Z0, Z0
-	VMOVUPS (R9)(R12*2), Z1
-	VADDPS  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z8
-	VMULPS  (DX)(R13*1), Z5, Z0
-	VADDPS  Z6, Z0, Z0
-	VCMPPS  $0x15, Z0, Z13, K5
-	VMULPS  Z10, Z0, K5, Z0
-	VMULPS  Z4, Z0, Z0
-	VMOVUPS (R9)(R13*1), Z1
-	VADDPS  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z9
 	VMOVUPS Z3, (AX)
-	VMOVUPS Z7, (AX)(R12*1)
-	VMOVUPS Z8, (AX)(R12*2)
-	VMOVUPS Z9, (AX)(R13*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, R9
-	ADDQ    $+64, R14
-	CMPQ    R14, SI
-	JB      quartersLine
-	DECQ    CX
-	JNZ     quarters
+	VMOVUPS Z7, (AX)(CX*1)
+	VMOVUPS Z8, (AX)(CX*2)
+	VMOVUPS Z9, (AX)(R12*1)
 	ADDQ    R13, AX
 	ADDQ    R13, DX
 	ADDQ    R13, R9
+	ADDQ    R13, R14
+	CMPQ    R14, SI
+	JB      quartersLine
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JAE     quarters
+	ADDQ    R13, R13
+	SBBQ    R13, R13
+	ADDQ    $+64, CX
+	ANDQ    CX, R13
+	SUBQ    $+64, CX
+	ADDQ    R13, AX
+	ADDQ    R13, DX
+	ADDQ    R13, R9
+	ADDQ    R12, AX
+	ADDQ    R12, DX
+	ADDQ    R12, R9
 	SHRQ    $0x02, SI
-	ANDQ    $+3, R10
+	TESTQ   R10, R10
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -5345,12 +5549,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R10
-	IMULQ SI, R10
-	LEAQ  (R10)(R10*2), R11
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R10
+	MOVQ  AX, R11
+	SUBQ  DX, R11
+	DECQ  R11
+	ANDQ  $+4095, R11
+	CMPQ  R11, ·behind+0(SB)
+	SBBQ  R11, R11
+	ANDQ  $-128, R11
+	ADDQ  $+64, R11
+	MOVQ  R11, R12
+	SARQ  $0x3f, R12
+	XORQ  R12, R9
+	SUBQ  R12, R9
+	MOVQ  R11, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, CX
+	ANDQ  CX, R12
+	SUBQ  $-64, CX
+	ADDQ  R12, AX
+	ADDQ  R12, DX
 
 quarters:
 	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
+	ADDQ $-64, SI
+	ANDQ SI, R12
+	SUBQ $-64, SI
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
@@ -5358,9 +5587,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R9*1), R13
 	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
 	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R11*1)
 
 prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
@@ -5369,30 +5598,38 @@ prefetched3:
 	VMULPS   (DX), Z4, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
-	VMULPS   (DX)(R10*1), Z4, Z0
+	VMULPS   (DX)(CX*1), Z4, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z7
-	VMULPS   (DX)(R10*2), Z4, Z0
+	VMULPS   (DX)(CX*2), Z4, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z8
-	VMULPS   (DX)(R11*1), Z4, Z0
+	VMULPS   (DX)(R10*1), Z4, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R10*1)
-	VMOVUPS  Z8, (AX)(R10*2)
-	VMOVUPS  Z9, (AX)(R11*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R12
-	CMPQ     R12, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R10*1)
 	ADDQ     R11, AX
 	ADDQ     R11, DX
+	ADDQ     R11, R12
+	CMPQ     R12, SI
+	JB       quartersLine
+	SUBQ     $+4, R8
+	CMPQ     R8, $+4
+	JAE      quarters
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, CX
+	ANDQ     CX, R11
+	SUBQ     $+64, CX
+	ADDQ     R11, AX
+	ADDQ     R11, DX
+	ADDQ     R10, AX
+	ADDQ     R10, DX
 	SHRQ     $0x02, SI
-	ANDQ     $+3, R8
+	TESTQ    R8, R8
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -6132,12 +6369,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 quartersLine:
@@ -6153,6 +6416,22 @@ quartersLine:
 	VMOVUPS.Z Z0, K5, Z0
 	VMULPS.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z3
+	VMULPS    (DX)(CX*1), Z4, Z0
+	VMULPS    (R9)(CX*1), Z5, Z1
+	VADDPS    Z6, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPS    (DX)(CX*2), Z4, Z0
+	VMULPS    (R9)(CX*2), Z5, Z1
+	VADDPS    Z6, Z1, Z1
+	VCMPPS    $0x19, Z1, Z13, K5
+	VCMPPS    $0x16, Z1, Z10, K5, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
 	VMULPS    (DX)(R12*1), Z4, Z0
 	VMULPS    (R9)(R12*1), Z5, Z1
 	VADDPS    Z6, Z1, Z1
@@ -6160,40 +6439,33 @@ quartersLine:
 	VCMPPS    $0x16, Z1, Z10, K5, K5
 	VMOVUPS.Z Z0, K5, Z0
 	VMULPS.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z7
-	VMULPS    (DX)(R12*2), Z4, Z0
-	VMULPS    (R9)(R12*2), Z5, Z1
-	VADDPS    Z6, Z1, Z1
-	VCMPPS    $0x19, Z1, Z13, K5
-	VCMPPS    $0x16, Z1, Z10, K5, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMULPS.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z8
-	VMULPS    (DX)(R13*1), Z4, Z0
-	VMULPS    (R9)(R13*1), Z5, Z1
-	VADDPS    Z6, Z1, Z1
-	VCMPPS    $0x19, Z1, Z13, K5
-	VCMPPS    $0x16, Z1, Z10, K5, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMULPS.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R12*1)
-	VMOVUPS   Z8, (AX)(R12*2)
-	VMOVUPS   Z9, (AX)(R13*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R9
-	ADDQ      $+64, R14
-	CMPQ      R14, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R12*1)
 	ADDQ      R13, AX
 	ADDQ      R13, DX
 	ADDQ      R13, R9
+	ADDQ      R13, R14
+	CMPQ      R14, SI
+	JB        quartersLine
+	SUBQ      $+4, R10
+	CMPQ      R10, $+4
+	JAE       quarters
+	ADDQ      R13, R13
+	SBBQ      R13, R13
+	ADDQ      $+64, CX
+	ANDQ      CX, R13
+	SUBQ      $+64, CX
+	ADDQ      R13, AX
+	ADDQ      R13, DX
+	ADDQ      R13, R9
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R12, R9
 	SHRQ      $0x02, SI
-	ANDQ      $+3, R10
+	TESTQ     R10, R10
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -6954,12 +7226,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
 quartersLine:
@@ -6974,44 +7272,53 @@ quartersLine:
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
+	VMULPS   (DX)(CX*1), Z4, Z0
+	VMULPS   (R9)(CX*1), Z5, Z1
+	VADDPS   Z6, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPS   (DX)(CX*2), Z4, Z0
+	VMULPS   (R9)(CX*2), Z5, Z1
+	VADDPS   Z6, Z1, Z1
+	VCMPPS   $0x15, Z1, Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
 	VMULPS   (DX)(R12*1), Z4, Z0
 	VMULPS   (R9)(R12*1), Z5, Z1
 	VADDPS   Z6, Z1, Z1
 	VCMPPS   $0x15, Z1, Z13, K5
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z7
-	VMULPS   (DX)(R12*2), Z4, Z0
-	VMULPS   (R9)(R12*2), Z5, Z1
-	VADDPS   Z6, Z1, Z1
-	VCMPPS   $0x15, Z1, Z13, K5
-	VMULPS   Z10, Z0, K5, Z0
-	VMULPS.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z8
-	VMULPS   (DX)(R13*1), Z4, Z0
-	VMULPS   (R9)(R13*1), Z5, Z1
-	VADDPS   Z6, Z1, Z1
-	VCMPPS   $0x15, Z1, Z13, K5
-	VMULPS   Z10, Z0, K5, Z0
-	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R12*1)
-	VMOVUPS  Z8, (AX)(R12*2)
-	VMOVUPS  Z9, (AX)(R13*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R9
-	ADDQ     $+64, R14
-	CMPQ     R14, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R12*1)
 	ADDQ     R13, AX
 	ADDQ     R13, DX
 	ADDQ     R13, R9
+	ADDQ     R13, R14
+	CMPQ     R14, SI
+	JB       quartersLine
+	SUBQ     $+4, R10
+	CMPQ     R10, $+4
+	JAE      quarters
+	ADDQ     R13, R13
+	SBBQ     R13, R13
+	ADDQ     $+64, CX
+	ANDQ     CX, R13
+	SUBQ     $+64, CX
+	ADDQ     R13, AX
+	ADDQ     R13, DX
+	ADDQ     R13, R9
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R12, R9
 	SHRQ     $0x02, SI
-	ANDQ     $+3, R10
+	TESTQ    R10, R10
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -7689,12 +7996,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
+	ADDQ  R13, R8
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 quartersLine:
@@ -7706,38 +8039,47 @@ quartersLine:
 	VMOVUPS.Z Z0, K5, Z0
 	VMULPS.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z3
+	VMULPS    (DX)(CX*1), Z4, Z0
+	VCMPPS    $0x19, (R8)(CX*1), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPS    (DX)(CX*2), Z4, Z0
+	VCMPPS    $0x19, (R8)(CX*2), Z13, K5
+	VMOVUPS.Z Z0, K5, Z0
+	VMULPS.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
 	VMULPS    (DX)(R11*1), Z4, Z0
 	VCMPPS    $0x19, (R8)(R11*1), Z13, K5
 	VMOVUPS.Z Z0, K5, Z0
 	VMULPS.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z7
-	VMULPS    (DX)(R11*2), Z4, Z0
-	VCMPPS    $0x19, (R8)(R11*2), Z13, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMULPS.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z8
-	VMULPS    (DX)(R12*1), Z4, Z0
-	VCMPPS    $0x19, (R8)(R12*1), Z13, K5
-	VMOVUPS.Z Z0, K5, Z0
-	VMULPS.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R11*1)
-	VMOVUPS   Z8, (AX)(R11*2)
-	VMOVUPS   Z9, (AX)(R12*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R13
-	CMPQ      R13, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R11*1)
 	ADDQ      R12, AX
 	ADDQ      R12, DX
 	ADDQ      R12, R8
+	ADDQ      R12, R13
+	CMPQ      R13, SI
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R12, R12
+	SBBQ      R12, R12
+	ADDQ      $+64, CX
+	ANDQ      CX, R12
+	SUBQ      $+64, CX
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R12, R8
+	ADDQ      R11, AX
+	ADDQ      R11, DX
+	ADDQ      R11, R8
 	SHRQ      $0x02, SI
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -8394,12 +8736,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x02, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
+	ADDQ  R13, R8
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
 quartersLine:
@@ -8411,38 +8779,47 @@ quartersLine:
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
+	VMULPS   (DX)(CX*1), Z4, Z0
+	VCMPPS   $0x15, (R8)(CX*1), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPS   (DX)(CX*2), Z4, Z0
+	VCMPPS   $0x15, (R8)(CX*2), Z13, K5
+	VMULPS   Z10, Z0, K5, Z0
+	VMULPS.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
 	VMULPS   (DX)(R11*1), Z4, Z0
 	VCMPPS   $0x15, (R8)(R11*1), Z13, K5
 	VMULPS   Z10, Z0, K5, Z0
 	VMULPS.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z7
-	VMULPS   (DX)(R11*2), Z4, Z0
-	VCMPPS   $0x15, (R8)(R11*2), Z13, K5
-	VMULPS   Z10, Z0, K5, Z0
-	VMULPS.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z8
-	VMULPS   (DX)(R12*1), Z4, Z0
-	VCMPPS   $0x15, (R8)(R12*1), Z13, K5
-	VMULPS   Z10, Z0, K5, Z0
-	VMULPS.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R11*1)
-	VMOVUPS  Z8, (AX)(R11*2)
-	VMOVUPS  Z9, (AX)(R12*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R8
-	ADDQ     $+64, R13
-	CMPQ     R13, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R11*1)
 	ADDQ     R12, AX
 	ADDQ     R12, DX
 	ADDQ     R12, R8
+	ADDQ     R12, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, CX
+	ANDQ     CX, R12
+	SUBQ     $+64, CX
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R12, R8
+	ADDQ     R11, AX
+	ADDQ     R11, DX
+	ADDQ     R11, R8
 	SHRQ     $0x02, SI
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET

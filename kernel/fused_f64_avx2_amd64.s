@@ -448,12 +448,37 @@ TEXT ·fusePixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R10
 	JZ     row
 	SHLQ   $0x03, BX
-	MOVQ   R10, R11
-	IMULQ  BX, R11
-	LEAQ   (R11)(R11*2), R12
+	IMULQ  BX, R10
+	LEAQ   (R10)(R10*2), R11
+	MOVQ   AX, R12
+	SUBQ   CX, R12
+	DECQ   R12
+	ANDQ   $+4095, R12
+	CMPQ   R12, ·behind+0(SB)
+	SBBQ   R12, R12
+	ANDQ   $-128, R12
+	ADDQ   $+64, R12
+	MOVQ   R12, R13
+	SARQ   $0x3f, R13
+	XORQ   R13, R9
+	SUBQ   R13, R9
+	MOVQ   R12, R13
+	ADDQ   R13, R13
+	SBBQ   R13, R13
+	ADDQ   $-64, R10
+	ANDQ   R10, R13
+	SUBQ   $-64, R10
+	ADDQ   R13, AX
+	ADDQ   R13, CX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
@@ -461,9 +486,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R9*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R10*1)
+	PREFETCHT0 (R14)(R10*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
 	VMOVUPS (DX)(R13*1), Y4
@@ -475,25 +500,25 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPD  (CX)(R11*1), Y5, Y0
+	VMULPD  (CX)(R10*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPD  (CX)(R11*2), Y5, Y0
+	VMULPD  (CX)(R10*2), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPD  (CX)(R12*1), Y5, Y0
+	VMULPD  (CX)(R11*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, (AX)
-	VMOVUPS Y7, (AX)(R11*1)
-	VMOVUPS Y8, (AX)(R11*2)
-	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS Y7, (AX)(R10*1)
+	VMOVUPS Y8, (AX)(R10*2)
+	VMOVUPS Y9, (AX)(R11*1)
 	VMOVUPS 32(DX)(R13*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMOVUPS 32(DI)(R13*1), Y5
@@ -503,36 +528,44 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPD  32(CX)(R11*1), Y5, Y0
+	VMULPD  32(CX)(R10*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPD  32(CX)(R11*2), Y5, Y0
+	VMULPD  32(CX)(R10*2), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPD  32(CX)(R12*1), Y5, Y0
+	VMULPD  32(CX)(R11*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, 32(AX)
-	VMOVUPS Y7, 32(AX)(R11*1)
-	VMOVUPS Y8, 32(AX)(R11*2)
-	VMOVUPS Y9, 32(AX)(R12*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R13
-	CMPQ    R13, BX
-	JB      quartersLine
-	DECQ    R10
-	JNZ     quarters
+	VMOVUPS Y7, 32(AX)(R10*1)
+	VMOVUPS Y8, 32(AX)(R10*2)
+	VMOVUPS Y9, 32(AX)(R11*1)
 	ADDQ    R12, AX
 	ADDQ    R12, CX
+	ADDQ    R12, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	SUBQ    $+4, R8
+	CMPQ    R8, $+4
+	JAE     quarters
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, R10
+	ANDQ    R10, R12
+	SUBQ    $+64, R10
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R11, AX
+	ADDQ    R11, CX
 	SHRQ    $0x03, BX
-	ANDQ    $+3, R8
+	TESTQ   R8, R8
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -1044,12 +1077,37 @@ TEXT ·fuseReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x03, BX
-	MOVQ         R8, R11
-	IMULQ        BX, R11
-	LEAQ         (R11)(R11*2), R12
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, ·behind+0(SB)
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	SARQ         $0x3f, R13
+	XORQ         R13, R10
+	SUBQ         R13, R10
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R8
+	ANDQ         R8, R13
+	SUBQ         $-64, R8
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -1057,9 +1115,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R8*1)
+	PREFETCHT0 (R14)(R8*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
 	VMOVUPS (DX)(R13*1), Y4
@@ -1074,7 +1132,7 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPD  (CX)(R11*1), Y5, Y0
+	VMULPD  (CX)(R8*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -1082,7 +1140,7 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPD  (CX)(R11*2), Y5, Y0
+	VMULPD  (CX)(R8*2), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -1090,7 +1148,7 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPD  (CX)(R12*1), Y5, Y0
+	VMULPD  (CX)(R11*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -1099,9 +1157,9 @@ prefetched1:
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, (AX)
-	VMOVUPS Y7, (AX)(R11*1)
-	VMOVUPS Y8, (AX)(R11*2)
-	VMOVUPS Y9, (AX)(R12*1)
+	VMOVUPS Y7, (AX)(R8*1)
+	VMOVUPS Y8, (AX)(R8*2)
+	VMOVUPS Y9, (AX)(R11*1)
 	VMOVUPS 32(DX)(R13*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMOVUPS 32(DI)(R13*1), Y5
@@ -1114,7 +1172,7 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPD  32(CX)(R11*1), Y5, Y0
+	VMULPD  32(CX)(R8*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -1122,7 +1180,7 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPD  32(CX)(R11*2), Y5, Y0
+	VMULPD  32(CX)(R8*2), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -1130,7 +1188,7 @@ prefetched1:
 	VMULPD  Y4, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPD  32(CX)(R12*1), Y5, Y0
+	VMULPD  32(CX)(R11*1), Y5, Y0
 	VADDPD  Y6, Y0, Y0
 	VCMPPD  $0x16, Y13, Y0, Y2
 	VANDPD  Y2, Y0, Y0
@@ -1139,20 +1197,28 @@ prefetched1:
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, 32(AX)
-	VMOVUPS Y7, 32(AX)(R11*1)
-	VMOVUPS Y8, 32(AX)(R11*2)
-	VMOVUPS Y9, 32(AX)(R12*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R13
-	CMPQ    R13, BX
-	JB      quartersLine
-	DECQ    R8
-	JNZ     quarters
+	VMOVUPS Y7, 32(AX)(R8*1)
+	VMOVUPS Y8, 32(AX)(R8*2)
+	VMOVUPS Y9, 32(AX)(R11*1)
 	ADDQ    R12, AX
 	ADDQ    R12, CX
+	ADDQ    R12, R13
+	CMPQ    R13, BX
+	JB      quartersLine
+	SUBQ    $+4, R9
+	CMPQ    R9, $+4
+	JAE     quarters
+	ADDQ    R12, R12
+	SBBQ    R12, R12
+	ADDQ    $+64, R8
+	ANDQ    R8, R12
+	SUBQ    $+64, R8
+	ADDQ    R12, AX
+	ADDQ    R12, CX
+	ADDQ    R11, AX
+	ADDQ    R11, CX
 	SHRQ    $0x03, BX
-	ANDQ    $+3, R9
+	TESTQ   R9, R9
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -1691,12 +1757,37 @@ TEXT ·fuseLeakyPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x03, BX
-	MOVQ         R8, R11
-	IMULQ        BX, R11
-	LEAQ         (R11)(R11*2), R12
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R11
+	MOVQ         AX, R12
+	SUBQ         CX, R12
+	DECQ         R12
+	ANDQ         $+4095, R12
+	CMPQ         R12, ·behind+0(SB)
+	SBBQ         R12, R12
+	ANDQ         $-128, R12
+	ADDQ         $+64, R12
+	MOVQ         R12, R13
+	SARQ         $0x3f, R13
+	XORQ         R13, R10
+	SUBQ         R13, R10
+	MOVQ         R12, R13
+	ADDQ         R13, R13
+	SBBQ         R13, R13
+	ADDQ         $-64, R8
+	ANDQ         R8, R13
+	SUBQ         $-64, R8
+	ADDQ         R13, AX
+	ADDQ         R13, CX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, BX
+	ANDQ BX, R13
+	SUBQ $-64, BX
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -1704,9 +1795,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R8*1)
+	PREFETCHT0 (R14)(R8*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched1:
 	VMOVUPS   (DX)(R13*1), Y4
@@ -1721,7 +1812,7 @@ prefetched1:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPD    (CX)(R11*1), Y5, Y0
+	VMULPD    (CX)(R8*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -1729,7 +1820,7 @@ prefetched1:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPD    (CX)(R11*2), Y5, Y0
+	VMULPD    (CX)(R8*2), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -1737,7 +1828,7 @@ prefetched1:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPD    (CX)(R12*1), Y5, Y0
+	VMULPD    (CX)(R11*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -1746,9 +1837,9 @@ prefetched1:
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVUPS   Y3, (AX)
-	VMOVUPS   Y7, (AX)(R11*1)
-	VMOVUPS   Y8, (AX)(R11*2)
-	VMOVUPS   Y9, (AX)(R12*1)
+	VMOVUPS   Y7, (AX)(R8*1)
+	VMOVUPS   Y8, (AX)(R8*2)
+	VMOVUPS   Y9, (AX)(R11*1)
 	VMOVUPS   32(DX)(R13*1), Y4
 	VCMPPD    $0x04, Y13, Y4, Y15
 	VMOVUPS   32(DI)(R13*1), Y5
@@ -1761,7 +1852,7 @@ prefetched1:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPD    32(CX)(R11*1), Y5, Y0
+	VMULPD    32(CX)(R8*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -1769,7 +1860,7 @@ prefetched1:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPD    32(CX)(R11*2), Y5, Y0
+	VMULPD    32(CX)(R8*2), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -1777,7 +1868,7 @@ prefetched1:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPD    32(CX)(R12*1), Y5, Y0
+	VMULPD    32(CX)(R11*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -1786,20 +1877,28 @@ prefetched1:
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVUPS   Y3, 32(AX)
-	VMOVUPS   Y7, 32(AX)(R11*1)
-	VMOVUPS   Y8, 32(AX)(R11*2)
-	VMOVUPS   Y9, 32(AX)(R12*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, CX
-	ADDQ      $+64, R13
-	CMPQ      R13, BX
-	JB        quartersLine
-	DECQ      R8
-	JNZ       quarters
+	VMOVUPS   Y7, 32(AX)(R8*1)
+	VMOVUPS   Y8, 32(AX)(R8*2)
+	VMOVUPS   Y9, 32(AX)(R11*1)
 	ADDQ      R12, AX
 	ADDQ      R12, CX
+	ADDQ      R12, R13
+	CMPQ      R13, BX
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R12, R12
+	SBBQ      R12, R12
+	ADDQ      $+64, R8
+	ANDQ      R8, R12
+	SUBQ      $+64, R8
+	ADDQ      R12, AX
+	ADDQ      R12, CX
+	ADDQ      R11, AX
+	ADDQ      R11, CX
 	SHRQ      $0x03, BX
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -3968,12 +4067,37 @@ TEXT ·gradPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R9
 	JZ     row
 	SHLQ   $0x03, BX
-	MOVQ   R9, R10
-	IMULQ  BX, R10
-	LEAQ   (R10)(R10*2), R11
+	IMULQ  BX, R9
+	LEAQ   (R9)(R9*2), R10
+	MOVQ   AX, R11
+	SUBQ   CX, R11
+	DECQ   R11
+	ANDQ   $+4095, R11
+	CMPQ   R11, ·behind+0(SB)
+	SBBQ   R11, R11
+	ANDQ   $-128, R11
+	ADDQ   $+64, R11
+	MOVQ   R11, R12
+	SARQ   $0x3f, R12
+	XORQ   R12, R8
+	SUBQ   R12, R8
+	MOVQ   R11, R12
+	ADDQ   R12, R12
+	SBBQ   R12, R12
+	ADDQ   $-64, R9
+	ANDQ   R9, R12
+	SUBQ   $-64, R9
+	ADDQ   R12, AX
+	ADDQ   R12, CX
 
 quarters:
 	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
+	ADDQ $-64, BX
+	ANDQ BX, R12
+	SUBQ $-64, BX
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
@@ -3981,9 +4105,9 @@ quartersLine:
 	JZ         prefetched1
 	LEAQ       (AX)(R8*1), R13
 	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R9*1)
+	PREFETCHT0 (R13)(R9*2)
 	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R11*1)
 
 prefetched1:
 	VMOVUPS (DX)(R12*1), Y4
@@ -3993,22 +4117,22 @@ prefetched1:
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPD  (CX)(R10*1), Y4, Y0
+	VMULPD  (CX)(R9*1), Y4, Y0
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPD  (CX)(R10*2), Y4, Y0
+	VMULPD  (CX)(R9*2), Y4, Y0
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPD  (CX)(R11*1), Y4, Y0
+	VMULPD  (CX)(R10*1), Y4, Y0
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, (AX)
-	VMOVUPS Y7, (AX)(R10*1)
-	VMOVUPS Y8, (AX)(R10*2)
-	VMOVUPS Y9, (AX)(R11*1)
+	VMOVUPS Y7, (AX)(R9*1)
+	VMOVUPS Y8, (AX)(R9*2)
+	VMOVUPS Y9, (AX)(R10*1)
 	VMOVUPS 32(DX)(R12*1), Y4
 	VCMPPD  $0x04, Y13, Y4, Y15
 	VMOVUPS 32(SI)(R12*1), Y5
@@ -4016,33 +4140,41 @@ prefetched1:
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y3
-	VMULPD  32(CX)(R10*1), Y4, Y0
+	VMULPD  32(CX)(R9*1), Y4, Y0
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y7
-	VMULPD  32(CX)(R10*2), Y4, Y0
+	VMULPD  32(CX)(R9*2), Y4, Y0
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y8
-	VMULPD  32(CX)(R11*1), Y4, Y0
+	VMULPD  32(CX)(R10*1), Y4, Y0
 	VMULPD  Y5, Y0, Y0
 	VANDPD  Y15, Y0, Y0
 	VMOVUPS Y0, Y9
 	VMOVUPS Y3, 32(AX)
-	VMOVUPS Y7, 32(AX)(R10*1)
-	VMOVUPS Y8, 32(AX)(R10*2)
-	VMOVUPS Y9, 32(AX)(R11*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, CX
-	ADDQ    $+64, R12
-	CMPQ    R12, BX
-	JB      quartersLine
-	DECQ    R9
-	JNZ     quarters
+	VMOVUPS Y7, 32(AX)(R9*1)
+	VMOVUPS Y8, 32(AX)(R9*2)
+	VMOVUPS Y9, 32(AX)(R10*1)
 	ADDQ    R11, AX
 	ADDQ    R11, CX
+	ADDQ    R11, R12
+	CMPQ    R12, BX
+	JB      quartersLine
+	SUBQ    $+4, DI
+	CMPQ    DI, $+4
+	JAE     quarters
+	ADDQ    R11, R11
+	SBBQ    R11, R11
+	ADDQ    $+64, R9
+	ANDQ    R9, R11
+	SUBQ    $+64, R9
+	ADDQ    R11, AX
+	ADDQ    R11, CX
+	ADDQ    R10, AX
+	ADDQ    R10, CX
 	SHRQ    $0x03, BX
-	ANDQ    $+3, DI
+	TESTQ   DI, DI
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -6625,112 +6757,111 @@ TEXT ·streamFusePixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R9
 	JZ     row
 	SHLQ   $0x03, BX
-	MOVQ   R9, R10
-	IMULQ  BX, R10
-	LEAQ   (R10)(R10*2), R11
-	MOVQ   AX, R12
-	SUBQ   CX, R12
-	DECQ   R12
-	ANDQ   $+4095, R12
-	CMPQ   R12, ·behind+0(SB)
+	IMULQ  BX, R9
+	LEAQ   (R9)(R9*2), R10
+	MOVQ   AX, R11
+	SUBQ   CX, R11
+	DECQ   R11
+	ANDQ   $+4095, R11
+	CMPQ   R11, ·behind+0(SB)
+	SBBQ   R11, R11
+	ANDQ   $-128, R11
+	ADDQ   $+64, R11
+	MOVQ   R11, R12
+	ADDQ   R12, R12
 	SBBQ   R12, R12
-	ANDQ   $-128, R12
-	ADDQ   $+64, R12
-	MOVQ   R12, R13
-	ADDQ   R13, R13
-	SBBQ   R13, R13
-	ADDQ   $-64, R10
-	ANDQ   R10, R13
-	SUBQ   $-64, R10
-	ADDQ   R13, AX
-	ADDQ   R13, CX
+	ADDQ   $-64, R9
+	ANDQ   R9, R12
+	SUBQ   $-64, R9
+	ADDQ   R12, AX
+	ADDQ   R12, CX
 
 quarters:
-	XORL R13, R13
-	MOVQ R12, R13
-	ADDQ R13, R13
-	SBBQ R13, R13
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
 	ADDQ $-64, BX
-	ANDQ BX, R13
+	ANDQ BX, R12
 	SUBQ $-64, BX
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R13*1), Y4
+	VMOVUPS  (DX)(R12*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R13*1), Y5
-	VMOVUPS  (SI)(R13*1), Y6
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
 	VMULPD   (CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPD   (CX)(R10*1), Y5, Y0
+	VMULPD   (CX)(R9*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPD   (CX)(R10*2), Y5, Y0
+	VMULPD   (CX)(R9*2), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPD   (CX)(R11*1), Y5, Y0
+	VMULPD   (CX)(R10*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, (AX)
-	VMOVNTPS Y7, (AX)(R10*1)
-	VMOVNTPS Y8, (AX)(R10*2)
-	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R13*1), Y4
+	VMOVNTPS Y7, (AX)(R9*1)
+	VMOVNTPS Y8, (AX)(R9*2)
+	VMOVNTPS Y9, (AX)(R10*1)
+	VMOVUPS  32(DX)(R12*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R13*1), Y5
-	VMOVUPS  32(SI)(R13*1), Y6
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
 	VMULPD   32(CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPD   32(CX)(R10*1), Y5, Y0
+	VMULPD   32(CX)(R9*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPD   32(CX)(R10*2), Y5, Y0
+	VMULPD   32(CX)(R9*2), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPD   32(CX)(R11*1), Y5, Y0
+	VMULPD   32(CX)(R10*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, 32(AX)
-	VMOVNTPS Y7, 32(AX)(R10*1)
-	VMOVNTPS Y8, 32(AX)(R10*2)
-	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     R12, AX
-	ADDQ     R12, CX
-	ADDQ     R12, R13
-	CMPQ     R13, BX
-	JB       quartersLine
-	DECQ     R9
-	JNZ      quarters
-	MOVQ     R12, R9
-	ADDQ     R9, R9
-	SBBQ     R9, R9
-	ADDQ     $+64, R10
-	ANDQ     R10, R9
-	SUBQ     $+64, R10
-	ADDQ     R9, AX
-	ADDQ     R9, CX
+	VMOVNTPS Y7, 32(AX)(R9*1)
+	VMOVNTPS Y8, 32(AX)(R9*2)
+	VMOVNTPS Y9, 32(AX)(R10*1)
 	ADDQ     R11, AX
 	ADDQ     R11, CX
+	ADDQ     R11, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	SUBQ     $+4, R8
+	CMPQ     R8, $+4
+	JAE      quarters
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R9
+	ANDQ     R9, R11
+	SUBQ     $+64, R9
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     R10, AX
+	ADDQ     R10, CX
 	SHRQ     $0x03, BX
-	ANDQ     $+3, R8
+	TESTQ    R8, R8
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -7275,41 +7406,40 @@ TEXT ·streamFuseReLUPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x03, BX
-	MOVQ         R8, R10
-	IMULQ        BX, R10
-	LEAQ         (R10)(R10*2), R11
-	MOVQ         AX, R12
-	SUBQ         CX, R12
-	DECQ         R12
-	ANDQ         $+4095, R12
-	CMPQ         R12, ·behind+0(SB)
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R10
+	MOVQ         AX, R11
+	SUBQ         CX, R11
+	DECQ         R11
+	ANDQ         $+4095, R11
+	CMPQ         R11, ·behind+0(SB)
+	SBBQ         R11, R11
+	ANDQ         $-128, R11
+	ADDQ         $+64, R11
+	MOVQ         R11, R12
+	ADDQ         R12, R12
 	SBBQ         R12, R12
-	ANDQ         $-128, R12
-	ADDQ         $+64, R12
-	MOVQ         R12, R13
-	ADDQ         R13, R13
-	SBBQ         R13, R13
-	ADDQ         $-64, R10
-	ANDQ         R10, R13
-	SUBQ         $-64, R10
-	ADDQ         R13, AX
-	ADDQ         R13, CX
+	ADDQ         $-64, R8
+	ANDQ         R8, R12
+	SUBQ         $-64, R8
+	ADDQ         R12, AX
+	ADDQ         R12, CX
 
 quarters:
-	XORL R13, R13
-	MOVQ R12, R13
-	ADDQ R13, R13
-	SBBQ R13, R13
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
 	ADDQ $-64, BX
-	ANDQ BX, R13
+	ANDQ BX, R12
 	SUBQ $-64, BX
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R13*1), Y4
+	VMOVUPS  (DX)(R12*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  (DI)(R13*1), Y5
-	VMOVUPS  (SI)(R13*1), Y6
+	VMOVUPS  (DI)(R12*1), Y5
+	VMOVUPS  (SI)(R12*1), Y6
 	VMULPD   (CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
@@ -7318,7 +7448,7 @@ quartersLine:
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPD   (CX)(R10*1), Y5, Y0
+	VMULPD   (CX)(R8*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
 	VANDPD   Y2, Y0, Y0
@@ -7326,7 +7456,7 @@ quartersLine:
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPD   (CX)(R10*2), Y5, Y0
+	VMULPD   (CX)(R8*2), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
 	VANDPD   Y2, Y0, Y0
@@ -7334,7 +7464,7 @@ quartersLine:
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPD   (CX)(R11*1), Y5, Y0
+	VMULPD   (CX)(R10*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
 	VANDPD   Y2, Y0, Y0
@@ -7343,13 +7473,13 @@ quartersLine:
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, (AX)
-	VMOVNTPS Y7, (AX)(R10*1)
-	VMOVNTPS Y8, (AX)(R10*2)
-	VMOVNTPS Y9, (AX)(R11*1)
-	VMOVUPS  32(DX)(R13*1), Y4
+	VMOVNTPS Y7, (AX)(R8*1)
+	VMOVNTPS Y8, (AX)(R8*2)
+	VMOVNTPS Y9, (AX)(R10*1)
+	VMOVUPS  32(DX)(R12*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(DI)(R13*1), Y5
-	VMOVUPS  32(SI)(R13*1), Y6
+	VMOVUPS  32(DI)(R12*1), Y5
+	VMOVUPS  32(SI)(R12*1), Y6
 	VMULPD   32(CX), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
@@ -7358,7 +7488,7 @@ quartersLine:
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPD   32(CX)(R10*1), Y5, Y0
+	VMULPD   32(CX)(R8*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
 	VANDPD   Y2, Y0, Y0
@@ -7366,7 +7496,7 @@ quartersLine:
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPD   32(CX)(R10*2), Y5, Y0
+	VMULPD   32(CX)(R8*2), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
 	VANDPD   Y2, Y0, Y0
@@ -7374,7 +7504,7 @@ quartersLine:
 	VMULPD   Y4, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPD   32(CX)(R11*1), Y5, Y0
+	VMULPD   32(CX)(R10*1), Y5, Y0
 	VADDPD   Y6, Y0, Y0
 	VCMPPD   $0x16, Y13, Y0, Y2
 	VANDPD   Y2, Y0, Y0
@@ -7383,28 +7513,28 @@ quartersLine:
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, 32(AX)
-	VMOVNTPS Y7, 32(AX)(R10*1)
-	VMOVNTPS Y8, 32(AX)(R10*2)
-	VMOVNTPS Y9, 32(AX)(R11*1)
-	ADDQ     R12, AX
-	ADDQ     R12, CX
-	ADDQ     R12, R13
-	CMPQ     R13, BX
-	JB       quartersLine
-	DECQ     R8
-	JNZ      quarters
-	MOVQ     R12, R8
-	ADDQ     R8, R8
-	SBBQ     R8, R8
-	ADDQ     $+64, R10
-	ANDQ     R10, R8
-	SUBQ     $+64, R10
-	ADDQ     R8, AX
-	ADDQ     R8, CX
+	VMOVNTPS Y7, 32(AX)(R8*1)
+	VMOVNTPS Y8, 32(AX)(R8*2)
+	VMOVNTPS Y9, 32(AX)(R10*1)
 	ADDQ     R11, AX
 	ADDQ     R11, CX
+	ADDQ     R11, R12
+	CMPQ     R12, BX
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, R8
+	ANDQ     R8, R11
+	SUBQ     $+64, R8
+	ADDQ     R11, AX
+	ADDQ     R11, CX
+	ADDQ     R10, AX
+	ADDQ     R10, CX
 	SHRQ     $0x03, BX
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -7976,41 +8106,40 @@ TEXT ·streamFuseLeakyPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ         $0x02, R8
 	JZ           row
 	SHLQ         $0x03, BX
-	MOVQ         R8, R10
-	IMULQ        BX, R10
-	LEAQ         (R10)(R10*2), R11
-	MOVQ         AX, R12
-	SUBQ         CX, R12
-	DECQ         R12
-	ANDQ         $+4095, R12
-	CMPQ         R12, ·behind+0(SB)
+	IMULQ        BX, R8
+	LEAQ         (R8)(R8*2), R10
+	MOVQ         AX, R11
+	SUBQ         CX, R11
+	DECQ         R11
+	ANDQ         $+4095, R11
+	CMPQ         R11, ·behind+0(SB)
+	SBBQ         R11, R11
+	ANDQ         $-128, R11
+	ADDQ         $+64, R11
+	MOVQ         R11, R12
+	ADDQ         R12, R12
 	SBBQ         R12, R12
-	ANDQ         $-128, R12
-	ADDQ         $+64, R12
-	MOVQ         R12, R13
-	ADDQ         R13, R13
-	SBBQ         R13, R13
-	ADDQ         $-64, R10
-	ANDQ         R10, R13
-	SUBQ         $-64, R10
-	ADDQ         R13, AX
-	ADDQ         R13, CX
+	ADDQ         $-64, R8
+	ANDQ         R8, R12
+	SUBQ         $-64, R8
+	ADDQ         R12, AX
+	ADDQ         R12, CX
 
 quarters:
-	XORL R13, R13
-	MOVQ R12, R13
-	ADDQ R13, R13
-	SBBQ R13, R13
+	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
 	ADDQ $-64, BX
-	ANDQ BX, R13
+	ANDQ BX, R12
 	SUBQ $-64, BX
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
-	VMOVUPS   (DX)(R13*1), Y4
+	VMOVUPS   (DX)(R12*1), Y4
 	VCMPPD    $0x04, Y13, Y4, Y15
-	VMOVUPS   (DI)(R13*1), Y5
-	VMOVUPS   (SI)(R13*1), Y6
+	VMOVUPS   (DI)(R12*1), Y5
+	VMOVUPS   (SI)(R12*1), Y6
 	VMULPD    (CX), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
@@ -8019,7 +8148,7 @@ quartersLine:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPD    (CX)(R10*1), Y5, Y0
+	VMULPD    (CX)(R8*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -8027,7 +8156,7 @@ quartersLine:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPD    (CX)(R10*2), Y5, Y0
+	VMULPD    (CX)(R8*2), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -8035,7 +8164,7 @@ quartersLine:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPD    (CX)(R11*1), Y5, Y0
+	VMULPD    (CX)(R10*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -8044,13 +8173,13 @@ quartersLine:
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVNTPS  Y3, (AX)
-	VMOVNTPS  Y7, (AX)(R10*1)
-	VMOVNTPS  Y8, (AX)(R10*2)
-	VMOVNTPS  Y9, (AX)(R11*1)
-	VMOVUPS   32(DX)(R13*1), Y4
+	VMOVNTPS  Y7, (AX)(R8*1)
+	VMOVNTPS  Y8, (AX)(R8*2)
+	VMOVNTPS  Y9, (AX)(R10*1)
+	VMOVUPS   32(DX)(R12*1), Y4
 	VCMPPD    $0x04, Y13, Y4, Y15
-	VMOVUPS   32(DI)(R13*1), Y5
-	VMOVUPS   32(SI)(R13*1), Y6
+	VMOVUPS   32(DI)(R12*1), Y5
+	VMOVUPS   32(SI)(R12*1), Y6
 	VMULPD    32(CX), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
@@ -8059,7 +8188,7 @@ quartersLine:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y3
-	VMULPD    32(CX)(R10*1), Y5, Y0
+	VMULPD    32(CX)(R8*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -8067,7 +8196,7 @@ quartersLine:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y7
-	VMULPD    32(CX)(R10*2), Y5, Y0
+	VMULPD    32(CX)(R8*2), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -8075,7 +8204,7 @@ quartersLine:
 	VMULPD    Y4, Y0, Y0
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y8
-	VMULPD    32(CX)(R11*1), Y5, Y0
+	VMULPD    32(CX)(R10*1), Y5, Y0
 	VADDPD    Y6, Y0, Y0
 	VCMPPD    $0x11, Y0, Y13, Y1
 	VMULPD    Y10, Y0, Y2
@@ -8084,28 +8213,28 @@ quartersLine:
 	VANDPD    Y15, Y0, Y0
 	VMOVUPS   Y0, Y9
 	VMOVNTPS  Y3, 32(AX)
-	VMOVNTPS  Y7, 32(AX)(R10*1)
-	VMOVNTPS  Y8, 32(AX)(R10*2)
-	VMOVNTPS  Y9, 32(AX)(R11*1)
-	ADDQ      R12, AX
-	ADDQ      R12, CX
-	ADDQ      R12, R13
-	CMPQ      R13, BX
-	JB        quartersLine
-	DECQ      R8
-	JNZ       quarters
-	MOVQ      R12, R8
-	ADDQ      R8, R8
-	SBBQ      R8, R8
-	ADDQ      $+64, R10
-	ANDQ      R10, R8
-	SUBQ      $+64, R10
-	ADDQ      R8, AX
-	ADDQ      R8, CX
+	VMOVNTPS  Y7, 32(AX)(R8*1)
+	VMOVNTPS  Y8, 32(AX)(R8*2)
+	VMOVNTPS  Y9, 32(AX)(R10*1)
 	ADDQ      R11, AX
 	ADDQ      R11, CX
+	ADDQ      R11, R12
+	CMPQ      R12, BX
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R11, R11
+	SBBQ      R11, R11
+	ADDQ      $+64, R8
+	ANDQ      R8, R11
+	SUBQ      $+64, R8
+	ADDQ      R11, AX
+	ADDQ      R11, CX
+	ADDQ      R10, AX
+	ADDQ      R10, CX
 	SHRQ      $0x03, BX
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -9775,102 +9904,101 @@ TEXT ·streamGradPixelsF64AVX2(SB), NOSPLIT, $0-72
 	SHRQ   $0x02, R8
 	JZ     row
 	SHLQ   $0x03, BX
-	MOVQ   R8, R9
-	IMULQ  BX, R9
-	LEAQ   (R9)(R9*2), R10
-	MOVQ   AX, R11
-	SUBQ   CX, R11
-	DECQ   R11
-	ANDQ   $+4095, R11
-	CMPQ   R11, ·behind+0(SB)
+	IMULQ  BX, R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   AX, R10
+	SUBQ   CX, R10
+	DECQ   R10
+	ANDQ   $+4095, R10
+	CMPQ   R10, ·behind+0(SB)
+	SBBQ   R10, R10
+	ANDQ   $-128, R10
+	ADDQ   $+64, R10
+	MOVQ   R10, R11
+	ADDQ   R11, R11
 	SBBQ   R11, R11
-	ANDQ   $-128, R11
-	ADDQ   $+64, R11
-	MOVQ   R11, R12
-	ADDQ   R12, R12
-	SBBQ   R12, R12
-	ADDQ   $-64, R9
-	ANDQ   R9, R12
-	SUBQ   $-64, R9
-	ADDQ   R12, AX
-	ADDQ   R12, CX
+	ADDQ   $-64, R8
+	ANDQ   R8, R11
+	SUBQ   $-64, R8
+	ADDQ   R11, AX
+	ADDQ   R11, CX
 
 quarters:
-	XORL R12, R12
-	MOVQ R11, R12
-	ADDQ R12, R12
-	SBBQ R12, R12
+	XORL R11, R11
+	MOVQ R10, R11
+	ADDQ R11, R11
+	SBBQ R11, R11
 	ADDQ $-64, BX
-	ANDQ BX, R12
+	ANDQ BX, R11
 	SUBQ $-64, BX
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
-	VMOVUPS  (DX)(R12*1), Y4
+	VMOVUPS  (DX)(R11*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  (SI)(R12*1), Y5
+	VMOVUPS  (SI)(R11*1), Y5
 	VMULPD   (CX), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPD   (CX)(R9*1), Y4, Y0
+	VMULPD   (CX)(R8*1), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPD   (CX)(R9*2), Y4, Y0
+	VMULPD   (CX)(R8*2), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPD   (CX)(R10*1), Y4, Y0
+	VMULPD   (CX)(R9*1), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, (AX)
-	VMOVNTPS Y7, (AX)(R9*1)
-	VMOVNTPS Y8, (AX)(R9*2)
-	VMOVNTPS Y9, (AX)(R10*1)
-	VMOVUPS  32(DX)(R12*1), Y4
+	VMOVNTPS Y7, (AX)(R8*1)
+	VMOVNTPS Y8, (AX)(R8*2)
+	VMOVNTPS Y9, (AX)(R9*1)
+	VMOVUPS  32(DX)(R11*1), Y4
 	VCMPPD   $0x04, Y13, Y4, Y15
-	VMOVUPS  32(SI)(R12*1), Y5
+	VMOVUPS  32(SI)(R11*1), Y5
 	VMULPD   32(CX), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y3
-	VMULPD   32(CX)(R9*1), Y4, Y0
+	VMULPD   32(CX)(R8*1), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y7
-	VMULPD   32(CX)(R9*2), Y4, Y0
+	VMULPD   32(CX)(R8*2), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y8
-	VMULPD   32(CX)(R10*1), Y4, Y0
+	VMULPD   32(CX)(R9*1), Y4, Y0
 	VMULPD   Y5, Y0, Y0
 	VANDPD   Y15, Y0, Y0
 	VMOVUPS  Y0, Y9
 	VMOVNTPS Y3, 32(AX)
-	VMOVNTPS Y7, 32(AX)(R9*1)
-	VMOVNTPS Y8, 32(AX)(R9*2)
-	VMOVNTPS Y9, 32(AX)(R10*1)
-	ADDQ     R11, AX
-	ADDQ     R11, CX
-	ADDQ     R11, R12
-	CMPQ     R12, BX
-	JB       quartersLine
-	DECQ     R8
-	JNZ      quarters
-	MOVQ     R11, R8
-	ADDQ     R8, R8
-	SBBQ     R8, R8
-	ADDQ     $+64, R9
-	ANDQ     R9, R8
-	SUBQ     $+64, R9
-	ADDQ     R8, AX
-	ADDQ     R8, CX
+	VMOVNTPS Y7, 32(AX)(R8*1)
+	VMOVNTPS Y8, 32(AX)(R8*2)
+	VMOVNTPS Y9, 32(AX)(R9*1)
 	ADDQ     R10, AX
 	ADDQ     R10, CX
+	ADDQ     R10, R11
+	CMPQ     R11, BX
+	JB       quartersLine
+	SUBQ     $+4, DI
+	CMPQ     DI, $+4
+	JAE      quarters
+	ADDQ     R10, R10
+	SBBQ     R10, R10
+	ADDQ     $+64, R8
+	ANDQ     R8, R10
+	SUBQ     $+64, R8
+	ADDQ     R10, AX
+	ADDQ     R10, CX
+	ADDQ     R9, AX
+	ADDQ     R9, CX
 	SHRQ     $0x03, BX
-	ANDQ     $+3, DI
+	TESTQ    DI, DI
 	JNZ      row
 	VZEROUPPER
 	RET

@@ -592,12 +592,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = (x * a + s) * f; where f = 0: y = 0
 quartersLine:
@@ -605,9 +630,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched3:
 	VMOVUPS  (BX)(R13*1), Z4
@@ -618,33 +643,41 @@ prefetched3:
 	VADDPD   Z6, Z0, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
-	VMULPD   (DX)(R11*1), Z5, Z0
+	VMULPD   (DX)(CX*1), Z5, Z0
 	VADDPD   Z6, Z0, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z7
-	VMULPD   (DX)(R11*2), Z5, Z0
+	VMULPD   (DX)(CX*2), Z5, Z0
 	VADDPD   Z6, Z0, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z8
-	VMULPD   (DX)(R12*1), Z5, Z0
+	VMULPD   (DX)(R11*1), Z5, Z0
 	VADDPD   Z6, Z0, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R11*1)
-	VMOVUPS  Z8, (AX)(R11*2)
-	VMOVUPS  Z9, (AX)(R12*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R13
-	CMPQ     R13, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R11*1)
 	ADDQ     R12, AX
 	ADDQ     R12, DX
+	ADDQ     R12, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, CX
+	ANDQ     CX, R12
+	SUBQ     $+64, CX
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R11, AX
+	ADDQ     R11, DX
 	SHRQ     $0x03, SI
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -1321,12 +1354,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = clip(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -1334,9 +1392,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched3:
 	VMOVUPS   (BX)(R13*1), Z4
@@ -1350,21 +1408,21 @@ prefetched3:
 	VMINPD    Z0, Z10, Z0
 	VMULPD.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z3
-	VMULPD    (DX)(R11*1), Z5, Z0
+	VMULPD    (DX)(CX*1), Z5, Z0
 	VADDPD    Z6, Z0, Z0
 	VCMPPD    $0x16, Z13, Z0, K5
 	VMOVUPD.Z Z0, K5, Z0
 	VMINPD    Z0, Z10, Z0
 	VMULPD.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z7
-	VMULPD    (DX)(R11*2), Z5, Z0
+	VMULPD    (DX)(CX*2), Z5, Z0
 	VADDPD    Z6, Z0, Z0
 	VCMPPD    $0x16, Z13, Z0, K5
 	VMOVUPD.Z Z0, K5, Z0
 	VMINPD    Z0, Z10, Z0
 	VMULPD.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z8
-	VMULPD    (DX)(R12*1), Z5, Z0
+	VMULPD    (DX)(R11*1), Z5, Z0
 	VADDPD    Z6, Z0, Z0
 	VCMPPD    $0x16, Z13, Z0, K5
 	VMOVUPD.Z Z0, K5, Z0
@@ -1372,20 +1430,28 @@ prefetched3:
 	VMULPD.Z  Z4, Z0, K4, Z0
 	VMOVUPS   Z0, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R11*1)
-	VMOVUPS   Z8, (AX)(R11*2)
-	VMOVUPS   Z9, (AX)(R12*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R13
-	CMPQ      R13, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R11*1)
 	ADDQ      R12, AX
 	ADDQ      R12, DX
+	ADDQ      R12, R13
+	CMPQ      R13, SI
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R12, R12
+	SBBQ      R12, R12
+	ADDQ      $+64, CX
+	ANDQ      CX, R12
+	SUBQ      $+64, CX
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R11, AX
+	ADDQ      R11, DX
 	SHRQ      $0x03, SI
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -2059,12 +2125,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = leaky(x * a + s, l) * f; where f = 0: y = 0
 quartersLine:
@@ -2072,9 +2163,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R10*1), R14
 	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(CX*1)
+	PREFETCHT0 (R14)(CX*2)
 	PREFETCHT0 (R14)(R11*1)
-	PREFETCHT0 (R14)(R11*2)
-	PREFETCHT0 (R14)(R12*1)
 
 prefetched3:
 	VMOVUPS  (BX)(R13*1), Z4
@@ -2087,39 +2178,47 @@ prefetched3:
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
-	VMULPD   (DX)(R11*1), Z5, Z0
+	VMULPD   (DX)(CX*1), Z5, Z0
 	VADDPD   Z6, Z0, Z0
 	VCMPPD   $0x15, Z0, Z13, K5
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z7
-	VMULPD   (DX)(R11*2), Z5, Z0
+	VMULPD   (DX)(CX*2), Z5, Z0
 	VADDPD   Z6, Z0, Z0
 	VCMPPD   $0x15, Z0, Z13, K5
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z8
-	VMULPD   (DX)(R12*1), Z5, Z0
+	VMULPD   (DX)(R11*1), Z5, Z0
 	VADDPD   Z6, Z0, Z0
 	VCMPPD   $0x15, Z0, Z13, K5
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z4, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R11*1)
-	VMOVUPS  Z8, (AX)(R11*2)
-	VMOVUPS  Z9, (AX)(R12*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R13
-	CMPQ     R13, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R11*1)
 	ADDQ     R12, AX
 	ADDQ     R12, DX
+	ADDQ     R12, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, CX
+	ANDQ     CX, R12
+	SUBQ     $+64, CX
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R11, AX
+	ADDQ     R11, DX
 	SHRQ     $0x03, SI
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -2801,12 +2900,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = z + (x * a + s) * f; where f = 0: y = z
 quartersLine:
@@ -2820,41 +2945,50 @@ quartersLine:
 	VMOVUPS (R9), Z1
 	VADDPD  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z3
+	VMULPD  (DX)(CX*1), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*1), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z7
+	VMULPD  (DX)(CX*2), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*2), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z8
 	VMULPD  (DX)(R12*1), Z5, Z0
 	VADDPD  Z6, Z0, Z0
 	VMULPD  Z4, Z0, Z0
 	VMOVUPS (R9)(R12*1), Z1
 	VADDPD  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z7
-	VMULPD  (DX)(R12*2), Z5, Z0
-	VADDPD  Z6, Z0, Z0
-	VMULPD  Z4, Z0, Z0
-	VMOVUPS (R9)(R12*2), Z1
-	VADDPD  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z8
-	VMULPD  (DX)(R13*1), Z5, Z0
-	VADDPD  Z6, Z0, Z0
-	VMULPD  Z4, Z0, Z0
-	VMOVUPS (R9)(R13*1), Z1
-	VADDPD  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z9
 	VMOVUPS Z3, (AX)
-	VMOVUPS Z7, (AX)(R12*1)
-	VMOVUPS Z8, (AX)(R12*2)
-	VMOVUPS Z9, (AX)(R13*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, R9
-	ADDQ    $+64, R14
-	CMPQ    R14, SI
-	JB      quartersLine
-	DECQ    CX
-	JNZ     quarters
+	VMOVUPS Z7, (AX)(CX*1)
+	VMOVUPS Z8, (AX)(CX*2)
+	VMOVUPS Z9, (AX)(R12*1)
 	ADDQ    R13, AX
 	ADDQ    R13, DX
 	ADDQ    R13, R9
+	ADDQ    R13, R14
+	CMPQ    R14, SI
+	JB      quartersLine
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JAE     quarters
+	ADDQ    R13, R13
+	SBBQ    R13, R13
+	ADDQ    $+64, CX
+	ANDQ    CX, R13
+	SUBQ    $+64, CX
+	ADDQ    R13, AX
+	ADDQ    R13, DX
+	ADDQ    R13, R9
+	ADDQ    R12, AX
+	ADDQ    R12, DX
+	ADDQ    R12, R9
 	SHRQ    $0x03, SI
-	ANDQ    $+3, R10
+	TESTQ   R10, R10
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -3625,12 +3759,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = z + clip(x * a + s, l) * f; where f = 0: y = z
 quartersLine:
@@ -3647,6 +3807,24 @@ quartersLine:
 	VMOVUPS   (R9), Z1
 	VADDPD    Z0, Z1, K4, Z1
 	VMOVUPS   Z1, Z3
+	VMULPD    (DX)(CX*1), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9)(CX*1), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z7
+	VMULPD    (DX)(CX*2), Z5, Z0
+	VADDPD    Z6, Z0, Z0
+	VCMPPD    $0x16, Z13, Z0, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMINPD    Z0, Z10, Z0
+	VMULPD    Z4, Z0, Z0
+	VMOVUPS   (R9)(CX*2), Z1
+	VADDPD    Z0, Z1, K4, Z1
+	VMOVUPS   Z1, Z8
 	VMULPD    (DX)(R12*1), Z5, Z0
 	VADDPD    Z6, Z0, Z0
 	VCMPPD    $0x16, Z13, Z0, K5
@@ -3655,42 +3833,33 @@ quartersLine:
 	VMULPD    Z4, Z0, Z0
 	VMOVUPS   (R9)(R12*1), Z1
 	VADDPD    Z0, Z1, K4, Z1
-	VMOVUPS   Z1, Z7
-	VMULPD    (DX)(R12*2), Z5, Z0
-	VADDPD    Z6, Z0, Z0
-	VCMPPD    $0x16, Z13, Z0, K5
-	VMOVUPD.Z Z0, K5, Z0
-	VMINPD    Z0, Z10, Z0
-	VMULPD    Z4, Z0, Z0
-	VMOVUPS   (R9)(R12*2), Z1
-	VADDPD    Z0, Z1, K4, Z1
-	VMOVUPS   Z1, Z8
-	VMULPD    (DX)(R13*1), Z5, Z0
-	VADDPD    Z6, Z0, Z0
-	VCMPPD    $0x16, Z13, Z0, K5
-	VMOVUPD.Z Z0, K5, Z0
-	VMINPD    Z0, Z10, Z0
-	VMULPD    Z4, Z0, Z0
-	VMOVUPS   (R9)(R13*1), Z1
-	VADDPD    Z0, Z1, K4, Z1
 	VMOVUPS   Z1, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R12*1)
-	VMOVUPS   Z8, (AX)(R12*2)
-	VMOVUPS   Z9, (AX)(R13*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R9
-	ADDQ      $+64, R14
-	CMPQ      R14, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R12*1)
 	ADDQ      R13, AX
 	ADDQ      R13, DX
 	ADDQ      R13, R9
+	ADDQ      R13, R14
+	CMPQ      R14, SI
+	JB        quartersLine
+	SUBQ      $+4, R10
+	CMPQ      R10, $+4
+	JAE       quarters
+	ADDQ      R13, R13
+	SBBQ      R13, R13
+	ADDQ      $+64, CX
+	ANDQ      CX, R13
+	SUBQ      $+64, CX
+	ADDQ      R13, AX
+	ADDQ      R13, DX
+	ADDQ      R13, R9
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R12, R9
 	SHRQ      $0x03, SI
-	ANDQ      $+3, R10
+	TESTQ     R10, R10
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -4458,12 +4627,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = z + leaky(x * a + s, l) * f; where f = 0: y = z
 quartersLine:
@@ -4479,6 +4674,22 @@ quartersLine:
 	VMOVUPS (R9), Z1
 	VADDPD  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z3
+	VMULPD  (DX)(CX*1), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*1), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z7
+	VMULPD  (DX)(CX*2), Z5, Z0
+	VADDPD  Z6, Z0, Z0
+	VCMPPD  $0x15, Z0, Z13, K5
+	VMULPD  Z10, Z0, K5, Z0
+	VMULPD  Z4, Z0, Z0
+	VMOVUPS (R9)(CX*2), Z1
+	VADDPD  Z0, Z1, K4, Z1
+	VMOVUPS Z1, Z8
 	VMULPD  (DX)(R12*1), Z5, Z0
 	VADDPD  Z6, Z0, Z0
 	VCMPPD  $0x15, Z0, Z13, K5
@@ -4486,40 +4697,33 @@ quartersLine:
 	VMULPD  Z4, Z0, Z0
 	VMOVUPS (R9)(R12*1), Z1
 	VADDPD  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z7
-	VMULPD  (DX)(R12*2), Z5, Z0
-	VADDPD  Z6, Z0, Z0
-	VCMPPD  $0x15, Z0, Z13, K5
-	VMULPD  Z10, Z0, K5, Z0
-	VMULPD  Z4, Z0, Z0
-	VMOVUPS (R9)(R12*2), Z1
-	VADDPD  Z0, Z1, K4, Z1
-	VMOVUPS Z1, Z8
-	VMULPD  (DX)(R13*1), Z5, Z0
-	VADDPD  Z6, Z0, Z0
-	VCMPPD  $0x15, Z0, Z13, K5
-	VMULPD  Z10, Z0, K5, Z0
-	VMULPD  Z4, Z0, Z0
-	VMOVUPS (R9)(R13*1), Z1
-	VADDPD  Z0, Z1, K4, Z1
 	VMOVUPS Z1, Z9
 	VMOVUPS Z3, (AX)
-	VMOVUPS Z7, (AX)(R12*1)
-	VMOVUPS Z8, (AX)(R12*2)
-	VMOVUPS Z9, (AX)(R13*1)
-	ADDQ    $+64, AX
-	ADDQ    $+64, DX
-	ADDQ    $+64, R9
-	ADDQ    $+64, R14
-	CMPQ    R14, SI
-	JB      quartersLine
-	DECQ    CX
-	JNZ     quarters
+	VMOVUPS Z7, (AX)(CX*1)
+	VMOVUPS Z8, (AX)(CX*2)
+	VMOVUPS Z9, (AX)(R12*1)
 	ADDQ    R13, AX
 	ADDQ    R13, DX
 	ADDQ    R13, R9
+	ADDQ    R13, R14
+	CMPQ    R14, SI
+	JB      quartersLine
+	SUBQ    $+4, R10
+	CMPQ    R10, $+4
+	JAE     quarters
+	ADDQ    R13, R13
+	SBBQ    R13, R13
+	ADDQ    $+64, CX
+	ANDQ    CX, R13
+	SUBQ    $+64, CX
+	ADDQ    R13, AX
+	ADDQ    R13, DX
+	ADDQ    R13, R9
+	ADDQ    R12, AX
+	ADDQ    R12, DX
+	ADDQ    R12, R9
 	SHRQ    $0x03, SI
-	ANDQ    $+3, R10
+	TESTQ   R10, R10
 	JNZ     row
 	VZEROUPPER
 	RET
@@ -5107,12 +5311,37 @@ shared:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R10
-	IMULQ SI, R10
-	LEAQ  (R10)(R10*2), R11
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R10
+	MOVQ  AX, R11
+	SUBQ  DX, R11
+	DECQ  R11
+	ANDQ  $+4095, R11
+	CMPQ  R11, ·behind+0(SB)
+	SBBQ  R11, R11
+	ANDQ  $-128, R11
+	ADDQ  $+64, R11
+	MOVQ  R11, R12
+	SARQ  $0x3f, R12
+	XORQ  R12, R9
+	SUBQ  R12, R9
+	MOVQ  R11, R12
+	ADDQ  R12, R12
+	SBBQ  R12, R12
+	ADDQ  $-64, CX
+	ANDQ  CX, R12
+	SUBQ  $-64, CX
+	ADDQ  R12, AX
+	ADDQ  R12, DX
 
 quarters:
 	XORL R12, R12
+	MOVQ R11, R12
+	ADDQ R12, R12
+	SBBQ R12, R12
+	ADDQ $-64, SI
+	ANDQ SI, R12
+	SUBQ $-64, SI
 
 	// y = x * f * a; where f = 0: y = 0
 quartersLine:
@@ -5120,9 +5349,9 @@ quartersLine:
 	JZ         prefetched3
 	LEAQ       (AX)(R9*1), R13
 	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(CX*1)
+	PREFETCHT0 (R13)(CX*2)
 	PREFETCHT0 (R13)(R10*1)
-	PREFETCHT0 (R13)(R10*2)
-	PREFETCHT0 (R13)(R11*1)
 
 prefetched3:
 	VMOVUPS  (BX)(R12*1), Z4
@@ -5131,30 +5360,38 @@ prefetched3:
 	VMULPD   (DX), Z4, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
-	VMULPD   (DX)(R10*1), Z4, Z0
+	VMULPD   (DX)(CX*1), Z4, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z7
-	VMULPD   (DX)(R10*2), Z4, Z0
+	VMULPD   (DX)(CX*2), Z4, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z8
-	VMULPD   (DX)(R11*1), Z4, Z0
+	VMULPD   (DX)(R10*1), Z4, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R10*1)
-	VMOVUPS  Z8, (AX)(R10*2)
-	VMOVUPS  Z9, (AX)(R11*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R12
-	CMPQ     R12, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R10*1)
 	ADDQ     R11, AX
 	ADDQ     R11, DX
+	ADDQ     R11, R12
+	CMPQ     R12, SI
+	JB       quartersLine
+	SUBQ     $+4, R8
+	CMPQ     R8, $+4
+	JAE      quarters
+	ADDQ     R11, R11
+	SBBQ     R11, R11
+	ADDQ     $+64, CX
+	ANDQ     CX, R11
+	SUBQ     $+64, CX
+	ADDQ     R11, AX
+	ADDQ     R11, DX
+	ADDQ     R10, AX
+	ADDQ     R10, DX
 	SHRQ     $0x03, SI
-	ANDQ     $+3, R8
+	TESTQ    R8, R8
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -5854,12 +6091,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = gate(x * f, z * a + s, l) * a; where f = 0: y = 0
 quartersLine:
@@ -5875,6 +6138,22 @@ quartersLine:
 	VMOVUPD.Z Z0, K5, Z0
 	VMULPD.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z3
+	VMULPD    (DX)(CX*1), Z4, Z0
+	VMULPD    (R9)(CX*1), Z5, Z1
+	VADDPD    Z6, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPD    (DX)(CX*2), Z4, Z0
+	VMULPD    (R9)(CX*2), Z5, Z1
+	VADDPD    Z6, Z1, Z1
+	VCMPPD    $0x19, Z1, Z13, K5
+	VCMPPD    $0x16, Z1, Z10, K5, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
 	VMULPD    (DX)(R12*1), Z4, Z0
 	VMULPD    (R9)(R12*1), Z5, Z1
 	VADDPD    Z6, Z1, Z1
@@ -5882,40 +6161,33 @@ quartersLine:
 	VCMPPD    $0x16, Z1, Z10, K5, K5
 	VMOVUPD.Z Z0, K5, Z0
 	VMULPD.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z7
-	VMULPD    (DX)(R12*2), Z4, Z0
-	VMULPD    (R9)(R12*2), Z5, Z1
-	VADDPD    Z6, Z1, Z1
-	VCMPPD    $0x19, Z1, Z13, K5
-	VCMPPD    $0x16, Z1, Z10, K5, K5
-	VMOVUPD.Z Z0, K5, Z0
-	VMULPD.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z8
-	VMULPD    (DX)(R13*1), Z4, Z0
-	VMULPD    (R9)(R13*1), Z5, Z1
-	VADDPD    Z6, Z1, Z1
-	VCMPPD    $0x19, Z1, Z13, K5
-	VCMPPD    $0x16, Z1, Z10, K5, K5
-	VMOVUPD.Z Z0, K5, Z0
-	VMULPD.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R12*1)
-	VMOVUPS   Z8, (AX)(R12*2)
-	VMOVUPS   Z9, (AX)(R13*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R9
-	ADDQ      $+64, R14
-	CMPQ      R14, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R12*1)
 	ADDQ      R13, AX
 	ADDQ      R13, DX
 	ADDQ      R13, R9
+	ADDQ      R13, R14
+	CMPQ      R14, SI
+	JB        quartersLine
+	SUBQ      $+4, R10
+	CMPQ      R10, $+4
+	JAE       quarters
+	ADDQ      R13, R13
+	SBBQ      R13, R13
+	ADDQ      $+64, CX
+	ANDQ      CX, R13
+	SUBQ      $+64, CX
+	ADDQ      R13, AX
+	ADDQ      R13, DX
+	ADDQ      R13, R9
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R12, R9
 	SHRQ      $0x03, SI
-	ANDQ      $+3, R10
+	TESTQ     R10, R10
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -6638,12 +6910,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R12
-	IMULQ SI, R12
-	LEAQ  (R12)(R12*2), R13
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R12
+	MOVQ  AX, R13
+	SUBQ  DX, R13
+	DECQ  R13
+	ANDQ  $+4095, R13
+	CMPQ  R13, ·behind+0(SB)
+	SBBQ  R13, R13
+	ANDQ  $-128, R13
+	ADDQ  $+64, R13
+	MOVQ  R13, R14
+	SARQ  $0x3f, R14
+	XORQ  R14, R11
+	SUBQ  R14, R11
+	MOVQ  R13, R14
+	ADDQ  R14, R14
+	SBBQ  R14, R14
+	ADDQ  $-64, CX
+	ANDQ  CX, R14
+	SUBQ  $-64, CX
+	ADDQ  R14, AX
+	ADDQ  R14, DX
+	ADDQ  R14, R9
 
 quarters:
 	XORL R14, R14
+	MOVQ R13, R14
+	ADDQ R14, R14
+	SBBQ R14, R14
+	ADDQ $-64, SI
+	ANDQ SI, R14
+	SUBQ $-64, SI
 
 	// y = slope(x * f, z * a + s, l) * a; where f = 0: y = 0
 quartersLine:
@@ -6658,44 +6956,53 @@ quartersLine:
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
+	VMULPD   (DX)(CX*1), Z4, Z0
+	VMULPD   (R9)(CX*1), Z5, Z1
+	VADDPD   Z6, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPD   (DX)(CX*2), Z4, Z0
+	VMULPD   (R9)(CX*2), Z5, Z1
+	VADDPD   Z6, Z1, Z1
+	VCMPPD   $0x15, Z1, Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
 	VMULPD   (DX)(R12*1), Z4, Z0
 	VMULPD   (R9)(R12*1), Z5, Z1
 	VADDPD   Z6, Z1, Z1
 	VCMPPD   $0x15, Z1, Z13, K5
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z7
-	VMULPD   (DX)(R12*2), Z4, Z0
-	VMULPD   (R9)(R12*2), Z5, Z1
-	VADDPD   Z6, Z1, Z1
-	VCMPPD   $0x15, Z1, Z13, K5
-	VMULPD   Z10, Z0, K5, Z0
-	VMULPD.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z8
-	VMULPD   (DX)(R13*1), Z4, Z0
-	VMULPD   (R9)(R13*1), Z5, Z1
-	VADDPD   Z6, Z1, Z1
-	VCMPPD   $0x15, Z1, Z13, K5
-	VMULPD   Z10, Z0, K5, Z0
-	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R12*1)
-	VMOVUPS  Z8, (AX)(R12*2)
-	VMOVUPS  Z9, (AX)(R13*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R9
-	ADDQ     $+64, R14
-	CMPQ     R14, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R12*1)
 	ADDQ     R13, AX
 	ADDQ     R13, DX
 	ADDQ     R13, R9
+	ADDQ     R13, R14
+	CMPQ     R14, SI
+	JB       quartersLine
+	SUBQ     $+4, R10
+	CMPQ     R10, $+4
+	JAE      quarters
+	ADDQ     R13, R13
+	SBBQ     R13, R13
+	ADDQ     $+64, CX
+	ANDQ     CX, R13
+	SUBQ     $+64, CX
+	ADDQ     R13, AX
+	ADDQ     R13, DX
+	ADDQ     R13, R9
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R12, R9
 	SHRQ     $0x03, SI
-	ANDQ     $+3, R10
+	TESTQ    R10, R10
 	JNZ      row
 	VZEROUPPER
 	RET
@@ -7339,12 +7646,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
+	ADDQ  R13, R8
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = gate(x * f, z, +Inf) * a; where f = 0: y = 0
 quartersLine:
@@ -7356,38 +7689,47 @@ quartersLine:
 	VMOVUPD.Z Z0, K5, Z0
 	VMULPD.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z3
+	VMULPD    (DX)(CX*1), Z4, Z0
+	VCMPPD    $0x19, (R8)(CX*1), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z7
+	VMULPD    (DX)(CX*2), Z4, Z0
+	VCMPPD    $0x19, (R8)(CX*2), Z13, K5
+	VMOVUPD.Z Z0, K5, Z0
+	VMULPD.Z  Z5, Z0, K4, Z0
+	VMOVUPS   Z0, Z8
 	VMULPD    (DX)(R11*1), Z4, Z0
 	VCMPPD    $0x19, (R8)(R11*1), Z13, K5
 	VMOVUPD.Z Z0, K5, Z0
 	VMULPD.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z7
-	VMULPD    (DX)(R11*2), Z4, Z0
-	VCMPPD    $0x19, (R8)(R11*2), Z13, K5
-	VMOVUPD.Z Z0, K5, Z0
-	VMULPD.Z  Z5, Z0, K4, Z0
-	VMOVUPS   Z0, Z8
-	VMULPD    (DX)(R12*1), Z4, Z0
-	VCMPPD    $0x19, (R8)(R12*1), Z13, K5
-	VMOVUPD.Z Z0, K5, Z0
-	VMULPD.Z  Z5, Z0, K4, Z0
 	VMOVUPS   Z0, Z9
 	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z7, (AX)(R11*1)
-	VMOVUPS   Z8, (AX)(R11*2)
-	VMOVUPS   Z9, (AX)(R12*1)
-	ADDQ      $+64, AX
-	ADDQ      $+64, DX
-	ADDQ      $+64, R8
-	ADDQ      $+64, R13
-	CMPQ      R13, SI
-	JB        quartersLine
-	DECQ      CX
-	JNZ       quarters
+	VMOVUPS   Z7, (AX)(CX*1)
+	VMOVUPS   Z8, (AX)(CX*2)
+	VMOVUPS   Z9, (AX)(R11*1)
 	ADDQ      R12, AX
 	ADDQ      R12, DX
 	ADDQ      R12, R8
+	ADDQ      R12, R13
+	CMPQ      R13, SI
+	JB        quartersLine
+	SUBQ      $+4, R9
+	CMPQ      R9, $+4
+	JAE       quarters
+	ADDQ      R12, R12
+	SBBQ      R12, R12
+	ADDQ      $+64, CX
+	ANDQ      CX, R12
+	SUBQ      $+64, CX
+	ADDQ      R12, AX
+	ADDQ      R12, DX
+	ADDQ      R12, R8
+	ADDQ      R11, AX
+	ADDQ      R11, DX
+	ADDQ      R11, R8
 	SHRQ      $0x03, SI
-	ANDQ      $+3, R9
+	TESTQ     R9, R9
 	JNZ       row
 	VZEROUPPER
 	RET
@@ -8010,12 +8352,38 @@ overwriting:
 	SHRQ  $0x02, CX
 	JZ    row
 	SHLQ  $0x03, SI
-	MOVQ  CX, R11
-	IMULQ SI, R11
-	LEAQ  (R11)(R11*2), R12
+	IMULQ SI, CX
+	LEAQ  (CX)(CX*2), R11
+	MOVQ  AX, R12
+	SUBQ  DX, R12
+	DECQ  R12
+	ANDQ  $+4095, R12
+	CMPQ  R12, ·behind+0(SB)
+	SBBQ  R12, R12
+	ANDQ  $-128, R12
+	ADDQ  $+64, R12
+	MOVQ  R12, R13
+	SARQ  $0x3f, R13
+	XORQ  R13, R10
+	SUBQ  R13, R10
+	MOVQ  R12, R13
+	ADDQ  R13, R13
+	SBBQ  R13, R13
+	ADDQ  $-64, CX
+	ANDQ  CX, R13
+	SUBQ  $-64, CX
+	ADDQ  R13, AX
+	ADDQ  R13, DX
+	ADDQ  R13, R8
 
 quarters:
 	XORL R13, R13
+	MOVQ R12, R13
+	ADDQ R13, R13
+	SBBQ R13, R13
+	ADDQ $-64, SI
+	ANDQ SI, R13
+	SUBQ $-64, SI
 
 	// y = slope(x * f, z, l) * a; where f = 0: y = 0
 quartersLine:
@@ -8027,38 +8395,47 @@ quartersLine:
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z3
+	VMULPD   (DX)(CX*1), Z4, Z0
+	VCMPPD   $0x15, (R8)(CX*1), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z7
+	VMULPD   (DX)(CX*2), Z4, Z0
+	VCMPPD   $0x15, (R8)(CX*2), Z13, K5
+	VMULPD   Z10, Z0, K5, Z0
+	VMULPD.Z Z5, Z0, K4, Z0
+	VMOVUPS  Z0, Z8
 	VMULPD   (DX)(R11*1), Z4, Z0
 	VCMPPD   $0x15, (R8)(R11*1), Z13, K5
 	VMULPD   Z10, Z0, K5, Z0
 	VMULPD.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z7
-	VMULPD   (DX)(R11*2), Z4, Z0
-	VCMPPD   $0x15, (R8)(R11*2), Z13, K5
-	VMULPD   Z10, Z0, K5, Z0
-	VMULPD.Z Z5, Z0, K4, Z0
-	VMOVUPS  Z0, Z8
-	VMULPD   (DX)(R12*1), Z4, Z0
-	VCMPPD   $0x15, (R8)(R12*1), Z13, K5
-	VMULPD   Z10, Z0, K5, Z0
-	VMULPD.Z Z5, Z0, K4, Z0
 	VMOVUPS  Z0, Z9
 	VMOVUPS  Z3, (AX)
-	VMOVUPS  Z7, (AX)(R11*1)
-	VMOVUPS  Z8, (AX)(R11*2)
-	VMOVUPS  Z9, (AX)(R12*1)
-	ADDQ     $+64, AX
-	ADDQ     $+64, DX
-	ADDQ     $+64, R8
-	ADDQ     $+64, R13
-	CMPQ     R13, SI
-	JB       quartersLine
-	DECQ     CX
-	JNZ      quarters
+	VMOVUPS  Z7, (AX)(CX*1)
+	VMOVUPS  Z8, (AX)(CX*2)
+	VMOVUPS  Z9, (AX)(R11*1)
 	ADDQ     R12, AX
 	ADDQ     R12, DX
 	ADDQ     R12, R8
+	ADDQ     R12, R13
+	CMPQ     R13, SI
+	JB       quartersLine
+	SUBQ     $+4, R9
+	CMPQ     R9, $+4
+	JAE      quarters
+	ADDQ     R12, R12
+	SBBQ     R12, R12
+	ADDQ     $+64, CX
+	ANDQ     CX, R12
+	SUBQ     $+64, CX
+	ADDQ     R12, AX
+	ADDQ     R12, DX
+	ADDQ     R12, R8
+	ADDQ     R11, AX
+	ADDQ     R11, DX
+	ADDQ     R11, R8
 	SHRQ     $0x03, SI
-	ANDQ     $+3, R9
+	TESTQ    R9, R9
 	JNZ      row
 	VZEROUPPER
 	RET

@@ -249,7 +249,7 @@ func (p *x86) scaledZ(set instructionSet, x operand.Op, factor, mask, to reg.Reg
 	set.mulZ(p.Context, x, factor, mask, to)
 }
 
-// loadAhead is how many bytes ahead of a load under a mask its cache line is prefetched. In rows of the core it is what
+// loadAhead is how many bytes ahead of a load under a mask its cache line is prefetched. In the core it is what
 // a strategy says, and this is the default but for some processors.
 // The processor does not do so by itself on Zen 5: rows of which half of the channels are
 // dropped, in no cache before, take 1.5 times as long as without a mask (0.8 to 6 MB,

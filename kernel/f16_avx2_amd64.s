@@ -21,7 +21,7 @@ TEXT ·scalePlanesF16AVX2(SB), NOSPLIT, $0-40
 	LEAQ   zeros<>+0(SB), R9
 	MOVQ   CX, R10
 	SUBQ   AX, R10
-	ADDQ   $+2048, R10
+	ADDQ   ·loadAhead+0(SB), R10
 	MOVQ   BX, R11
 	SHLQ   $0x01, R11
 
@@ -2114,7 +2114,7 @@ TEXT ·dividePlanesF16AVX2(SB), NOSPLIT, $0-40
 	LEAQ   zeros<>+0(SB), R9
 	MOVQ   CX, R10
 	SUBQ   AX, R10
-	ADDQ   $+2048, R10
+	ADDQ   ·loadAhead+0(SB), R10
 	MOVQ   BX, R11
 	SHLQ   $0x01, R11
 

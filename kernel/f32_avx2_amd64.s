@@ -21,7 +21,7 @@ TEXT ·scalePlanesF32AVX2(SB), NOSPLIT, $0-40
 	LEAQ   zeros<>+0(SB), R9
 	MOVQ   CX, R10
 	SUBQ   AX, R10
-	ADDQ   $+2048, R10
+	ADDQ   ·loadAhead+0(SB), R10
 	MOVQ   BX, R11
 	SHLQ   $0x02, R11
 
@@ -1395,7 +1395,7 @@ TEXT ·dividePlanesF32AVX2(SB), NOSPLIT, $0-40
 	LEAQ   zeros<>+0(SB), R9
 	MOVQ   CX, R10
 	SUBQ   AX, R10
-	ADDQ   $+2048, R10
+	ADDQ   ·loadAhead+0(SB), R10
 	MOVQ   BX, R11
 	SHLQ   $0x02, R11
 

@@ -21,7 +21,7 @@ TEXT ·scalePlanesF64AVX2(SB), NOSPLIT, $0-40
 	LEAQ   zeros<>+0(SB), R9
 	MOVQ   CX, R10
 	SUBQ   AX, R10
-	ADDQ   $+2048, R10
+	ADDQ   ·loadAhead+0(SB), R10
 	MOVQ   BX, R11
 	SHLQ   $0x03, R11
 
@@ -1309,7 +1309,7 @@ TEXT ·dividePlanesF64AVX2(SB), NOSPLIT, $0-40
 	LEAQ   zeros<>+0(SB), R9
 	MOVQ   CX, R10
 	SUBQ   AX, R10
-	ADDQ   $+2048, R10
+	ADDQ   ·loadAhead+0(SB), R10
 	MOVQ   BX, R11
 	SHLQ   $0x03, R11
 

@@ -91,7 +91,8 @@ type Strategy struct {
 	StoreAhead int
 	// LoadAhead is how many bytes ahead of the loads of rows their cache lines are prefetched with AVX-512, which
 	// loads under a mask where channels may be dropped. Some processors do not fetch ahead for such loads. 0 prefetches
-	// what is loaded next anyway.
+	// what is loaded next anyway. It is the same for planes of 1 KiB and less, of which those that are dropped are not
+	// loaded: the processor does not fetch ahead across the holes. There 0 prefetches what would be loaded next.
 	//
 	// The default is 2048, and 0 on processors by AMD before Zen 5. In no cache before, rows take 1.5 times as long on
 	// Zen 5 without it as without a mask (0.8 to 6 MB), and with it as long. Distances from 256 to 4096 bytes bring the

@@ -40,6 +40,9 @@ func testAllocs[T number](t *testing.T) {
 		dense(t, layout.NCHW8c, 2, 11, 3, 3), strided(t, []int{2, 3, 4, 5}, []int{140, 20, 5, 1}, 0, 1),
 		dense(t, layout.NCHW, 1, 4, 3, 3), dense(t, layout.NHWC, 2, 3, 3, 4), // small
 	} {
+		if testing.Short() && (i+k.vector(nil).Kind().Size()/2)%2 > 0 {
+			continue // floats have the one half of the tensors, and halves the other
+		}
 		src, dst := make([]T, x.length), make([]T, x.length)
 		drop := newDropout(t, 0.5)
 		m := draw(t, drop, x.geom)

@@ -365,6 +365,9 @@ func testCleared[T number](t *testing.T) {
 				w := way{op: Scale, shift: 5, inPlace: inPlace, workers: 1}
 				ways := []way{w, w, w}
 				ways[1].workers, ways[2].workers = 2, 3
+				if testing.Short() {
+					ways = ways[:2]
+				}
 				checkRun[T](t, r, densePlanes(count, plane), ways...)
 			}
 		}
@@ -410,8 +413,10 @@ func testFourAtOnce[T number](t *testing.T) {
 	shift := formatOf[T]().kind.shift
 	least, lanes := wholeBytes>>shift, lineBytes>>shift
 	counts := []int{1, 2, 3, 4, 5, 8, 9, 13, 30, 75}
-	if Instrumented {
-		counts = []int{1, 5, 13}
+	nests, limit := 12, callBytes>>shift
+	long := []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit, limit + 7}
+	if Instrumented || testing.Short() {
+		counts, nests, long = []int{1, 5, 13}, 4, []int{limit/8 + 1, limit / 4, limit + 7}
 	}
 	for _, count := range counts {
 		for _, plane := range []int{least, least + lanes, least + 1, least + lanes - 1, least + 5*lanes + 3} {
@@ -427,7 +432,7 @@ func testFourAtOnce[T number](t *testing.T) {
 	}
 	// Planes within a nest: each block begins elsewhere in a cache line, with its own
 	// factors or with the same ones.
-	for range 12 {
+	for range nests {
 		count, plane := 1+r.IntN(11), least+r.IntN(2*least)
 		loops := append([]layout.Loop{alike(1+r.IntN(3), count*plane+r.IntN(3*lanes), r.IntN(2)*(count+r.IntN(3)))}, densePlanes(count, plane)...)
 		op, workers := Op(r.IntN(int(Affine))), 1+r.IntN(4)
@@ -437,8 +442,7 @@ func testFourAtOnce[T number](t *testing.T) {
 	// enough of both.
 	checkRun[T](t, rand.New(rand.NewPCG(5, 1)), densePlanes(7, callBytes/4>>shift), way{op: Scale, workers: 1})
 	// Planes longer than one call takes, of four and of a single one.
-	limit := callBytes >> shift
-	for _, plane := range []int{limit / 8, limit/8 + lanes, limit/8 + 1, limit/4 + 3*lanes, limit/2 - 5, limit, limit + 7} {
+	for _, plane := range long {
 		checkRun[T](t, r, densePlanes(6, plane), way{op: Scale, shift: r.IntN(lanes), workers: 1 + r.IntN(2)}, way{op: Multiply + Op(r.IntN(3)), shift: r.IntN(2) * r.IntN(lanes), inPlace: r.IntN(2) == 0, workers: 1})
 	}
 }

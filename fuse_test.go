@@ -18,7 +18,10 @@ func testFused[T number](t *testing.T) {
 		// More than one call of a kernel takes, short rows, few channels, long rows, and much in small planes.
 		dense(t, layout.NCHW, 1, 1, 260, 270), dense(t, layout.NCHW, 2, 3, 1, 4500), dense(t, layout.NHWC, 2, 60, 70, 3), dense(t, layout.NHWC, 1, 1, 2, 9500), dense(t, layout.NCHW, 50, 3, 2, 2),
 		dense(t, layout.NC, 300, 3), dense(t, layout.NC, 9, 131), dense(t, layout.NHWC, 2, 20, 20, 16), dense(t, layout.NCHW8c, 2, 11, 20, 20))
-	for _, x := range all {
+	for i, x := range all {
+		if testing.Short() && x.length > 5000 && (i+sizeOf[T]()/2)%2 > 0 {
+			continue // floats have the one half of the large tensors, and halves the other
+		}
 		ways := append(others(t, x), x, x, x, x)
 		runs := runs
 		if x.length > 5000 {

@@ -224,7 +224,7 @@ func TestFactorsThatRoundTo0DropNothing(t *testing.T) {
 		t.Errorf("factors were lost with %v", lost)
 	}
 	if testing.Short() {
-		return
+		return // the draws below take 10 s under an emulator
 	}
 	// A count may keep one channel of very many.
 	m := new(mask.Mask)

@@ -23,14 +23,19 @@ const instrumented = race.Enabled || machine.Sanitized
 // it would empty the pools.
 func allocs(f func()) float64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	warm, runs := 20, 100
+	warm, runs, tries := 20, 100, 1
 	if testing.Short() {
-		warm, runs = 2, 2 // under emulators, which allocate as processors do, at every call or at none
+		warm, runs, tries = 2, 2, 5 // under emulators, which allocate as processors do, at every call or at none
 	}
 	for range warm {
 		f()
 	}
-	return testing.AllocsPerRun(runs, f)
+	n := testing.AllocsPerRun(runs, f)
+	// A goroutine that takes part for the first time fills the pool of its processor. It may do so late.
+	for ; n > 0 && tries > 1; tries-- {
+		n = testing.AllocsPerRun(runs, f)
+	}
+	return n
 }
 
 func testAllocs[T number](t *testing.T) {

@@ -209,7 +209,7 @@ func TestFusedRowsAnywhereInAPage(t *testing.T) {
 	machine.EveryTier(t, func(t *testing.T) {
 		for run := range 400 {
 			s := before
-			s.StreamRows, s.StoreAhead = r.IntN(2)<<30, r.IntN(2)*512
+			s.StreamRows, s.StoreAhead, s.Behind = r.IntN(2)<<30, r.IntN(2)*512, r.IntN(2)*page
 			if err := kernel.SetStrategy(s); err != nil {
 				t.Fatal(err)
 			}

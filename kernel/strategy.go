@@ -128,7 +128,7 @@ type Strategy struct {
 	//
 	// The default is 512 on processors by AMD before Zen 5, and 0 elsewhere, where it was not measured. GB/s on Zen 4
 	// forward where src and dst lie at the same place of a page, and forward and backward where dst lies 64 bytes further
-	// (rows, half of the channels dropped, AVX-512, medians of three runs):
+	// (rows, half of the channels dropped, AVX-512, medians of one to three runs):
 	//
 	//	float32, 1024 channels, 0.8 MB          47  28  46
 	//	float32, 256 channels, 3.2 MB           46  34  47
